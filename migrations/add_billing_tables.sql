@@ -1,0 +1,286 @@
+-- Stepledger's tables for SQLite. `sqlite3 forensics.db < migrations/add_billing_tables.sql` makes a database that
+-- the service starts on; the service runs the same file itself. Running it twice changes nothing.
+-- Types are BIGINT and TEXT alone, so that rows are the same bytes in every database: times are ISO 8601 UTC with
+-- milliseconds, booleans 0 or 1, JSON text. The PostgreSQL twin is add_billing_tables.postgres.sql.
+PRAGMA journal_mode = WAL;
+
+-- The log: the one source of truth. Append-only (the triggers below refuse UPDATE and DELETE).
+-- position: global order, without gaps; version: order within a stream, from 1, without gaps;
+-- hash: SHA-256 over the fact's canonical JSON with previous_hash, the hash of the stream's fact before it.
+CREATE TABLE IF NOT EXISTS billing_events (
+  position BIGINT NOT NULL PRIMARY KEY,
+  stream TEXT NOT NULL,
+  version BIGINT NOT NULL CHECK (version > 0),
+  fact_id TEXT NOT NULL UNIQUE,
+  type TEXT NOT NULL,
+  tenant_id TEXT,
+  data TEXT NOT NULL,
+  metadata TEXT NOT NULL,
+  occurred_at TEXT NOT NULL,
+  recorded_at TEXT NOT NULL,
+  previous_hash TEXT NOT NULL,
+  hash TEXT NOT NULL,
+  UNIQUE (stream, version)
+);
+CREATE INDEX IF NOT EXISTS billing_events_by_tenant ON billing_events (tenant_id, position);
+CREATE INDEX IF NOT EXISTS billing_events_by_type ON billing_events (type, position);
+
+-- Everything from here to the next heading is a projection: a fold of the log, rebuilt by `stepledger replay`.
+-- as_of: Stripe's time (unix seconds) of what the row shows; older never overwrites newer.
+-- last_position: the last fact that changed the row.
+CREATE TABLE IF NOT EXISTS onboarding_sessions (
+  session_id TEXT NOT NULL PRIMARY KEY,
+  tenant_id TEXT NOT NULL,
+  status TEXT NOT NULL,
+  snapshot TEXT NOT NULL,
+  version BIGINT NOT NULL,
+  machine_version TEXT NOT NULL,
+  customer_id TEXT,
+  setup_intent_id TEXT,
+  subscription_id TEXT,
+  reserved_coupon_id TEXT,
+  expires_at TEXT NOT NULL,
+  created_at TEXT NOT NULL,
+  updated_at TEXT NOT NULL,
+  last_position BIGINT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS onboarding_sessions_by_tenant ON onboarding_sessions (tenant_id);
+CREATE INDEX IF NOT EXISTS onboarding_sessions_by_customer ON onboarding_sessions (customer_id);
+CREATE INDEX IF NOT EXISTS onboarding_sessions_by_coupon ON onboarding_sessions (reserved_coupon_id);
+
+CREATE TABLE IF NOT EXISTS billing_customers (
+  customer_id TEXT NOT NULL PRIMARY KEY,
+  tenant_id TEXT NOT NULL,
+  email TEXT,
+  name TEXT,
+  phone TEXT,
+  default_payment_method_id TEXT,
+  balance_cents BIGINT NOT NULL,
+  is_delinquent BIGINT NOT NULL,
+  is_deleted BIGINT NOT NULL,
+  as_of BIGINT NOT NULL,
+  created_at TEXT NOT NULL,
+  updated_at TEXT NOT NULL,
+  last_position BIGINT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS billing_customers_by_tenant ON billing_customers (tenant_id);
+
+CREATE TABLE IF NOT EXISTS billing_subscriptions (
+  subscription_id TEXT NOT NULL PRIMARY KEY,
+  tenant_id TEXT NOT NULL,
+  customer_id TEXT NOT NULL,
+  status TEXT NOT NULL,
+  item_id TEXT,
+  price_id TEXT,
+  plan_id TEXT,
+  quantity BIGINT NOT NULL,
+  amount_cents BIGINT,
+  currency TEXT,
+  billing_interval TEXT,
+  discounts TEXT NOT NULL, -- JSON: [{discount_id, coupon_id, promotion_code_id, percent_off, amount_off_cents, duration, ends_at}]
+  trial_ends_at TEXT,
+  current_period_start TEXT,
+  current_period_end TEXT,
+  cancel_at_period_end BIGINT NOT NULL,
+  cancel_at TEXT,
+  canceled_at TEXT,
+  ended_at TEXT,
+  is_paused BIGINT NOT NULL,
+  default_payment_method_id TEXT,
+  latest_invoice_id TEXT,
+  as_of BIGINT NOT NULL,
+  created_at TEXT NOT NULL,
+  updated_at TEXT NOT NULL,
+  last_position BIGINT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS billing_subscriptions_by_tenant ON billing_subscriptions (tenant_id);
+
+CREATE TABLE IF NOT EXISTS billing_invoices (
+  invoice_id TEXT NOT NULL PRIMARY KEY,
+  tenant_id TEXT NOT NULL,
+  customer_id TEXT NOT NULL,
+  subscription_id TEXT,
+  number TEXT,
+  status TEXT NOT NULL,
+  billing_reason TEXT,
+  currency TEXT NOT NULL,
+  total_cents BIGINT NOT NULL,
+  amount_due_cents BIGINT NOT NULL,
+  amount_paid_cents BIGINT NOT NULL,
+  amount_remaining_cents BIGINT NOT NULL,
+  attempt_count BIGINT NOT NULL,
+  payment_failed_at TEXT,
+  period_start TEXT,
+  period_end TEXT,
+  due_at TEXT,
+  paid_at TEXT,
+  hosted_invoice_url TEXT,
+  as_of BIGINT NOT NULL,
+  created_at TEXT NOT NULL,
+  updated_at TEXT NOT NULL,
+  last_position BIGINT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS billing_invoices_by_tenant ON billing_invoices (tenant_id, created_at, invoice_id);
+
+CREATE TABLE IF NOT EXISTS billing_usage_records (
+  record_id TEXT NOT NULL PRIMARY KEY,
+  tenant_id TEXT NOT NULL,
+  usage_type TEXT NOT NULL,
+  action TEXT NOT NULL CHECK (action IN ('increment', 'set')),
+  quantity BIGINT NOT NULL CHECK (quantity > 0),
+  occurred_at TEXT NOT NULL,
+  recorded_at TEXT NOT NULL,
+  idempotency_key TEXT,
+  metadata TEXT NOT NULL,
+  is_late BIGINT NOT NULL,
+  invoice_id TEXT, -- the one invoice that bills it; null: not billed yet
+  billed_at TEXT,
+  voided_at TEXT,
+  position BIGINT NOT NULL, -- of the fact that recorded it: the order among records of one instant
+  last_position BIGINT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS billing_usage_records_by_time ON billing_usage_records (tenant_id, usage_type, occurred_at, position);
+CREATE INDEX IF NOT EXISTS billing_usage_records_unbilled ON billing_usage_records (tenant_id, invoice_id);
+
+CREATE TABLE IF NOT EXISTS billing_payment_methods (
+  payment_method_id TEXT NOT NULL PRIMARY KEY,
+  tenant_id TEXT NOT NULL,
+  customer_id TEXT NOT NULL,
+  type TEXT NOT NULL,
+  brand TEXT,
+  last4 TEXT,
+  exp_month BIGINT,
+  exp_year BIGINT,
+  detached_at TEXT,
+  as_of BIGINT NOT NULL,
+  created_at TEXT NOT NULL,
+  updated_at TEXT NOT NULL,
+  last_position BIGINT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS billing_payment_methods_by_tenant ON billing_payment_methods (tenant_id);
+
+-- Coupons and the promotion codes that stand for them: a code is what a customer types.
+CREATE TABLE IF NOT EXISTS billing_discounts (
+  discount_id TEXT NOT NULL PRIMARY KEY, -- the coupon's or the promotion code's Stripe id
+  kind TEXT NOT NULL CHECK (kind IN ('coupon', 'promotion_code')),
+  tenant_id TEXT, -- always null: discounts belong to the platform
+  code TEXT NOT NULL,
+  coupon_id TEXT NOT NULL,
+  name TEXT,
+  percent_off_bp BIGINT, -- hundredths of a percent; null on promotion codes, whose coupon has the terms
+  amount_off_cents BIGINT,
+  currency TEXT,
+  duration TEXT,
+  duration_in_months BIGINT,
+  max_redemptions BIGINT,
+  times_redeemed BIGINT NOT NULL,
+  expires_at TEXT,
+  is_active BIGINT NOT NULL,
+  is_deleted BIGINT NOT NULL,
+  as_of BIGINT NOT NULL,
+  created_at TEXT NOT NULL,
+  updated_at TEXT NOT NULL,
+  last_position BIGINT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS billing_discounts_by_code ON billing_discounts (code);
+
+CREATE TABLE IF NOT EXISTS billing_products (
+  product_id TEXT NOT NULL PRIMARY KEY,
+  tenant_id TEXT, -- always null
+  plan_id TEXT NOT NULL,
+  name TEXT NOT NULL,
+  description TEXT,
+  is_active BIGINT NOT NULL,
+  is_deleted BIGINT NOT NULL,
+  as_of BIGINT NOT NULL,
+  created_at TEXT NOT NULL,
+  updated_at TEXT NOT NULL,
+  last_position BIGINT NOT NULL
+);
+
+CREATE TABLE IF NOT EXISTS billing_prices (
+  price_id TEXT NOT NULL PRIMARY KEY,
+  tenant_id TEXT, -- always null
+  product_id TEXT NOT NULL,
+  amount_cents BIGINT NOT NULL,
+  currency TEXT NOT NULL,
+  billing_interval TEXT, -- day, week, month, year; null: one-time
+  interval_count BIGINT,
+  is_active BIGINT NOT NULL,
+  is_deleted BIGINT NOT NULL,
+  as_of BIGINT NOT NULL,
+  created_at TEXT NOT NULL,
+  updated_at TEXT NOT NULL,
+  last_position BIGINT NOT NULL
+);
+
+CREATE TABLE IF NOT EXISTS billing_rate_cards (
+  rate_card_id TEXT NOT NULL PRIMARY KEY,
+  tenant_id TEXT, -- always null
+  currency TEXT NOT NULL,
+  rates TEXT NOT NULL, -- JSON: {usage_type: {rate_cents, per_units}}
+  effective_at TEXT NOT NULL,
+  last_position BIGINT NOT NULL
+);
+
+-- What became of each of Stripe's events.
+CREATE TABLE IF NOT EXISTS stripe_events (
+  event_id TEXT NOT NULL PRIMARY KEY,
+  tenant_id TEXT,
+  type TEXT NOT NULL,
+  object_id TEXT NOT NULL,
+  customer_id TEXT,
+  disposition TEXT NOT NULL CHECK (disposition IN ('applied', 'ignored', 'parked', 'quarantined', 'refetched', 'released')),
+  reason TEXT,
+  created_at TEXT NOT NULL,
+  received_at TEXT NOT NULL,
+  last_position BIGINT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS stripe_events_parked ON stripe_events (disposition, customer_id);
+
+-- Working state, not folded from the log.
+-- The outbox: a call to the outside that a committed fact asked for. Timers are rows with a due time.
+CREATE TABLE IF NOT EXISTS effects (
+  effect_id TEXT NOT NULL PRIMARY KEY, -- also Stripe's idempotency key
+  tenant_id TEXT,
+  stream TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  params TEXT NOT NULL,
+  status TEXT NOT NULL CHECK (status IN ('pending', 'done', 'failed')),
+  attempts BIGINT NOT NULL,
+  due_at TEXT NOT NULL,
+  claimed_until TEXT, -- a lease: who runs it has until then
+  last_error TEXT,
+  created_at TEXT NOT NULL,
+  updated_at TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS effects_due ON effects (status, due_at);
+CREATE INDEX IF NOT EXISTS effects_by_stream ON effects (stream, status);
+
+CREATE TABLE IF NOT EXISTS api_keys (
+  key_id TEXT NOT NULL PRIMARY KEY,
+  hash TEXT NOT NULL UNIQUE, -- SHA-256 of the key, hex; the key itself is nowhere
+  scope TEXT NOT NULL CHECK (scope IN ('admin', 'platform', 'tenant', 'session')),
+  tenant_id TEXT,
+  session_id TEXT,
+  created_at TEXT NOT NULL,
+  expires_at TEXT,
+  revoked_at TEXT
+);
+
+CREATE TABLE IF NOT EXISTS idempotency_keys (
+  key_id TEXT NOT NULL, -- whose
+  idempotency_key TEXT NOT NULL,
+  tenant_id TEXT,
+  route TEXT NOT NULL,
+  body_hash TEXT NOT NULL,
+  status BIGINT, -- of the stored reply; null: none stored, the request is carried out again
+  reply TEXT,
+  created_at TEXT NOT NULL,
+  PRIMARY KEY (key_id, idempotency_key)
+);
+
+CREATE TRIGGER IF NOT EXISTS billing_events_no_update BEFORE UPDATE ON billing_events
+BEGIN SELECT RAISE(ABORT, 'billing_events is append-only: UPDATE refused'); END;
+CREATE TRIGGER IF NOT EXISTS billing_events_no_delete BEFORE DELETE ON billing_events
+BEGIN SELECT RAISE(ABORT, 'billing_events is append-only: DELETE refused'); END;
