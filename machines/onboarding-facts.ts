@@ -1,0 +1,92 @@
+import { z } from 'zod'
+
+const id = z.string().min(1)
+const cents = z.int().min(0)
+/** What was sent to Stripe: the key, and every parameter, so that the same call can be made again. */
+const request = {
+  attempt: z.int().positive(),
+  idempotency_key: id,
+  params: z.record(z.string(), z.unknown()),
+}
+/** Stripe's refusal. `code` and `decline_code` are Stripe's own. */
+const failure = {
+  attempt: z.int().positive(),
+  code: z.string(),
+  decline_code: z.string().nullable(),
+  message: z.string(),
+}
+
+export const selectedDiscount = z.object({
+  code: id,
+  coupon_id: id,
+  promotion_code_id: id.nullable(),
+  percent_off_bp: z.int().min(1).max(10_000).nullable(),
+  amount_off_cents: cents.nullable(),
+  duration: z.enum(['once', 'repeating', 'forever']),
+  duration_in_months: z.int().positive().nullable(),
+})
+export type SelectedDiscount = z.infer<typeof selectedDiscount>
+
+export const selectedPlan = z.object({
+  plan_id: id,
+  plan_name: z.string(),
+  price_id: id,
+  amount_cents: cents,
+  currency: z.string(),
+  billing_interval: z.string(),
+  discount: selectedDiscount.nullable(),
+  discount_cents: cents,
+  amount_after_discount_cents: cents,
+})
+export type SelectedPlan = z.infer<typeof selectedPlan>
+
+/**
+ * The alphabet of the statechart, which is the alphabet of an `onboarding-<session>` stream: type -> data.
+ * Personal data stands under `personal` alone.
+ */
+export const onboardingFacts = {
+  'onboarding.started': z.object({
+    session_id: id,
+    expires_at: z.iso.datetime(),
+    personal: z.object({
+      email: z.string(),
+      name: z.string(),
+      company_name: z.string(),
+      phone: z.string().nullable(),
+    }),
+  }),
+  'onboarding.customer_requested': z.object({
+    attempt: request.attempt,
+    idempotency_key: id,
+    personal: z.object({ params: request.params }),
+  }),
+  'onboarding.customer_created': z.object({ customer_id: id }),
+  'onboarding.customer_failed': z.object(failure),
+  'onboarding.payment_setup_requested': z.object({ ...request, return_url: z.string() }),
+  'onboarding.payment_setup_created': z.object({ setup_intent_id: id }),
+  'onboarding.payment_setup_failed': z.object(failure),
+  'onboarding.payment_confirmed': z.object({ setup_intent_id: id, payment_method_id: id }),
+  'onboarding.payment_declined': z.object({
+    setup_intent_id: id,
+    code: z.string(),
+    decline_code: z.string().nullable(),
+  }),
+  'onboarding.plan_selected': selectedPlan,
+  'onboarding.subscription_requested': z.object(request),
+  'onboarding.subscription_created': z.object({
+    subscription_id: id,
+    subscription_status: z.string(),
+    trial_ends_at: z.iso.datetime().nullable(),
+  }),
+  'onboarding.subscription_failed': z.object(failure),
+  'onboarding.subscription_activated': z.object({ subscription_id: id, subscription_status: z.string() }),
+  'onboarding.subscription_expired': z.object({ subscription_id: id, subscription_status: z.string() }),
+  'onboarding.completed': z.object({}),
+  'onboarding.cancelled': z.object({ reason: z.string() }),
+  'onboarding.expired': z.object({}),
+}
+
+export type OnboardingFactType = keyof typeof onboardingFacts
+export type OnboardingFact = {
+  [T in OnboardingFactType]: { type: T; data: z.infer<(typeof onboardingFacts)[T]> }
+}[OnboardingFactType]

@@ -1,0 +1,255 @@
+import type { Insertable, Kysely, Selectable, Transaction } from 'kysely'
+
+/** The rows as they stand in both databases; `migrations/add_billing_tables.sql` says what the columns mean. */
+export type Tables = {
+  billing_events: BillingEvents
+  onboarding_sessions: OnboardingSessions
+  billing_customers: BillingCustomers
+  billing_subscriptions: BillingSubscriptions
+  billing_invoices: BillingInvoices
+  billing_usage_records: BillingUsageRecords
+  billing_payment_methods: BillingPaymentMethods
+  billing_discounts: BillingDiscounts
+  billing_products: BillingProducts
+  billing_prices: BillingPrices
+  billing_rate_cards: BillingRateCards
+  stripe_events: StripeEvents
+  effects: Effects
+  api_keys: ApiKeys
+  idempotency_keys: IdempotencyKeys
+}
+
+/** Where queries run. A function that writes, or that decides on what it reads, takes a `Trx`. */
+export type Reader = Kysely<Tables>
+export type Trx = Transaction<Tables>
+
+export type Row<T extends keyof Tables> = Selectable<Tables[T]>
+export type NewRow<T extends keyof Tables> = Insertable<Tables[T]>
+
+/** 0 or 1: SQLite has no booleans, and rows must be the same bytes in both databases. */
+export type Flag = 0 | 1
+export const flag = (value: boolean | null | undefined): Flag => (value ? 1 : 0)
+
+type BillingEvents = {
+  position: number
+  stream: string
+  version: number
+  fact_id: string
+  type: string
+  tenant_id: string | null
+  data: string
+  metadata: string
+  occurred_at: string
+  recorded_at: string
+  previous_hash: string
+  hash: string
+}
+
+type OnboardingSessions = {
+  session_id: string
+  tenant_id: string
+  status: string
+  snapshot: string
+  version: number
+  machine_version: string
+  customer_id: string | null
+  setup_intent_id: string | null
+  subscription_id: string | null
+  reserved_coupon_id: string | null
+  expires_at: string
+  created_at: string
+  updated_at: string
+  last_position: number
+}
+
+/** `as_of` is Stripe's time in unix seconds; `last_position` the last fact that changed the row. */
+type Mirror = { as_of: number; created_at: string; updated_at: string; last_position: number }
+
+type BillingCustomers = Mirror & {
+  customer_id: string
+  tenant_id: string
+  email: string | null
+  name: string | null
+  phone: string | null
+  default_payment_method_id: string | null
+  balance_cents: number
+  is_delinquent: Flag
+  is_deleted: Flag
+}
+
+type BillingSubscriptions = Mirror & {
+  subscription_id: string
+  tenant_id: string
+  customer_id: string
+  status: string
+  item_id: string | null
+  price_id: string | null
+  plan_id: string | null
+  quantity: number
+  amount_cents: number | null
+  currency: string | null
+  billing_interval: string | null
+  discounts: string
+  trial_ends_at: string | null
+  current_period_start: string | null
+  current_period_end: string | null
+  cancel_at_period_end: Flag
+  cancel_at: string | null
+  canceled_at: string | null
+  ended_at: string | null
+  is_paused: Flag
+  default_payment_method_id: string | null
+  latest_invoice_id: string | null
+}
+
+type BillingInvoices = Mirror & {
+  invoice_id: string
+  tenant_id: string
+  customer_id: string
+  subscription_id: string | null
+  number: string | null
+  status: string
+  billing_reason: string | null
+  currency: string
+  total_cents: number
+  amount_due_cents: number
+  amount_paid_cents: number
+  amount_remaining_cents: number
+  attempt_count: number
+  payment_failed_at: string | null
+  period_start: string | null
+  period_end: string | null
+  due_at: string | null
+  paid_at: string | null
+  hosted_invoice_url: string | null
+}
+
+type BillingUsageRecords = {
+  record_id: string
+  tenant_id: string
+  usage_type: string
+  action: 'increment' | 'set'
+  quantity: number
+  occurred_at: string
+  recorded_at: string
+  idempotency_key: string | null
+  metadata: string
+  is_late: Flag
+  invoice_id: string | null
+  billed_at: string | null
+  voided_at: string | null
+  position: number
+  last_position: number
+}
+
+type BillingPaymentMethods = Mirror & {
+  payment_method_id: string
+  tenant_id: string
+  customer_id: string
+  type: string
+  brand: string | null
+  last4: string | null
+  exp_month: number | null
+  exp_year: number | null
+  detached_at: string | null
+}
+
+type BillingDiscounts = Mirror & {
+  discount_id: string
+  kind: 'coupon' | 'promotion_code'
+  tenant_id: null
+  code: string
+  coupon_id: string
+  name: string | null
+  percent_off_bp: number | null
+  amount_off_cents: number | null
+  currency: string | null
+  duration: string | null
+  duration_in_months: number | null
+  max_redemptions: number | null
+  times_redeemed: number
+  expires_at: string | null
+  is_active: Flag
+  is_deleted: Flag
+}
+
+type BillingProducts = Mirror & {
+  product_id: string
+  tenant_id: null
+  plan_id: string
+  name: string
+  description: string | null
+  is_active: Flag
+  is_deleted: Flag
+}
+
+type BillingPrices = Mirror & {
+  price_id: string
+  tenant_id: null
+  product_id: string
+  amount_cents: number
+  currency: string
+  billing_interval: string | null
+  interval_count: number | null
+  is_active: Flag
+  is_deleted: Flag
+}
+
+type BillingRateCards = {
+  rate_card_id: string
+  tenant_id: null
+  currency: string
+  rates: string
+  effective_at: string
+  last_position: number
+}
+
+type StripeEvents = {
+  event_id: string
+  tenant_id: string | null
+  type: string
+  object_id: string
+  customer_id: string | null
+  disposition: 'applied' | 'ignored' | 'parked' | 'quarantined' | 'refetched' | 'released'
+  reason: string | null
+  created_at: string
+  received_at: string
+  last_position: number
+}
+
+type Effects = {
+  effect_id: string
+  tenant_id: string | null
+  stream: string
+  kind: string
+  params: string
+  status: 'pending' | 'done' | 'failed'
+  attempts: number
+  due_at: string
+  claimed_until: string | null
+  last_error: string | null
+  created_at: string
+  updated_at: string
+}
+
+type ApiKeys = {
+  key_id: string
+  hash: string
+  scope: 'admin' | 'platform' | 'tenant' | 'session'
+  tenant_id: string | null
+  session_id: string | null
+  created_at: string
+  expires_at: string | null
+  revoked_at: string | null
+}
+
+type IdempotencyKeys = {
+  key_id: string
+  idempotency_key: string
+  tenant_id: string | null
+  route: string
+  body_hash: string
+  status: number | null
+  reply: string | null
+  created_at: string
+}

@@ -1,0 +1,126 @@
+import { createHash } from 'node:crypto'
+import type { Row, Trx } from '../db/tables.ts'
+import { Conflict } from '../errors.ts'
+import { canonicalJson } from './canonical-json.ts'
+import { facts as catalogue, type Fact, metadata, type NewFact } from './facts.ts'
+import { factOf } from './read.ts'
+
+/**
+ * Appends facts to the end of one stream, in this order. Facts whose id the log has already are left out, so that
+ * appending twice is harmless; what comes back are the facts that are new.
+ * @param expectedVersion the version of the stream's last fact as the caller decided on it (0: no facts), or 'any'
+ * @throws StreamMoved when the stream has other facts by now; ZodError when a fact does not fit the catalogue
+ */
+export async function append(
+  trx: Trx,
+  stream: string,
+  expectedVersion: number | 'any',
+  newFacts: readonly NewFact[],
+  now: string,
+): Promise<Fact[]> {
+  const known = await knownIds(trx, newFacts)
+  const fresh = newFacts.filter((fact) => !known.has(fact.fact_id))
+  const last = await trx
+    .selectFrom('billing_events')
+    .select(['version', 'hash'])
+    .where('stream', '=', stream)
+    .orderBy('version', 'desc')
+    .limit(1)
+    .executeTakeFirst()
+  let version = last?.version ?? 0
+  if (fresh.length === 0) return []
+  if (expectedVersion !== 'any' && expectedVersion !== version)
+    throw new StreamMoved(stream, expectedVersion, version)
+  // Safe from races: `transact` lets one writer in at a time.
+  const head = await trx
+    .selectFrom('billing_events')
+    .select((eb) => eb.fn.max('position').as('position'))
+    .executeTakeFirst()
+  let position = head?.position ?? 0
+  let previousHash = last?.hash ?? genesisHash
+
+  const rows = fresh.map((fact) => {
+    const row: Row<'billing_events'> = {
+      position: ++position,
+      stream,
+      version: ++version,
+      fact_id: fact.fact_id,
+      type: fact.type,
+      tenant_id: fact.tenant_id,
+      data: canonicalJson(catalogue[fact.type].parse(fact.data)),
+      metadata: canonicalJson(metadata.parse(fact.metadata)),
+      occurred_at: fact.occurred_at,
+      recorded_at: now,
+      previous_hash: previousHash,
+      hash: '',
+    }
+    row.hash = hashOf(row)
+    previousHash = row.hash
+    return row
+  })
+  // 12 columns a row: SQLite takes 32,766 parameters in a statement.
+  for (let start = 0; start < rows.length; start += 500)
+    await trx
+      .insertInto('billing_events')
+      .values(rows.slice(start, start + 500))
+      .execute()
+  return rows.map(factOf)
+}
+
+/** `previous_hash` of a stream's first fact. */
+export const genesisHash = '0'.repeat(64)
+
+/** SHA-256, hex, over the canonical JSON of all columns but `position` (the order among streams) and the hash itself. */
+export function hashOf(row: Omit<Row<'billing_events'>, 'hash' | 'position'>): string {
+  const {
+    stream,
+    version,
+    fact_id,
+    type,
+    tenant_id,
+    data,
+    metadata,
+    occurred_at,
+    recorded_at,
+    previous_hash,
+  } = row
+  const hashed = {
+    stream,
+    version,
+    fact_id,
+    type,
+    tenant_id,
+    data,
+    metadata,
+    occurred_at,
+    recorded_at,
+    previous_hash,
+  }
+  return createHash('sha256').update(canonicalJson(hashed)).digest('hex')
+}
+
+/** Somebody else appended to the stream after the caller had read it. The same request again decides anew. */
+export class StreamMoved extends Conflict {
+  constructor(stream: string, expected: number, actual: number) {
+    super('Another request changed this at the same moment; send the same request again', {
+      stream,
+      expected_version: expected,
+      actual_version: actual,
+    })
+    this.name = 'StreamMoved'
+  }
+}
+
+async function knownIds(trx: Trx, newFacts: readonly NewFact[]): Promise<Set<string>> {
+  const ids = newFacts.map((fact) => fact.fact_id)
+  const known = new Set<string>()
+  for (let start = 0; start < ids.length; start += 1000) {
+    const rows = await trx
+      .selectFrom('billing_events')
+      .select('fact_id')
+      .where('fact_id', 'in', ids.slice(start, start + 1000))
+      .execute()
+    for (const row of rows) known.add(row.fact_id)
+  }
+  return known
+}

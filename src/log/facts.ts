@@ -1,0 +1,165 @@
+import { z } from 'zod'
+import { onboardingFacts } from '../../machines/onboarding-facts.ts'
+
+const id = z.string().min(1)
+const time = z.iso.datetime({ precision: 3 })
+const raw = z.record(z.string(), z.unknown())
+const stripeObjectTypes = [
+  'customer',
+  'subscription',
+  'invoice',
+  'payment_method',
+  'setup_intent',
+  'coupon',
+  'promotion_code',
+  'product',
+  'price',
+] as const
+export type StripeObjectType = (typeof stripeObjectTypes)[number]
+
+export const usageTypes = ['agent', 'user', 'case', 'event_ingestion', 'api_call', 'platform_base'] as const
+export type UsageType = (typeof usageTypes)[number]
+
+/** `rate_cents` for each `per_units` units: 10 cents per 1000 calls is {rate_cents: 10, per_units: 1000}. */
+export const rate = z.object({ rate_cents: z.int().min(0), per_units: z.int().positive() })
+export const rates = z.object(
+  Object.fromEntries(usageTypes.map((type) => [type, rate])) as Record<UsageType, typeof rate>,
+)
+export type Rates = z.infer<typeof rates>
+
+const operations = [
+  'create_customer',
+  'create_subscription',
+  'change_plan',
+  'cancel',
+  'resume',
+  'pause',
+  'create_discount',
+  'delete_discount',
+] as const
+export type Operation = (typeof operations)[number]
+
+/** What a Stripe event is about, beside its raw payload, so that nobody has to parse it to find it again. */
+const stripeEvent = {
+  event_id: id,
+  event_type: id,
+  object_type: z.string(),
+  object_id: z.string(),
+  customer_id: id.nullable(),
+  /** Stripe's time, unix seconds. */
+  created: z.int().min(0),
+  personal: z.object({ event: raw }),
+}
+
+const billingFacts = {
+  /** An intent, written before the call. `personal.params` are the exact parameters. */
+  'billing.operation_requested': z.object({
+    operation: z.enum(operations),
+    idempotency_key: id,
+    target_id: id.nullable(),
+    personal: z.object({ params: raw }),
+  }),
+  'billing.operation_succeeded': z.object({
+    operation: z.enum(operations),
+    idempotency_key: id,
+    object_id: id,
+  }),
+  'billing.operation_failed': z.object({
+    operation: z.enum(operations),
+    idempotency_key: id,
+    code: z.string(),
+    decline_code: z.string().nullable(),
+    message: z.string(),
+  }),
+
+  /**
+   * A webhook, raw. `applied`: projected into the tables. `ignored`: no type we know. `parked`: about a customer
+   * whose tenant is not known yet. `quarantined`: contradicts what we know; `reason` says how. `refetched`: of another
+   * API version, so the object was fetched again instead. Only `applied` changes tables other than stripe_events.
+   */
+  'stripe.event_received': z.object({
+    ...stripeEvent,
+    api_version: z.string().nullable(),
+    livemode: z.boolean(),
+    disposition: z.enum(['applied', 'ignored', 'parked', 'quarantined', 'refetched']),
+    reason: z.string().nullable(),
+  }),
+  /** A parked event whose tenant has become known: it is applied with this fact. */
+  'stripe.event_released': z.object(stripeEvent),
+  /**
+   * An object as Stripe's API answered it. `as_of` in unix seconds: the answer's time, or the object's creation for
+   * the answer to a create. `is_deleted`: Stripe says that it is gone; `object` is then the stub {id, deleted}.
+   */
+  'stripe.object_observed': z.object({
+    object_type: z.enum(stripeObjectTypes),
+    object_id: id,
+    as_of: z.int().min(0),
+    is_deleted: z.boolean(),
+    personal: z.object({ object: raw }),
+  }),
+
+  'usage.recorded': z.object({
+    record_id: id,
+    usage_type: z.enum(usageTypes),
+    action: z.enum(['increment', 'set']),
+    quantity: z.int().positive(),
+    idempotency_key: id.nullable(),
+    metadata: raw,
+    is_late: z.boolean(),
+  }),
+  'usage.voided': z.object({ record_id: id, reason: z.string().nullable() }),
+
+  'rates.card_set': z.object({
+    rate_card_id: id,
+    currency: z.string().length(3),
+    rates,
+    effective_at: time,
+  }),
+}
+
+/** Every fact that may stand in the log: type -> schema of its data. Personal data stands under `data.personal` alone. */
+export const facts = { ...onboardingFacts, ...billingFacts }
+
+export type FactType = keyof typeof facts
+export type FactData<T extends FactType> = z.infer<(typeof facts)[T]>
+
+export const metadata = z.object({
+  /** Who caused it: `key:<id>`, `session:<id>`, `stripe`, `worker`, `startup` or `cli`. */
+  actor: id,
+  request_id: id.optional(),
+  /** The fact id or the Stripe event id that led to this fact. */
+  causation: id.optional(),
+  /** Of the statechart that allowed the fact. */
+  machine_version: id.optional(),
+})
+export type Metadata = z.infer<typeof metadata>
+
+/** A fact that is about to be appended. `fact_id` makes it idempotent: the log holds each id once. */
+export type NewFact<T extends FactType = FactType> = {
+  [K in T]: {
+    fact_id: string
+    type: K
+    tenant_id: string | null
+    data: FactData<K>
+    metadata: Metadata
+    /** UTC ISO 8601 with milliseconds: when it happened; `append` says when it was recorded. */
+    occurred_at: string
+  }
+}[T]
+
+/** A fact of the log. */
+export type Fact<T extends FactType = FactType> = {
+  [K in T]: NewFact<K> & { stream: string; version: number; position: number; recorded_at: string }
+}[T]
+
+/** `usage-<tenant>` stands apart so that metering never contends with decisions. */
+export const streams = {
+  onboarding: (sessionId: string) => `onboarding-${sessionId}`,
+  billing: (tenantId: string) => `billing-${tenantId}`,
+  usage: (tenantId: string) => `usage-${tenantId}`,
+  /** Products, prices, coupons and promotion codes. */
+  catalog: 'catalog',
+  /** Stripe's events that belong to no tenant that we know. */
+  stripe: 'stripe',
+  rates: 'rates',
+} as const

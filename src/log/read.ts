@@ -1,0 +1,83 @@
+import type { Reader, Row } from '../db/tables.ts'
+import type { Fact } from './facts.ts'
+
+export type LogFilter = {
+  stream?: string | undefined
+  tenantId?: string | undefined
+  /** With `tenantId`: the facts that belong to no tenant as well (catalogue, rates). */
+  andTenantless?: boolean | undefined
+  type?: string | undefined
+  /** Facts after this position. Default 0. */
+  after?: number | undefined
+  /** Facts up to and with this position. */
+  until?: number | undefined
+}
+
+/** The facts in the order of their positions, read page by page, so that a log of any length fits in memory. */
+export async function* readFacts(
+  reader: Reader,
+  filter: LogFilter = {},
+  pageSize = 1000,
+): AsyncGenerator<Fact> {
+  for await (const row of readRows(reader, filter, pageSize)) yield factOf(row)
+}
+
+/** As `readFacts`, the rows as they are stored. */
+export async function* readRows(
+  reader: Reader,
+  filter: LogFilter = {},
+  pageSize = 1000,
+): AsyncGenerator<Row<'billing_events'>> {
+  let after = filter.after ?? 0
+  for (;;) {
+    const page = await readPage(reader, { ...filter, after }, pageSize)
+    yield* page
+    const last = page.at(-1)
+    if (last === undefined || page.length < pageSize) return
+    after = last.position
+  }
+}
+
+/** The first `limit` rows after `filter.after`. */
+export async function readPage(
+  reader: Reader,
+  filter: LogFilter,
+  limit: number,
+): Promise<Row<'billing_events'>[]> {
+  const { stream, tenantId, type, after = 0, until } = filter
+  let query = reader.selectFrom('billing_events').selectAll().where('position', '>', after)
+  if (stream !== undefined) query = query.where('stream', '=', stream)
+  if (type !== undefined) query = query.where('type', '=', type)
+  if (until !== undefined) query = query.where('position', '<=', until)
+  if (tenantId !== undefined)
+    query = filter.andTenantless
+      ? query.where((eb) => eb.or([eb('tenant_id', '=', tenantId), eb('tenant_id', 'is', null)]))
+      : query.where('tenant_id', '=', tenantId)
+  return query.orderBy('position').limit(limit).execute()
+}
+
+/** @throws when the log has no such fact */
+export async function factById(reader: Reader, factId: string): Promise<Fact> {
+  const row = await reader
+    .selectFrom('billing_events')
+    .selectAll()
+    .where('fact_id', '=', factId)
+    .executeTakeFirst()
+  if (row === undefined) throw new Error(`The log has no fact ${factId}`)
+  return factOf(row)
+}
+
+/** The log's last position; 0 when it is empty. */
+export async function lastPosition(reader: Reader): Promise<number> {
+  const row = await reader
+    .selectFrom('billing_events')
+    .select((eb) => eb.fn.max('position').as('position'))
+    .executeTakeFirst()
+  return row?.position ?? 0
+}
+
+/** What was appended was checked against the catalogue, and the log cannot be changed: the type is trusted here. */
+export function factOf(row: Row<'billing_events'>): Fact {
+  const { data, metadata, previous_hash: _previous, hash: _hash, ...columns } = row
+  return { ...columns, data: JSON.parse(data), metadata: JSON.parse(metadata) } as unknown as Fact
+}
