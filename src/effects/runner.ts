@@ -1,0 +1,157 @@
+import type { Logger } from 'pino'
+import type { Database } from '../db/database.ts'
+import type { Trx } from '../db/tables.ts'
+import { Conflict } from '../errors.ts'
+import { claim, dueEffects, type Effect, postpone, releaseLeases, settle } from './outbox.ts'
+
+/** How one kind of effect is carried out. */
+export type EffectHandler = {
+  /** The call, outside of any transaction. A `FinalFailure` goes to `refused`; anything else is tried again later. */
+  run(effect: Effect): Promise<unknown>
+  /** Records the result. In one transaction with the effect's end; not called when it has ended meanwhile. */
+  done(trx: Trx, effect: Effect, result: never, now: string): Promise<void>
+  /** Records the refusal, likewise. */
+  refused?(trx: Trx, effect: Effect, refusal: Error, now: string): Promise<void>
+}
+
+/** The outside has said no, and would say it again: the effect is over. `cause` is what the caller gets to see. */
+export class FinalFailure extends Error {
+  /** For the handler's `refused`. */
+  readonly refusal: Error
+  constructor(refusal: Error, cause: Error) {
+    super(refusal.message, { cause })
+    this.refusal = refusal
+  }
+}
+
+/** It cannot be carried out yet: again at `dueAt`. No failure. */
+export class NotYet extends Error {
+  readonly dueAt: string
+  constructor(dueAt: string) {
+    super(`not before ${dueAt}`)
+    this.name = 'NotYet'
+    this.dueAt = dueAt
+  }
+}
+
+/** The outcome is unknown. `params` replace the effect's for the next attempt; `cause` is what the caller sees. */
+export class Unknown extends Error {
+  readonly params: Record<string, unknown>
+  constructor(cause: Error, params: Record<string, unknown>) {
+    super(cause.message, { cause })
+    this.params = params
+  }
+}
+
+export type EffectRunner = {
+  /**
+   * Carries an effect out now and returns when it has ended; two calls at once share one run. An effect that has
+   * ended already is left alone.
+   * @throws the refusal, or what stopped this attempt; Conflict when another process is at it
+   */
+  run(effectId: string): Promise<void>
+  /** Takes up what is due, and what a crash has left, until `stop`. */
+  start(): Promise<void>
+  /** Resolves when the running effects have ended. */
+  stop(): Promise<void>
+}
+
+/** Longer than the slowest call with its retries: a lease must not end under a running call. */
+const leaseMs = 60_000
+const pollMs = 1_000
+const parallel = 4
+
+export function effectRunner(
+  on: { db: Database; log: Logger; now: () => Date },
+  handlers: Record<string, EffectHandler>,
+): EffectRunner {
+  const { db, log } = on
+  const running = new Map<string, Promise<void>>()
+  const time = (offsetMs = 0) => new Date(on.now().getTime() + offsetMs).toISOString()
+  let timer: NodeJS.Timeout | undefined
+  let polling: Promise<void> | undefined
+
+  const attempt = async (effectId: string) => {
+    const effect = await db.transact((trx) => claim(trx, effectId, time(), time(leaseMs)))
+    if (effect === 'settled') return
+    if (effect === 'leased')
+      throw new Conflict('This is being carried out at this moment; send the request again')
+    const handler = handlers[effect.kind]
+    if (handler === undefined) throw new Error(`No handler for effects of kind ${effect.kind}`)
+    let result: unknown
+    try {
+      result = await handler.run(effect)
+    } catch (error) {
+      if (error instanceof FinalFailure) {
+        await db.transact(async (trx) => {
+          if (await settle(trx, effectId, 'failed', time(), error.message))
+            await handler.refused?.(trx, effect, error.refusal, time())
+        })
+        throw error.cause
+      }
+      await db.transact((trx) => postpone(trx, effectId, postponement(effect, error, time)))
+      if (error instanceof NotYet) return
+      throw error instanceof Unknown ? error.cause : error
+    }
+    await db.transact(async (trx) => {
+      if (await settle(trx, effectId, 'done', time()))
+        await handler.done(trx, effect, result as never, time())
+    })
+  }
+
+  const run = (effectId: string) => {
+    let shared = running.get(effectId)
+    if (shared === undefined) {
+      shared = attempt(effectId).finally(() => running.delete(effectId))
+      running.set(effectId, shared)
+    }
+    return shared
+  }
+
+  const poll = async () => {
+    try {
+      for (const effectId of await dueEffects(db.reader, time(), parallel * 5)) {
+        if (timer === undefined) return
+        if (running.has(effectId)) continue
+        while (running.size >= parallel) await Promise.race(running.values()).catch(() => {})
+        // What a run throws was kept in the row and will be tried again; the log tells the operator.
+        run(effectId).catch((error) =>
+          log.warn({ err: error, effect_id: effectId }, 'effect not carried out'),
+        )
+      }
+    } catch (error) {
+      log.error({ err: error }, 'the outbox cannot be read')
+    }
+  }
+
+  return {
+    run,
+    async start() {
+      if (db.dialect === 'sqlite') await db.transact(releaseLeases)
+      const tick = () => {
+        polling = poll().finally(() => {
+          if (timer !== undefined) timer = setTimeout(tick, pollMs)
+        })
+      }
+      timer = setTimeout(tick, 0)
+    },
+    async stop() {
+      clearTimeout(timer)
+      timer = undefined
+      await polling
+      await Promise.allSettled(running.values())
+    },
+  }
+}
+
+function postponement(effect: Effect, error: unknown, time: (offsetMs?: number) => string) {
+  if (error instanceof NotYet) return { dueAt: error.dueAt, now: time(), lastError: null }
+  // 2 s, 4 s, 8 s … an hour, with jitter, so that an outage does not end in a stampede.
+  const backoffMs = Math.min(3_600_000, 2 ** effect.attempts * 1000) * (0.75 + Math.random() / 2)
+  return {
+    dueAt: time(backoffMs),
+    now: time(),
+    lastError: error instanceof Error ? error.message : String(error),
+    ...(error instanceof Unknown ? { params: error.params } : {}),
+  }
+}

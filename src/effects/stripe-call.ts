@@ -1,0 +1,47 @@
+import type { CallName, CallParams } from '../stripe/calls.ts'
+import { StripeFailure } from '../stripe/failure.ts'
+import type { Observation, StripeGateway } from '../stripe/gateway.ts'
+import type { Effect } from './outbox.ts'
+import { FinalFailure, Unknown } from './runner.ts'
+
+/** The call as the fact in the log asks for it. `key` is the idempotency key, stored before the call. */
+export type StripeRequest = { call: CallName; targetId?: string; params: CallParams; key: string }
+
+/** Stripe keeps idempotency keys for at least 24 hours: an older call is looked for before it is made again. */
+const keyLifetimeMs = 23 * 3_600_000
+
+/**
+ * Makes the call of an effect, with at most one effect at Stripe: under the stored key, and when an earlier attempt's
+ * outcome is unknown, or the key may be forgotten, after looking for what that attempt has made, which is adopted.
+ * The effect's own params remember `isUnknown` and how many keys were `burnt` by a stored 500.
+ * @throws FinalFailure with Stripe's refusal; Unknown; AppError when nothing happened and it may be tried again
+ */
+export async function callStripe(
+  stripe: StripeGateway,
+  effect: Effect,
+  request: StripeRequest,
+  now: Date,
+): Promise<Observation> {
+  const { key, ...call } = request
+  const isUnknown = effect.params.isUnknown === true
+  const burnt = Number(effect.params.burnt ?? 0)
+  try {
+    if (isUnknown || now.getTime() - Date.parse(effect.createdAt) > keyLifetimeMs) {
+      const found = await stripe.find(request.call, request)
+      if (found !== undefined) return found
+    }
+    const { observation } = await stripe.call(request.call, {
+      ...call,
+      key: burnt === 0 ? key : `${key}:${burnt}`,
+    })
+    return observation
+  } catch (error) {
+    if (!(error instanceof StripeFailure)) throw error
+    if (error.isFinal) throw new FinalFailure(error, error.toAppError())
+    if (error.kind !== 'unknown') throw error.toAppError()
+    // A key answers its stored 500 for ever. What it may have made was looked for in vain: the next attempt takes the
+    // next key, which is the same one should a crash come between.
+    const isBurnt = isUnknown && error.isReplayed
+    throw new Unknown(error.toAppError(), { isUnknown: true, burnt: isBurnt ? burnt + 1 : burnt })
+  }
+}

@@ -1,0 +1,31 @@
+import type { AppContext, Caller } from '../context.ts'
+import type { Reader, Trx } from '../db/tables.ts'
+import { NotFound } from '../errors.ts'
+import { loadSession, type Session } from './store.ts'
+
+/** As `loadSession`, for a caller: another tenant's session does not exist. @throws NotFound */
+export async function loadOwnSession(reader: Reader, sessionId: string, caller: Caller): Promise<Session> {
+  const session = await loadSession(reader, sessionId)
+  const isTheirs =
+    (caller.tenantId === null || caller.tenantId === session.tenantId) &&
+    (caller.sessionId === null || caller.sessionId === session.sessionId)
+  if (!isTheirs) throw new NotFound('onboarding session')
+  return session
+}
+
+/**
+ * The way of a step: `decide` records the fact that asks for the call and returns the call's key, or null when there
+ * is nothing to do (any more); the call is made; what it led to is read.
+ */
+export async function takeStep(
+  context: AppContext,
+  caller: Caller,
+  sessionId: string,
+  decide: (trx: Trx, session: Session, now: string) => Promise<string | null>,
+): Promise<Session> {
+  const key = await context.db.transact(async (trx) =>
+    decide(trx, await loadOwnSession(trx, sessionId, caller), context.now().toISOString()),
+  )
+  if (key !== null) await context.effects.run(key)
+  return loadOwnSession(context.db.reader, sessionId, caller)
+}

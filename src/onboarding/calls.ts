@@ -1,0 +1,132 @@
+import type { OnboardingFactType } from '../../machines/onboarding-facts.ts'
+import { type AppContext, requireStripe } from '../context.ts'
+import type { Reader, Trx } from '../db/tables.ts'
+import { type Effect, enqueue } from '../effects/outbox.ts'
+import { type EffectHandler, NotYet } from '../effects/runner.ts'
+import { callStripe, type StripeRequest } from '../effects/stripe-call.ts'
+import { type Fact, streams } from '../log/facts.ts'
+import { factById } from '../log/read.ts'
+import { record } from '../projections/record.ts'
+import type { StripeFailure } from '../stripe/failure.ts'
+import { type Observation, observationFact, observationsIn } from '../stripe/gateway.ts'
+import { releaseParked } from '../webhooks/release.ts'
+import { applyToSession, pendingKey } from './from-stripe.ts'
+import { afterTheRequest, dispatch, loadSession, type Session } from './store.ts'
+
+const worker = { actor: 'worker' }
+
+/** The statechart's `callStripe`: the fact that asked for it has the key, which is the effect's id, and the parameters. */
+export const onboardingCall = (context: Pick<AppContext, 'db' | 'now' | 'stripe'>): EffectHandler => ({
+  async run(effect) {
+    const request = requestOf(await factById(context.db.reader, effect.effectId))
+    return callStripe(requireStripe(context), effect, request, context.now())
+  },
+
+  async done(trx: Trx, effect: Effect, observation: Observation, now: string) {
+    const session = await loadSession(trx, sessionIdOf(effect))
+    await recordAnswer(trx, session.tenantId, observation, effect.effectId, now)
+    await applyToSession(trx, session, observation, { by: worker, now, cause: `${effect.effectId}:answer` })
+  },
+
+  async refused(trx: Trx, effect: Effect, refusal: Error, now: string) {
+    const session = await loadSession(trx, sessionIdOf(effect))
+    const { data } = (await factById(trx, effect.effectId)) as Fact<'onboarding.subscription_requested'>
+    const failure = refusal as StripeFailure
+    await dispatch(
+      trx,
+      session,
+      {
+        type: failedFact(effect.effectId),
+        data: {
+          attempt: data.attempt,
+          code: failure.code,
+          decline_code: failure.declineCode,
+          message: failure.message,
+        },
+      },
+      { by: worker, now, factId: `${effect.effectId}:refused`, causation: effect.effectId },
+    )
+  },
+})
+
+/** The statechart's `expireAt`. A session that waits for Stripe at that moment expires when it has the answer. */
+export const expireSession = (context: Pick<AppContext, 'db' | 'now'>): EffectHandler => ({
+  async run(effect) {
+    const session = await loadSession(context.db.reader, sessionIdOf(effect))
+    if (pendingKey(session) !== null) throw new NotYet(afterTheRequest(context.now().toISOString()))
+  },
+  async done(trx: Trx, effect: Effect, _result: unknown, now: string) {
+    const session = await loadSession(trx, sessionIdOf(effect))
+    const expired = { type: 'onboarding.expired', data: {} } as const
+    if (session.snapshot.can(expired))
+      await dispatch(trx, session, expired, { by: worker, now, factId: effect.effectId })
+  },
+})
+
+/** Puts the call that the session waits for back in the outbox, should it not be there any more. */
+export const keepCall = (trx: Trx, session: Session, key: string, now: string) =>
+  enqueue(
+    trx,
+    {
+      effectId: key,
+      tenantId: session.tenantId,
+      stream: streams.onboarding(session.sessionId),
+      kind: 'onboarding_call',
+      params: {},
+    },
+    afterTheRequest(now),
+    now,
+  )
+
+/**
+ * Records what Stripe has answered about a tenant, and the objects inside the answer. A customer brings the events
+ * with it that came before it was known.
+ */
+export async function recordAnswer(
+  trx: Trx,
+  tenantId: string,
+  observation: Observation,
+  cause: string,
+  now: string,
+  by = worker,
+): Promise<void> {
+  const facts = observationsIn(observation).map((seen) =>
+    observationFact(seen, {
+      factId: `${cause}:${seen.objectId}:${seen.asOf}`,
+      tenantId,
+      metadata: { ...by, causation: cause },
+      occurredAt: now,
+    }),
+  )
+  await record(trx, streams.billing(tenantId), 'any', facts, now)
+  if (observation.objectType === 'customer') await releaseParked(trx, tenantId, observation.objectId, now)
+}
+
+/** The session's first fact, which has the tenant's personal data. */
+export async function startedFact(reader: Reader, sessionId: string): Promise<Fact<'onboarding.started'>> {
+  return (await factById(reader, `start:${sessionId}`)) as Fact<'onboarding.started'>
+}
+
+function requestOf(fact: Fact): StripeRequest {
+  switch (fact.type) {
+    case 'onboarding.customer_requested':
+      return { call: 'create_customer', params: fact.data.personal.params, key: fact.data.idempotency_key }
+    case 'onboarding.payment_setup_requested':
+      return { call: 'create_setup_intent', params: fact.data.params, key: fact.data.idempotency_key }
+    case 'onboarding.subscription_requested':
+      return { call: 'create_subscription', params: fact.data.params, key: fact.data.idempotency_key }
+    default:
+      throw new Error(`${fact.type} asks for no call`)
+  }
+}
+
+const failedFact = (key: string) => {
+  const types = {
+    create_customer: 'onboarding.customer_failed',
+    setup_payment: 'onboarding.payment_setup_failed',
+    create_subscription: 'onboarding.subscription_failed',
+  } as const satisfies Record<string, OnboardingFactType>
+  return types[key.split(':')[2] as keyof typeof types]
+}
+
+const sessionIdOf = (effect: Effect) => effect.stream.slice(streams.onboarding('').length)

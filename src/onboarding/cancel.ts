@@ -1,0 +1,24 @@
+import type { AppContext, Caller } from '../context.ts'
+import { loadOwnSession } from './access.ts'
+import { dispatch, notAllowed, type Session, sessionStatus } from './store.ts'
+
+/** Ends a session that has no subscription; what it has reserved is free again. Again: the same answer. */
+export async function cancel(context: AppContext, caller: Caller, sessionId: string): Promise<Session> {
+  return context.db.transact(async (trx) => {
+    const session = await loadOwnSession(trx, sessionId, caller)
+    if (sessionStatus(session) === 'cancelled') return session
+    const cancelled = { type: 'onboarding.cancelled', data: { reason: 'requested' } } as const
+    if (!session.snapshot.can(cancelled))
+      throw notAllowed(
+        session,
+        session.snapshot.context.subscription_id === null
+          ? undefined
+          : 'The session has a subscription: cancel that under /billing/subscriptions',
+      )
+    return dispatch(trx, session, cancelled, {
+      by: caller,
+      now: context.now().toISOString(),
+      factId: `${sessionId}:cancelled`,
+    })
+  })
+}

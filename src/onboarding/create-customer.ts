@@ -1,0 +1,64 @@
+import { type AppContext, type Caller, requireStripe } from '../context.ts'
+import { keyInMetadata } from '../stripe/calls.ts'
+import { takeStep } from './access.ts'
+import { keepCall, startedFact } from './calls.ts'
+import { pendingKey } from './from-stripe.ts'
+import { callKey, dispatch, type Session } from './store.ts'
+
+/** Step 2: the tenant becomes a customer at Stripe. A tenant that is one already keeps it. */
+export async function createCustomer(
+  context: AppContext,
+  caller: Caller,
+  sessionId: string,
+): Promise<Session> {
+  requireStripe(context)
+  return takeStep(context, caller, sessionId, async (trx, session, now) => {
+    const { customer_id, attempts } = session.snapshot.context
+    if (customer_id !== null) return null
+    const pending = pendingKey(session)
+    if (pending !== null) {
+      await keepCall(trx, session, pending, now)
+      return pending
+    }
+    const known = await trx
+      .selectFrom('billing_customers')
+      .select('customer_id')
+      .where('tenant_id', '=', session.tenantId)
+      .where('is_deleted', '=', 0)
+      .executeTakeFirst()
+    if (known !== undefined) {
+      const created = { type: 'onboarding.customer_created', data: known } as const
+      await dispatch(trx, session, created, { by: caller, now, factId: `${sessionId}:known_customer` })
+      return null
+    }
+    const attempt = attempts.customer + 1
+    const key = callKey(sessionId, 'create_customer', attempt)
+    const { email, name, company_name, phone } = (await startedFact(trx, sessionId)).data.personal
+    await dispatch(
+      trx,
+      session,
+      {
+        type: 'onboarding.customer_requested',
+        data: {
+          attempt,
+          idempotency_key: key,
+          personal: {
+            params: {
+              email,
+              name,
+              ...(phone === null ? {} : { phone }),
+              metadata: {
+                tenant_id: session.tenantId,
+                company_name,
+                session_id: sessionId,
+                [keyInMetadata]: key,
+              },
+            },
+          },
+        },
+      },
+      { by: caller, now, factId: key },
+    )
+    return key
+  })
+}

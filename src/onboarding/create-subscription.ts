@@ -1,0 +1,141 @@
+import { type AppContext, type Caller, requireStripe } from '../context.ts'
+import type { Trx } from '../db/tables.ts'
+import { AppError } from '../errors.ts'
+import { keyInMetadata } from '../stripe/calls.ts'
+import { takeStep } from './access.ts'
+import { keepCall } from './calls.ts'
+import { pendingKey } from './from-stripe.ts'
+import { positionOf } from './session.ts'
+import { assertCard } from './setup-payment.ts'
+import { callKey, dispatch, notAllowed, type Session, sessionStatus } from './store.ts'
+
+/**
+ * Step 5. The first payment is made with the confirmed card, unless there is a trial. Declined: nothing is left at
+ * Stripe, and the step can be tried again. Where the bank wants the customer's authentication, the subscription
+ * waits for it as `incomplete`, and `clientSecret` is for Stripe.js to go on with.
+ */
+export async function createSubscription(
+  context: AppContext,
+  caller: Caller,
+  sessionId: string,
+): Promise<{ session: Session; clientSecret: string | null }> {
+  const stripe = requireStripe(context)
+  const attempt = () =>
+    takeStep(context, caller, sessionId, async (trx, session, now) => {
+      const pending = pendingKey(session)
+      if (pending?.includes(':create_subscription:')) {
+        await keepCall(trx, session, pending, now)
+        return pending
+      }
+      if (session.snapshot.context.subscription_id !== null) return null
+      return requestSubscription(trx, session, { context, caller, now })
+    })
+
+  let session: Session
+  try {
+    session = await attempt()
+  } catch (error) {
+    if (isNoCardYet(error)) {
+      // No webhook has told of the card: ask Stripe before refusing.
+      await assertCard(context, caller, error.session)
+      session = await attempt()
+    } else if (error instanceof AppError && wantsAuthentication(String(error.details.stripe_code))) {
+      session = await attempt()
+    } else throw discountGone(error) ?? error
+  }
+  const { subscription_id } = session.snapshot.context
+  if (subscription_id === null) throw notAllowed(session)
+  const isWaiting = positionOf(session.snapshot) === 'subscription_created.awaiting_authentication'
+  const clientSecret = isWaiting ? (await stripe.fetch('subscription', subscription_id)).clientSecret : null
+  return { session, clientSecret }
+}
+
+async function requestSubscription(
+  trx: Trx,
+  session: Session,
+  { context, caller, now }: { context: AppContext; caller: Caller; now: string },
+): Promise<string> {
+  const { customer_id, payment_method_id, plan, decline, attempts } = session.snapshot.context
+  if (sessionStatus(session) !== 'plan_selected' || plan === null) throw notAllowed(session)
+  if (payment_method_id === null) throw new NoCardYet(session)
+  const live = await trx
+    .selectFrom('billing_subscriptions')
+    .select('subscription_id')
+    .where('tenant_id', '=', session.tenantId)
+    .where('status', 'not in', ['canceled', 'incomplete_expired'])
+    .executeTakeFirst()
+  if (live !== undefined)
+    throw new AppError('already_subscribed', 'This tenant has a subscription already', { details: live })
+
+  const attempt = attempts.subscription + 1
+  const key = callKey(session.sessionId, 'create_subscription', attempt)
+  const { trialPeriodDays } = context.config
+  await dispatch(
+    trx,
+    session,
+    {
+      type: 'onboarding.subscription_requested',
+      data: {
+        attempt,
+        idempotency_key: key,
+        params: {
+          customer: customer_id,
+          items: [{ price: plan.price_id }],
+          default_payment_method: payment_method_id,
+          // A decline leaves no subscription behind. Only when the bank has asked for the customer is one made that
+          // waits for them.
+          payment_behavior: wantsAuthentication(decline?.code) ? 'allow_incomplete' : 'error_if_incomplete',
+          ...(trialPeriodDays === 0 ? {} : { trial_period_days: trialPeriodDays }),
+          ...(plan.discount === null
+            ? {}
+            : {
+                discounts: [
+                  plan.discount.promotion_code_id === null
+                    ? { coupon: plan.discount.coupon_id }
+                    : { promotion_code: plan.discount.promotion_code_id },
+                ],
+              }),
+          metadata: {
+            tenant_id: session.tenantId,
+            session_id: session.sessionId,
+            plan_id: plan.plan_id,
+            [keyInMetadata]: key,
+          },
+        },
+      },
+    },
+    { by: caller, now, factId: key },
+  )
+  return key
+}
+
+class NoCardYet extends AppError {
+  readonly session: Session
+  constructor(session: Session) {
+    super('payment_method_required', 'No payment method is confirmed')
+    this.session = session
+  }
+}
+const isNoCardYet = (error: unknown): error is NoCardYet => error instanceof NoCardYet
+
+/** Stripe's codes for "the customer has to be there", https://docs.stripe.com/error-codes. */
+const wantsAuthentication = (code: string | undefined) =>
+  code === 'subscription_payment_intent_requires_action' || code === 'authentication_required'
+
+/** Stripe refused the discount that was reserved: someone else had its last redemption, or it was ended. */
+function discountGone(error: unknown): AppError | undefined {
+  if (!(error instanceof AppError)) return undefined
+  const { param, stripe_code } = error.details
+  const isAboutDiscount =
+    /^(discounts|coupon|promotion_code)/.test(String(param ?? '')) ||
+    /coupon|promotion/.test(String(stripe_code))
+  if (!isAboutDiscount) return undefined
+  return new AppError(
+    'conflict',
+    'The discount can no longer be redeemed: select the plan again without it',
+    {
+      details: error.details,
+      cause: error,
+    },
+  )
+}

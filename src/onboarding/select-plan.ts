@@ -1,0 +1,77 @@
+import type { SelectedPlan } from '../../machines/onboarding-facts.ts'
+import { recordCatalogue } from '../billing/catalogue.ts'
+import { assertRedeemable, discountCents, resolveDiscount } from '../billing/discount-terms.ts'
+import { resolvePrice } from '../billing/price-terms.ts'
+import { type AppContext, type Caller, requireStripe } from '../context.ts'
+import { InvalidRequest } from '../errors.ts'
+import { loadOwnSession } from './access.ts'
+import { assertCard } from './setup-payment.ts'
+import { dispatch, notAllowed, type Session, sessionStatus } from './store.ts'
+
+export type PlanChoice = { plan_id: string; price_id: string; discount_code?: string | undefined }
+
+/**
+ * Step 4: a plan, at the price that Stripe has now, and a discount, whose redemption is reserved from here until the
+ * subscription exists or the session ends. The plan may be changed until then.
+ */
+export async function selectPlan(
+  context: AppContext,
+  caller: Caller,
+  sessionId: string,
+  choice: PlanChoice,
+): Promise<Session> {
+  const session = await loadOwnSession(context.db.reader, sessionId, caller)
+  const { plan } = session.snapshot.context
+  const status = sessionStatus(session)
+  const isOver = status === 'cancelled' || status === 'expired'
+  if (plan !== null && !isOver && isSameChoice(plan, choice)) return session
+  if (status !== 'payment_setup' && status !== 'plan_selected') throw notAllowed(session)
+
+  const stripe = requireStripe(context)
+  await assertCard(context, caller, session)
+  const price = await resolvePrice(stripe, choice.price_id)
+  if (price.plan_id !== choice.plan_id)
+    throw new InvalidRequest([
+      { path: 'price_id', message: `belongs to the plan ${price.plan_id}, not to ${choice.plan_id}` },
+    ])
+  const discount =
+    choice.discount_code === undefined
+      ? null
+      : await resolveDiscount(stripe, choice.discount_code, {
+          amountCents: price.amount_cents,
+          currency: price.currency,
+        })
+  const discount_cents = discount === null ? 0 : discountCents(discount.terms, price.amount_cents)
+
+  return context.db.transact(async (trx) => {
+    const now = context.now().toISOString()
+    const fresh = await loadOwnSession(trx, sessionId, caller)
+    const seen = [...price.observations, ...(discount?.observations ?? [])]
+    await recordCatalogue(trx, seen, `${sessionId}:select_plan:${fresh.version + 1}`, now, caller)
+    // Safe from races: one writer at a time, and the reservation is the session's row.
+    if (discount !== null)
+      await assertRedeemable(trx, discount.terms, discount.observations, { exceptSessionId: sessionId })
+    const selected: SelectedPlan = {
+      plan_id: price.plan_id,
+      plan_name: price.plan_name,
+      price_id: price.price_id,
+      amount_cents: price.amount_cents,
+      currency: price.currency,
+      billing_interval: price.billing_interval,
+      discount: discount?.terms ?? null,
+      discount_cents,
+      amount_after_discount_cents: price.amount_cents - discount_cents,
+    }
+    return dispatch(
+      trx,
+      fresh,
+      { type: 'onboarding.plan_selected', data: selected },
+      { by: caller, now, factId: `${sessionId}:plan:${fresh.version + 1}` },
+    )
+  })
+}
+
+const isSameChoice = (plan: SelectedPlan, choice: PlanChoice) =>
+  plan.plan_id === choice.plan_id &&
+  plan.price_id === choice.price_id &&
+  (plan.discount?.code.toUpperCase() ?? null) === (choice.discount_code?.toUpperCase() ?? null)

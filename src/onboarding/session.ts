@@ -1,0 +1,133 @@
+import { createHash } from 'node:crypto'
+import { getNextTransitions, initialTransition, type SnapshotFrom, transition } from 'xstate'
+import { z } from 'zod'
+import { type OnboardingContext, onboardingMachine } from '../../machines/onboarding.ts'
+import type { OnboardingFact, OnboardingFactType } from '../../machines/onboarding-facts.ts'
+
+export type Snapshot = SnapshotFrom<typeof onboardingMachine>
+
+export type SessionStatus =
+  | 'started'
+  | 'customer_created'
+  | 'payment_setup'
+  | 'plan_selected'
+  | 'subscription_created'
+  | 'completed'
+  | 'cancelled'
+  | 'expired'
+
+/** What a client may send: the names of the steps, of `complete` and of `cancel`. */
+export type StepName =
+  | 'create_customer'
+  | 'setup_payment'
+  | 'select_plan'
+  | 'create_subscription'
+  | 'complete'
+  | 'cancel'
+
+/** A call or a timer that a transition asks for. */
+export type EffectDescriptor =
+  | {
+      type: 'callStripe'
+      params: { call: 'create_customer' | 'create_setup_intent' | 'create_subscription' }
+    }
+  | { type: 'expireAt'; params: { due_at: string } }
+
+export const initialSnapshot: Snapshot = initialTransition(onboardingMachine)[0]
+
+/**
+ * Folds one fact. Pure: the effects are descriptions.
+ * @throws StrandedFact when the machine has no place for the fact, which only a changed machine can cause
+ */
+export function evolve(
+  snapshot: Snapshot,
+  fact: OnboardingFact,
+): { snapshot: Snapshot; effects: EffectDescriptor[] } {
+  if (!snapshot.can(fact))
+    throw new StrandedFact(snapshot.context.session_id, fact.type, positionOf(snapshot))
+  const [next, actions] = transition(onboardingMachine, snapshot, fact)
+  const effects = actions.filter((action) => action.type === 'callStripe' || action.type === 'expireAt')
+  return {
+    snapshot: next,
+    effects: effects.map(({ type, params }) => ({ type, params }) as EffectDescriptor),
+  }
+}
+
+/** The machine of this code cannot take a fact that is in the log. */
+export class StrandedFact extends Error {
+  constructor(sessionId: string, factType: string, position: string) {
+    super(`Session ${sessionId} is stranded: the statechart takes no ${factType} in ${position}`)
+    this.name = 'StrandedFact'
+  }
+}
+
+export function statusOf(snapshot: Snapshot): SessionStatus | 'new' {
+  const { value } = snapshot
+  return (typeof value === 'string' ? value : Object.keys(value)[0]) as SessionStatus | 'new'
+}
+
+/** The whole position, such as `plan_selected.creating_subscription`. */
+export function positionOf(snapshot: Snapshot): string {
+  const { value } = snapshot
+  return typeof value === 'string' ? value : Object.entries(value).flat().join('.')
+}
+
+export function nextStepOf(status: SessionStatus): StepName | null {
+  return nextSteps[status]
+}
+
+/** The steps that the machine has a transition for now, in their order. A guard may still refuse one (no card yet). */
+export function allowedSteps(snapshot: Snapshot): StepName[] {
+  const types = new Set<string>(getNextTransitions(snapshot).map(({ eventType }) => eventType))
+  return (Object.keys(factOfStep) as StepName[]).filter((step) => types.has(factOfStep[step]))
+}
+
+/** The fact by which a step begins. */
+export const factOfStep = {
+  create_customer: 'onboarding.customer_requested',
+  setup_payment: 'onboarding.payment_setup_requested',
+  select_plan: 'onboarding.plan_selected',
+  create_subscription: 'onboarding.subscription_requested',
+  complete: 'onboarding.completed',
+  cancel: 'onboarding.cancelled',
+} as const satisfies Record<StepName, OnboardingFactType>
+
+/** The persisted form: value, context and status, as small JSON. */
+export function serialize(snapshot: Snapshot): string {
+  return JSON.stringify({ value: snapshot.value, context: snapshot.context, status: snapshot.status })
+}
+
+/** @throws when the text is no snapshot, or names a state that this machine does not have */
+export function deserialize(text: string): Snapshot {
+  const { value, context, status } = persisted.parse(JSON.parse(text))
+  const snapshot = onboardingMachine.resolveState({ value, context: context as OnboardingContext, status })
+  // resolveState fills in what is missing without a word: only a state that comes back as it was is one of ours.
+  if (JSON.stringify(snapshot.value) !== JSON.stringify(value)) throw new Error('not a state of this machine')
+  return snapshot
+}
+
+const persisted = z.object({
+  value: z.union([z.string(), z.record(z.string(), z.string())]),
+  context: z.looseObject({ session_id: z.string().min(1), attempts: z.object({}).loose() }),
+  status: z.enum(['active', 'done']),
+})
+
+const nextSteps: Record<SessionStatus, StepName | null> = {
+  started: 'create_customer',
+  customer_created: 'setup_payment',
+  payment_setup: 'select_plan',
+  plan_selected: 'create_subscription',
+  subscription_created: 'complete',
+  completed: null,
+  cancelled: null,
+  expired: null,
+}
+
+const source = (_key: string, value: unknown) =>
+  typeof value === 'function' ? [String(value), { ...value }] : value
+
+/** Changes whenever the machine's definition does, guards and assignments included. Snapshots of another are refolded. */
+export const machineVersion = createHash('sha256')
+  .update(JSON.stringify([onboardingMachine.config, onboardingMachine.implementations], source))
+  .digest('hex')
+  .slice(0, 16)

@@ -1,0 +1,128 @@
+import Stripe from 'stripe'
+import { AppError } from '../errors.ts'
+
+/**
+ * - declined: the card or the bank said no. Final.
+ * - rejected: Stripe refuses the parameters. Final.
+ * - missing: the object is not there. Final.
+ * - unknown: timeout, connection, 5xx, an answer that is not Stripe's. It may have happened.
+ * - rate_limited, in_use: it has not happened yet; the same call later may succeed.
+ * - unauthorized: our key is not accepted. Nothing happened.
+ * - key_mismatch: the idempotency key was used with other parameters. A bug or a tampered row: nothing may change.
+ */
+export type StripeFailureKind =
+  | 'declined'
+  | 'rejected'
+  | 'missing'
+  | 'unknown'
+  | 'rate_limited'
+  | 'in_use'
+  | 'unauthorized'
+  | 'key_mismatch'
+
+/** What went wrong with a call to Stripe, without its payload: `message` is Stripe's own and meant for people. */
+export class StripeFailure extends Error {
+  readonly kind: StripeFailureKind
+  readonly code: string
+  readonly declineCode: string | null
+  readonly param: string | null
+  /** The answer was stored under the idempotency key before: the same key gives it for ever. */
+  readonly isReplayed: boolean
+
+  constructor(
+    kind: StripeFailureKind,
+    code: string,
+    message: string,
+    options: {
+      declineCode?: string | null
+      param?: string | null
+      isReplayed?: boolean
+      cause?: unknown
+    } = {},
+  ) {
+    super(message, { cause: options.cause })
+    this.name = 'StripeFailure'
+    this.kind = kind
+    this.code = code
+    this.declineCode = options.declineCode ?? null
+    this.param = options.param ?? null
+    this.isReplayed = options.isReplayed ?? false
+  }
+
+  /** The outcome is known and will not change: the call did nothing. */
+  get isFinal(): boolean {
+    return this.kind === 'declined' || this.kind === 'rejected' || this.kind === 'missing'
+  }
+
+  /** As the caller of our API sees it. */
+  toAppError(): AppError {
+    const details = {
+      stripe_code: this.code,
+      ...(this.declineCode === null ? {} : { decline_code: this.declineCode }),
+      ...(this.param === null ? {} : { param: this.param }),
+    }
+    switch (this.kind) {
+      case 'declined':
+        return new AppError('card_declined', this.message, { details, cause: this })
+      case 'rejected':
+      case 'missing':
+        return new AppError('invalid_request', `Stripe refused the request: ${this.message}`, {
+          details: { ...details, fields: [{ path: this.param ?? 'body', message: this.message }] },
+          cause: this,
+        })
+      case 'in_use':
+        return new AppError(
+          'conflict',
+          'The same step is being carried out at this moment; send the request again',
+          {
+            details,
+            retryAfterSeconds: 1,
+            cause: this,
+          },
+        )
+      case 'unauthorized':
+        return new AppError(
+          'stripe_rejected_key',
+          "Stripe does not accept this service's API key; its operator has to set STRIPE_SECRET_KEY",
+          { cause: this },
+        )
+      case 'key_mismatch':
+        return new AppError('internal_error', 'An idempotency key was used before with other parameters', {
+          cause: this,
+        })
+      case 'unknown':
+      case 'rate_limited':
+        return new AppError(
+          'stripe_unavailable',
+          'Stripe cannot be reached now; nothing is lost, the same request again goes on where this one stopped',
+          { retryAfterSeconds: 2, cause: this },
+        )
+    }
+  }
+}
+
+/** Every error of the SDK as a `StripeFailure`; anything else comes back as it is. */
+export function stripeFailure(error: unknown): unknown {
+  if (!(error instanceof Stripe.errors.StripeError)) return error
+  const { statusCode, message, param = null } = error
+  const code = error.code ?? error.type
+  const isReplayed = error.headers?.['idempotent-replayed'] === 'true'
+  const as = (kind: StripeFailureKind) =>
+    new StripeFailure(kind, code, message, {
+      declineCode: error.decline_code ?? null,
+      param,
+      isReplayed,
+      // The SDK's error keeps the raw answer, with personal data in it: only its kind and request id go on.
+      cause: `${error.type} ${statusCode ?? ''} ${error.requestId ?? ''}`.trim(),
+    })
+  if (error instanceof Stripe.errors.StripeAuthenticationError || statusCode === 401 || statusCode === 403)
+    return as('unauthorized')
+  if (error instanceof Stripe.errors.StripeRateLimitError || statusCode === 429) return as('rate_limited')
+  if (error instanceof Stripe.errors.StripeIdempotencyError)
+    return as(statusCode === 409 || code === 'idempotency_key_in_use' ? 'in_use' : 'key_mismatch')
+  if (statusCode === 409) return as('in_use')
+  if (error instanceof Stripe.errors.StripeCardError || statusCode === 402) return as('declined')
+  if (statusCode === 404 || code === 'resource_missing') return as('missing')
+  if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) return as('rejected')
+  return as('unknown')
+}

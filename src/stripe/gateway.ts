@@ -1,0 +1,245 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type Stripe from 'stripe'
+import type { NewFact, StripeObjectType } from '../log/facts.ts'
+import { type CallName, type CallParams, calls, subscriptionExpansions } from './calls.ts'
+import { StripeFailure, stripeFailure } from './failure.ts'
+
+/** An object as Stripe's API answered it. */
+export type Observation = {
+  objectType: StripeObjectType
+  objectId: string
+  /** Stripe's time of what is shown, unix seconds. */
+  asOf: number
+  isDeleted: boolean
+  /** Raw, without secrets: what goes in the log. */
+  object: Record<string, unknown>
+}
+
+export type StripeGateway = {
+  /**
+   * Makes a call that changes something, under a key that was stored before. 429 is tried again a few times here.
+   * `clientSecret` is the object's own, or its first invoice's when the bank wants authentication. Never store it.
+   * @throws StripeFailure
+   */
+  call(
+    name: CallName,
+    request: { targetId?: string; params: CallParams; key: string },
+  ): Promise<{ observation: Observation; clientSecret: string | null }>
+  /** What an earlier call under this key has made, if anything. @throws StripeFailure */
+  find(name: CallName, request: { params: CallParams; key: string }): Promise<Observation | undefined>
+  /**
+   * The object as it is now; of an object that is gone, the stub of a deleted one.
+   * @throws StripeFailure `missing` for an id that never was
+   */
+  fetch(
+    objectType: StripeObjectType,
+    id: string,
+  ): Promise<{ observation: Observation; clientSecret: string | null }>
+  /** Everything that is sold: products, prices, coupons and promotion codes. */
+  catalogue(): Promise<Observation[]>
+  /** The coupon or promotion code that a customer typed, as it is now: first an active promotion code, then a coupon. */
+  findDiscount(code: string): Promise<Observation[]>
+  /** Stripe's events from this moment on (unix seconds), oldest first; Stripe keeps them for 30 days. */
+  eventsSince(created: number): Promise<Stripe.Event[]>
+  /** What the next invoice would be after a change. Changes nothing. */
+  preview(params: CallParams): Promise<Stripe.Invoice>
+  /** Whether Stripe answers and takes our key: for /health/ready. */
+  healthy(): Promise<{ ok: boolean; message?: string }>
+}
+
+const rateLimitRetries = 3
+
+export function stripeGateway(stripe: Stripe): StripeGateway {
+  const attempt = async <T>(request: () => Promise<T>): Promise<T> => {
+    for (let retries = 0; ; retries += 1) {
+      try {
+        return await request()
+      } catch (error) {
+        const failure = stripeFailure(error)
+        const isLimited = failure instanceof StripeFailure && failure.kind === 'rate_limited'
+        if (!isLimited || retries === rateLimitRetries) throw failure
+        // The SDK leaves 429 to us. Full jitter, so that the instances do not come back together.
+        await sleep(Math.random() * 250 * 2 ** retries)
+      }
+    }
+  }
+
+  const fetch: StripeGateway['fetch'] = async (objectType, id) => {
+    const answer = await attempt(() => retrieve(stripe, objectType, id))
+    return { observation: observed(objectType, answer, timeOf(answer)), clientSecret: secretOf(answer) }
+  }
+
+  return {
+    async call(name, { targetId = '', params, key }) {
+      const { run, objectType, isCreate } = calls[name]
+      const answer = await attempt(() => run(stripe, targetId, params, { idempotencyKey: key }))
+      // A stored answer to an update shows the object as it was then; a create's is dated by the object itself.
+      const isOld = headersOf(answer)['idempotent-replayed'] === 'true'
+      if (isOld && !isCreate) return fetch(objectType, answer.id)
+      const asOf = isCreate && 'created' in answer ? Number(answer.created) : timeOf(answer)
+      return { observation: observed(objectType, answer, asOf), clientSecret: secretOf(answer) }
+    },
+    async find(name, { params, key }) {
+      const call = calls[name]
+      if (call.find === undefined) return undefined
+      const found = await attempt(async () => call.find?.(stripe, params, key))
+      return found === undefined ? undefined : (await fetch(call.objectType, found.id)).observation
+    },
+    fetch,
+    async catalogue() {
+      const all: Observation[] = []
+      const startedAt = timeOf(await attempt(() => stripe.products.list({ limit: 1 })))
+      const take = async (
+        objectType: StripeObjectType,
+        list: AsyncIterable<{ id: string; created: number }>,
+      ) => {
+        for await (const object of list) all.push(observed(objectType, object, startedAt))
+      }
+      await attempt(() => take('product', stripe.products.list({ limit: 100 })))
+      await attempt(() => take('price', stripe.prices.list({ limit: 100 })))
+      await attempt(() => take('coupon', stripe.coupons.list({ limit: 100 })))
+      await attempt(() => take('promotion_code', stripe.promotionCodes.list({ limit: 100 })))
+      return all
+    },
+    async findDiscount(code) {
+      const list = await attempt(() =>
+        stripe.promotionCodes.list({ code, active: true, limit: 1, expand: ['data.promotion.coupon'] }),
+      )
+      const promotionCode = list.data[0]
+      const asOf = timeOf(list)
+      if (promotionCode !== undefined) {
+        const { coupon } = promotionCode.promotion
+        if (coupon === null || typeof coupon === 'string') return []
+        return [observed('promotion_code', promotionCode, asOf), observed('coupon', coupon, asOf)]
+      }
+      try {
+        return [(await fetch('coupon', code)).observation]
+      } catch (error) {
+        if (error instanceof StripeFailure && error.kind === 'missing') return []
+        throw error
+      }
+    },
+    async eventsSince(created) {
+      const events: Stripe.Event[] = []
+      await attempt(async () => {
+        events.length = 0
+        for await (const event of stripe.events.list({ created: { gte: created }, limit: 100 }))
+          events.push(event)
+      })
+      return events.reverse()
+    },
+    preview: (params) =>
+      attempt(() => stripe.invoices.createPreview(params as Stripe.InvoiceCreatePreviewParams)),
+    async healthy() {
+      try {
+        await stripe.products.list({ limit: 1 }, { timeout: 3_000, maxNetworkRetries: 0 })
+        return { ok: true }
+      } catch (error) {
+        const failure = stripeFailure(error)
+        if (!(failure instanceof StripeFailure)) throw error
+        return {
+          ok: false,
+          message:
+            failure.kind === 'unauthorized' ? 'Stripe does not accept the API key' : 'Stripe does not answer',
+        }
+      }
+    },
+  }
+}
+
+/** The observation and the objects inside it that have tables of their own: a card, a first invoice. */
+export function observationsIn(observation: Observation): Observation[] {
+  const inside: [string, StripeObjectType][] = [
+    ['payment_method', 'payment_method'],
+    ['latest_invoice', 'invoice'],
+  ]
+  const found = inside.flatMap(([member, objectType]) => {
+    const object = observation.object[member]
+    if (object === null || typeof object !== 'object' || !('id' in object)) return []
+    return [observed(objectType, object as { id: string }, observation.asOf)]
+  })
+  return [observation, ...found]
+}
+
+/** The observation as a fact. @param factId makes it idempotent */
+export function observationFact(
+  observation: Observation,
+  about: { factId: string; tenantId: string | null; metadata: NewFact['metadata']; occurredAt: string },
+): NewFact<'stripe.object_observed'> {
+  return {
+    fact_id: about.factId,
+    type: 'stripe.object_observed',
+    tenant_id: about.tenantId,
+    data: {
+      object_type: observation.objectType,
+      object_id: observation.objectId,
+      as_of: observation.asOf,
+      is_deleted: observation.isDeleted,
+      personal: { object: observation.object },
+    },
+    metadata: about.metadata,
+    occurred_at: about.occurredAt,
+  }
+}
+
+/**
+ * A copy as plain JSON (the SDK makes objects of decimals) without any `client_secret` and `confirmation_secret`,
+ * however deep: the log keeps no secrets.
+ */
+export function withoutSecrets<T>(value: T): T {
+  return JSON.parse(JSON.stringify(value, (name, member) => (secretMembers.has(name) ? undefined : member)))
+}
+
+const secretMembers = new Set(['client_secret', 'confirmation_secret'])
+
+function observed(objectType: StripeObjectType, answer: { id: string }, asOf: number) {
+  return {
+    objectType,
+    objectId: answer.id,
+    asOf,
+    isDeleted: 'deleted' in answer && answer.deleted === true,
+    object: withoutSecrets(answer) as Record<string, unknown>,
+  }
+}
+
+type StripeAnswer = { id: string }
+
+function retrieve(stripe: Stripe, objectType: StripeObjectType, id: string): Promise<StripeAnswer> {
+  switch (objectType) {
+    case 'customer':
+      return stripe.customers.retrieve(id)
+    case 'subscription':
+      return stripe.subscriptions.retrieve(id, { expand: subscriptionExpansions })
+    case 'invoice':
+      return stripe.invoices.retrieve(id)
+    case 'payment_method':
+      return stripe.paymentMethods.retrieve(id)
+    case 'setup_intent':
+      return stripe.setupIntents.retrieve(id, { expand: ['payment_method'] })
+    case 'coupon':
+      return stripe.coupons.retrieve(id)
+    case 'promotion_code':
+      return stripe.promotionCodes.retrieve(id)
+    case 'product':
+      return stripe.products.retrieve(id)
+    case 'price':
+      return stripe.prices.retrieve(id)
+  }
+}
+
+function headersOf(answer: object): Record<string, string> {
+  return 'lastResponse' in answer ? (answer as Stripe.Response<object>).lastResponse.headers : {}
+}
+
+/** When Stripe answered, by its own clock: unix seconds. */
+function timeOf(answer: object): number {
+  const date = Date.parse(headersOf(answer).date ?? '')
+  return Math.floor((Number.isNaN(date) ? Date.now() : date) / 1000)
+}
+
+function secretOf(answer: object): string | null {
+  if ('client_secret' in answer && typeof answer.client_secret === 'string') return answer.client_secret
+  const invoice =
+    'latest_invoice' in answer ? (answer.latest_invoice as Stripe.Invoice | string | null) : null
+  return typeof invoice === 'object' ? (invoice?.confirmation_secret?.client_secret ?? null) : null
+}
