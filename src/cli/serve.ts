@@ -1,0 +1,53 @@
+import { Command } from 'commander'
+import { readConfig } from '../config.ts'
+import { printJson, printLine } from './print.ts'
+import { stopSignal } from './stop-signal.ts'
+import { type DatabaseOptions, databaseUrl } from './with-database.ts'
+
+export const serveCommand = () =>
+  new Command('serve')
+    .description('run the service until SIGTERM or Ctrl-C')
+    .option('--json', 'print {"url", "stripe", "sandbox_url", "new_admin_key"} once it listens')
+    .action(async (options: DatabaseOptions) => {
+      const config = readConfig({ ...process.env, DATABASE_URL: databaseUrl(options) })
+      const { serve } = await import('../main.ts')
+      const stopped = stopSignal()
+      const { url, sandboxUrl, newAdminKey, stop } = await serve(config)
+      const stripe = config.stripe.enabled ? config.stripe.mode : 'disabled'
+      if (options.json) {
+        await printJson({
+          url,
+          stripe,
+          sandbox_url: sandboxUrl ?? null,
+          new_admin_key: newAdminKey ?? null,
+        })
+      } else {
+        await printLine(`API      ${url}/api/v1`)
+        await printLine(`Docs     ${url}/docs`)
+        await printLine(`Wizard   ${url}/onboarding`)
+        await printLine(`Console  ${url}/console`)
+        await printLine(`Stripe   ${stripeLine(stripe, config.stripe, sandboxUrl)}`)
+        if (newAdminKey !== undefined) await printLine(`Admin key, shown this once: ${newAdminKey}`)
+      }
+      await stopped
+      await stop()
+    })
+
+function stripeLine(
+  mode: 'sandbox' | 'custom' | 'stripe' | 'disabled',
+  { environment, apiBase }: { environment: string; apiBase: string | undefined },
+  sandboxUrl: string | undefined,
+): string {
+  switch (mode) {
+    case 'sandbox':
+      return `the embedded sandbox on ${sandboxUrl}: no account, no real money`
+    case 'custom':
+      return `${apiBase} in Stripe’s place`
+    case 'stripe':
+      return environment === 'live' ? 'Stripe, live: real money' : 'Stripe, in test mode'
+    case 'disabled':
+      return 'nobody: STRIPE_ENABLED is false'
+    default:
+      return mode satisfies never
+  }
+}

@@ -1,0 +1,34 @@
+import type { Logger } from 'pino'
+import { billingCall } from './billing/operations.ts'
+import type { Config } from './config.ts'
+import type { AppContext } from './context.ts'
+import type { Database } from './db/database.ts'
+import { effectRunner } from './effects/runner.ts'
+import { expireSession, onboardingCall } from './onboarding/calls.ts'
+import { stripeClient } from './stripe/client.ts'
+import { stripeGateway } from './stripe/gateway.ts'
+import { refreshObject } from './webhooks/refresh.ts'
+
+/**
+ * Puts the parts together on a database whose schema is up to date. Nothing runs yet.
+ * @param parts.config `stripe.secretKey` and `stripe.apiBase` as they are to be used, the embedded sandbox's included
+ */
+export function createContext(parts: {
+  config: Config
+  db: Database
+  log: Logger
+  now?: () => Date
+  closing?: AbortSignal
+}): AppContext {
+  const { config, db, log, now = () => new Date(), closing = new AbortController().signal } = parts
+  const { enabled, secretKey, apiBase } = config.stripe
+  const stripe = enabled ? stripeGateway(stripeClient(secretKey ?? 'sk_test_sandbox', apiBase)) : undefined
+  const outside = { db, now, stripe, log }
+  const effects = effectRunner(outside, {
+    onboarding_call: onboardingCall(outside),
+    expire_session: expireSession(outside),
+    billing_call: billingCall(outside),
+    refresh_object: refreshObject(outside),
+  })
+  return { config, db, log, now, stripe, effects, closing }
+}

@@ -1,0 +1,119 @@
+import { OpenAPIHono, z } from '@hono/zod-openapi'
+import { streamSSE } from 'hono/streaming'
+import type { OnboardingFact } from '../../../machines/onboarding-facts.ts'
+import type { AppContext } from '../../context.ts'
+import { InvalidRequest } from '../../errors.ts'
+import { streams } from '../../log/facts.ts'
+import { readFacts } from '../../log/read.ts'
+import { loadOwnSession } from '../../onboarding/access.ts'
+import { position } from '../../onboarding/position.ts'
+import { evolve, initialSnapshot } from '../../onboarding/session.ts'
+import type { Session } from '../../onboarding/store.ts'
+import type { Env } from '../env.ts'
+import { route } from '../route.ts'
+import { resourceId } from '../schemas.ts'
+import { callerOf } from './onboarding.ts'
+
+/** Changes made by another instance are seen by looking. */
+const pollMs = 1_000
+/** A comment now and then keeps proxies from closing a quiet stream. */
+const heartbeatMs = 15_000
+
+/**
+ * Server-sent events: one per change of the session. The event's name is the fact's type, its id the fact's position
+ * in the log, its data the session's whole position after it. A first request starts with the present position; one
+ * with `Last-Event-ID` goes on after that. The stream ends with the session: a client that comes back gets 204.
+ */
+export function onboardingStreamRoutes(context: AppContext): OpenAPIHono<Env> {
+  const app = new OpenAPIHono<Env>()
+
+  app.openapi(streamRoute, async (c) => {
+    const { reader } = context.db
+    const session = await loadOwnSession(reader, c.req.valid('param').session_id, callerOf(c))
+    const resumeAfter = resumePosition(c.req.header('Last-Event-ID'))
+    if (isOver(session) && resumeAfter !== undefined && resumeAfter >= session.lastPosition)
+      return c.body(null, 204) as never
+
+    c.header('X-Accel-Buffering', 'no')
+    return streamSSE(c, async (stream) => {
+      const wake = waker()
+      const forget = context.db.onCommit(wake.up)
+      context.closing.addEventListener('abort', wake.up)
+      stream.onAbort(wake.up)
+      try {
+        let { told, at }: { told: number; at: Session } = {
+          told: resumeAfter ?? session.lastPosition - 1,
+          at: { ...session, snapshot: initialSnapshot, version: 0, lastPosition: 0, updatedAt: '' },
+        }
+        let quietMs = 0
+        while (!stream.aborted && !context.closing.aborted) {
+          for await (const fact of readFacts(reader, {
+            stream: streams.onboarding(session.sessionId),
+            after: at.lastPosition,
+          })) {
+            const { snapshot } = evolve(at.snapshot, fact as OnboardingFact)
+            at = {
+              ...at,
+              snapshot,
+              version: fact.version,
+              lastPosition: fact.position,
+              updatedAt: fact.occurred_at,
+            }
+            if (fact.position <= told) continue
+            await stream.writeSSE({
+              id: String(fact.position),
+              event: fact.type,
+              data: JSON.stringify(position(at)),
+            })
+            told = fact.position
+            quietMs = 0
+          }
+          if (isOver(at)) return
+          await wake.within(pollMs)
+          quietMs += pollMs
+          if (quietMs >= heartbeatMs) {
+            await stream.write(': still here\n\n')
+            quietMs = 0
+          }
+        }
+      } finally {
+        forget()
+        context.closing.removeEventListener('abort', wake.up)
+      }
+    }) as never
+  })
+
+  return app
+}
+
+const isOver = (session: Session) => session.snapshot.status === 'done'
+
+function resumePosition(header: string | undefined): number | undefined {
+  if (header === undefined) return undefined
+  if (/^\d{1,15}$/.test(header)) return Number(header)
+  throw new InvalidRequest([{ path: 'Last-Event-ID', message: 'must be the id of an event of this stream' }])
+}
+
+/** Sleeps that end early, also when `up` came just before. */
+function waker() {
+  let { promise, resolve } = Promise.withResolvers<void>()
+  return {
+    up: () => resolve(),
+    within: async (timeoutMs: number) => {
+      const timer = setTimeout(resolve, timeoutMs)
+      await promise
+      clearTimeout(timer)
+      ;({ promise, resolve } = Promise.withResolvers<void>())
+    },
+  }
+}
+
+const streamRoute = route({
+  method: 'get',
+  path: '/onboarding/{session_id}/stream',
+  tag: 'Onboarding',
+  summary: 'The changes of a session, as server-sent events',
+  allow: ['platform', 'tenant', 'session'],
+  request: { params: z.object({ session_id: resourceId }) },
+  response: z.string().openapi({ description: 'text/event-stream' }),
+})

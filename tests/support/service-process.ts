@@ -1,0 +1,83 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+
+export const adminKey = 'admin-key-of-the-tests'
+const launcher = fileURLToPath(new URL('../../src/stepledger.js', import.meta.url))
+
+export type ServiceProcess = {
+  url: string
+  /** A POST (or a GET without a body) with the admin key; rejects when the process dies under it. */
+  request(
+    path: string,
+    body?: object,
+    headers?: Record<string, string>,
+  ): Promise<{ status: number; body: Reply }>
+  kill(signal: 'SIGKILL' | 'SIGTERM'): Promise<number | null>
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: replies are looked into freely, and asserted
+export type Reply = any
+
+/** The service as its users run it, in a process of its own. Resolves when it listens. */
+export async function startProcess(env: Record<string, string>): Promise<ServiceProcess> {
+  const child = spawn(process.execPath, [launcher, 'serve', '--json'], {
+    env: { PATH: process.env.PATH ?? '', ADMIN_API_KEY: adminKey, LOG_LEVEL: 'error', ...env },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const url = await firstUrl(child)
+  return {
+    url,
+    request: (path, body, headers = {}) => send(`${url}/api/v1${path}`, body, headers),
+    async kill(signal) {
+      if (child.exitCode !== null || child.signalCode !== null) return child.exitCode
+      child.kill(signal)
+      await once(child, 'exit')
+      return child.exitCode
+    },
+  }
+}
+
+/** Runs one command of the command line to its end. */
+export async function runCommand(args: string[]): Promise<{ code: number | null; stdout: string }> {
+  const child = spawn(process.execPath, [launcher, ...args], { stdio: ['ignore', 'pipe', 'inherit'] })
+  let stdout = ''
+  child.stdout.on('data', (chunk) => {
+    stdout += chunk
+  })
+  await once(child, 'close')
+  return { code: child.exitCode, stdout }
+}
+
+/** A port that was free a moment ago, for a process that must come back on the same one. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
+}
+
+export async function send(
+  url: string,
+  body: object | undefined,
+  headers: Record<string, string>,
+): Promise<{ status: number; body: Reply }> {
+  const response = await fetch(url, {
+    method: body === undefined ? 'GET' : 'POST',
+    headers: { 'X-API-Key': adminKey, ...headers },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  })
+  return { status: response.status, body: await response.json() }
+}
+
+async function firstUrl(child: ChildProcess): Promise<string> {
+  if (child.stdout === null) throw new Error('no standard output')
+  for await (const line of createInterface(child.stdout))
+    if (line.startsWith('{"url"')) return JSON.parse(line).url
+  throw new Error(`the service ended with ${child.exitCode} before it listened`)
+}
