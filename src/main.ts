@@ -11,11 +11,11 @@ import { migrate } from './db/migrate.ts'
 import { createApp } from './http/app.ts'
 import { provenTenant } from './http/auth.ts'
 import { forgetIdempotencyKeys } from './idempotency-keys.ts'
-import { createKey } from './keys.ts'
+import { createKey, forgetExpiredTokens } from './keys.ts'
 import { createLog } from './log-output.ts'
 import { type Sandbox, startSandbox } from './stripe-sandbox/sandbox.ts'
 import { ensureRateCard } from './usage/rate-cards.ts'
-import { recordUsage } from './usage/record.ts'
+import { recordCalls } from './usage/record-calls.ts'
 import { type UsageTracking, usageTracking } from './usage/tracking.ts'
 import { sweepEvents } from './webhooks/sweep.ts'
 
@@ -157,21 +157,7 @@ function countApiCalls(context: AppContext): UsageTracking {
       config.databaseUrl.startsWith('file:') ? 'api-calls' : `api-calls-${config.port}`,
     ),
     onError: (error) => log.error({ err: error }, 'API calls could not be recorded yet'),
-    record: async (batches) => {
-      await recordUsage(
-        context,
-        batches.map((batch) => ({
-          tenant_id: batch.tenantId,
-          usage_type: 'api_call' as const,
-          action: 'increment' as const,
-          quantity: batch.quantity,
-          occurred_at: batch.occurredAt,
-          idempotency_key: batch.idempotencyKey,
-          metadata: {},
-        })),
-        { metadata: { actor: 'worker' }, pathOf: (index, field) => `batches.${index}.${field}` },
-      )
-    },
+    record: recordCalls(context),
   })
 }
 
@@ -184,6 +170,7 @@ function startSweeps(context: AppContext): () => Promise<void> {
       const added = await sweepEvents(context)
       if (added > 0) log.info({ added }, 'events that no webhook had brought')
       await forgetIdempotencyKeys(db, now())
+      await forgetExpiredTokens(db, now())
     } catch (error) {
       log.warn({ err: error }, 'the sweep will be tried again')
     }

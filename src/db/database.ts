@@ -130,6 +130,12 @@ function faultOf(error: unknown): Fault {
   return 'other'
 }
 
+/** A read or write that the database could not do now, as a caller sees it; undefined for every other error. */
+export function databaseUnavailable(error: unknown): AppError | undefined {
+  const fault = faultOf(error)
+  return fault === 'other' ? undefined : unavailable(fault, error)
+}
+
 const unavailable = (fault: Fault, cause: unknown) =>
   new AppError(
     'database_busy',

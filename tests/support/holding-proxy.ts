@@ -9,18 +9,28 @@ export type HoldingProxy = {
    * its answer comes back. Resolves at that moment; the answer never comes.
    */
   hold(method: string, path: string, point: 'before' | 'after'): Promise<void>
+  /** Answers the next request of this kind itself. */
+  answer(method: string, path: string, status: number, body: object): void
   close(): Promise<void>
 }
 
 /** Stands between the service and Stripe, so that a process can be killed exactly before or after a call took effect. */
-export async function startHoldingProxy(target: string): Promise<HoldingProxy> {
+export async function startHoldingProxy(target: () => string): Promise<HoldingProxy> {
   let held: { method: string; path: string; point: 'before' | 'after'; reached: () => void } | undefined
+  let answer: { method: string; path: string; status: number; body: object } | undefined
   const server = createServer((incoming, outgoing) => {
+    if (answer !== undefined && incoming.method === answer.method && incoming.url === answer.path) {
+      const { status, body } = answer
+      answer = undefined
+      incoming.resume()
+      outgoing.writeHead(status, { 'Content-Type': 'application/json' }).end(JSON.stringify(body))
+      return
+    }
     const isHeld = held !== undefined && incoming.method === held.method && incoming.url === held.path
     const now = isHeld ? held : undefined
     if (isHeld) held = undefined
     if (now?.point === 'before') return now.reached()
-    forward(target, incoming, outgoing, now?.reached)
+    forward(target(), incoming, outgoing, now?.reached)
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -30,6 +40,9 @@ export async function startHoldingProxy(target: string): Promise<HoldingProxy> {
       new Promise((reached) => {
         held = { method, path, point, reached }
       }),
+    answer: (method, path, status, body) => {
+      answer = { method, path, status, body }
+    },
     async close() {
       server.closeAllConnections()
       server.close()

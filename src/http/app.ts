@@ -1,0 +1,72 @@
+import { OpenAPIHono } from '@hono/zod-openapi'
+import type { MiddlewareHandler } from 'hono'
+import { requestId } from 'hono/request-id'
+import type { AppContext } from '../context.ts'
+import { NotFound } from '../errors.ts'
+import { allow, authenticate } from './auth.ts'
+import { readBody } from './body.ts'
+import type { Env } from './env.ts'
+import { errorReply, refusal } from './error-reply.ts'
+import { idempotency } from './idempotency.ts'
+import { createMetrics } from './metrics.ts'
+import { describeApi } from './openapi.ts'
+import { requestLog } from './request-log.ts'
+import { healthRoutes } from './routes/health.ts'
+import { onboardingRoutes } from './routes/onboarding.ts'
+import { onboardingStreamRoutes } from './routes/onboarding-stream.ts'
+import { usageRoutes } from './routes/usage.ts'
+import { webhookRoutes } from './routes/webhooks.ts'
+
+/** Under /api/v1, with a key: each makes its routes with `route()`, which says who may use them. */
+const resources: ((context: AppContext) => OpenAPIHono<Env>)[] = [
+  onboardingRoutes,
+  onboardingStreamRoutes,
+  usageRoutes,
+]
+/** Under /api/v1, without a key: the raw body is what is signed. */
+const webhooks: ((context: AppContext) => OpenAPIHono<Env>)[] = [webhookRoutes]
+
+export type AppOptions = {
+  /** Counts API calls by `provenTenant`. Default: nothing is counted. */
+  tracking?: MiddlewareHandler
+  /** How long a request's body may take to arrive. Default 10,000. */
+  bodyTimeoutMs?: number
+}
+
+/** The whole HTTP interface on a context: `app.fetch` for a server, `app.request` for a test. */
+export function createApp(context: AppContext, options: AppOptions = {}): OpenAPIHono<Env> {
+  const { log } = context
+  const { tracking, bodyTimeoutMs: timeoutMs = 10_000 } = options
+  const metrics = createMetrics(context)
+  const app = new OpenAPIHono<Env>({
+    defaultHook: (result) => {
+      if (!result.success) throw refusal(result.target, result.error)
+    },
+  })
+  app.onError((error, c) => errorReply(error, c, log))
+  app.notFound((c) => errorReply(new NotFound('route'), c, log))
+
+  app.use(requestId({ limitLength: 64 }), requestLog(log, metrics))
+  app.route('/', healthRoutes(context, metrics))
+  describeApi(app)
+
+  app.use('/api/v1/billing/webhooks', readBody({ limitBytes: mebibyte, timeoutMs, json: false }))
+  for (const routes of webhooks) app.route('/api/v1', routes(context))
+
+  app.use('/api/v1/*', async (c, next) => {
+    c.header('Cache-Control', 'no-store')
+    await next()
+  })
+  if (tracking) app.use('/api/v1/*', tracking)
+  app.use('/api/v1/*', authenticate(context))
+  const batchBody = readBody({ limitBytes: mebibyte, timeoutMs, json: true })
+  const otherBody = readBody({ limitBytes: 64 * 1024, timeoutMs, json: true })
+  app.use('/api/v1/*', (c, next) => (c.req.path === batchPath ? batchBody : otherBody)(c, next))
+  app.use('/api/v1/admin/*', allow([]))
+  app.use('/api/v1/*', idempotency(context))
+  for (const routes of resources) app.route('/api/v1', routes(context))
+  return app
+}
+
+const mebibyte = 1024 * 1024
+const batchPath = '/api/v1/billing/usage/batch'

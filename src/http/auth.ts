@@ -1,0 +1,89 @@
+import type { Context } from 'hono'
+import { createMiddleware } from 'hono/factory'
+import type { AppContext } from '../context.ts'
+import { AppError, NotFound } from '../errors.ts'
+import { findKey, hashOfKey, type Scope, sameHash } from '../keys.ts'
+import { attemptLimit } from './attempt-limit.ts'
+import type { Caller, Env } from './env.ts'
+
+/**
+ * Sets `c.get('caller')` from `X-API-Key` or `Authorization: Bearer`. No, wrong, revoked and expired keys get one
+ * and the same 401. Wrong keys are counted per client address; beyond the limit they get 429, good keys never do.
+ */
+export function authenticate(context: AppContext) {
+  const { config, db, now } = context
+  const failures = attemptLimit({ burst: 20, perMinute: 20, now })
+  const adminHash = config.adminApiKey === undefined ? undefined : hashOfKey(config.adminApiKey)
+
+  const callerOf = async (key: string): Promise<Caller | undefined> => {
+    if (adminHash !== undefined && sameHash(adminHash, hashOfKey(key)))
+      return { actor: 'key:admin', scope: 'admin', tenantId: null, sessionId: null, keyId: 'admin' }
+    const row = await findKey(db.reader, key, now())
+    if (row === undefined) return undefined
+    return {
+      actor: row.session_id === null ? `key:${row.key_id}` : `session:${row.session_id}`,
+      scope: row.scope,
+      tenantId: row.tenant_id,
+      sessionId: row.session_id,
+      keyId: row.key_id,
+    }
+  }
+
+  return createMiddleware<Env>(async (c, next) => {
+    const key = keyOf(c)
+    if (key === undefined) throw unauthenticated()
+    const caller = await callerOf(key)
+    if (caller === undefined) {
+      const attempt = failures.take(c.env?.incoming?.socket.remoteAddress ?? 'unknown')
+      if (attempt.allowed) throw unauthenticated()
+      throw new AppError('rate_limited', 'Too many wrong keys from this address', attempt)
+    }
+    c.set('caller', caller)
+    c.set('apiKey', key)
+    await next()
+  })
+}
+
+/**
+ * Lets through the admin scope and those that a route names. A tenant's key, or a session's token, that asks for
+ * another tenant or session in the path, the query, the `X-Tenant-Id` header or the body gets 404, as for one that
+ * does not exist.
+ */
+export function allow(scopes: readonly Scope[]) {
+  return createMiddleware<Env>(async (c, next) => {
+    const caller = c.get('caller')
+    if (caller.scope !== 'admin' && !scopes.includes(caller.scope))
+      throw new AppError('forbidden', `A key of the scope ${caller.scope} does not reach this route`)
+    const body = c.get('body')
+    for (const claim of [
+      c.req.param('tenant_id'),
+      ...(c.req.queries('tenant_id') ?? []),
+      c.req.header('X-Tenant-Id'),
+      body?.tenant_id,
+    ])
+      if (typeof claim === 'string') assertTenant(caller, claim)
+    if (caller.sessionId !== null)
+      for (const claim of [c.req.param('session_id'), body?.session_id])
+        if (claim !== undefined && claim !== caller.sessionId) throw new NotFound('session')
+    await next()
+  })
+}
+
+/** For tenants that a request names elsewhere, and for the owner of what was found. @throws NotFound */
+export function assertTenant(caller: Caller, tenantId: string, what = 'tenant'): void {
+  if (caller.tenantId !== null && caller.tenantId !== tenantId) throw new NotFound(what)
+}
+
+/** The tenant whose API call this is: its own key or session made it. The platform's calls are nobody's. */
+export function provenTenant(c: Context): string | null {
+  const caller: Caller | undefined = c.get('caller')
+  return caller?.tenantId ?? null
+}
+
+const unauthenticated = () =>
+  new AppError('unauthenticated', 'A valid key is needed, in X-API-Key or as Authorization: Bearer')
+
+function keyOf(c: Context<Env>): string | undefined {
+  const key = c.req.header('X-API-Key') ?? /^Bearer +(\S+)$/i.exec(c.req.header('Authorization') ?? '')?.[1]
+  return key === undefined || key === '' || key.length > 512 ? undefined : key
+}

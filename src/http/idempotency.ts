@@ -1,0 +1,77 @@
+import { createHash } from 'node:crypto'
+import { createMiddleware } from 'hono/factory'
+import type { ContentfulStatusCode } from 'hono/utils/http-status'
+import type { AppContext } from '../context.ts'
+import { InvalidRequest } from '../errors.ts'
+import {
+  claimIdempotencyKey,
+  type KeyedRequest,
+  releaseIdempotencyKey,
+  storeReply,
+} from '../idempotency-keys.ts'
+import { canonicalJson } from '../log/canonical-json.ts'
+import type { Env } from './env.ts'
+
+/**
+ * `Idempotency-Key` on any POST: the same key, route and body answers the stored reply, with the header
+ * `Idempotent-Replayed: true`; another body or route is refused. Only successes are stored. After a failure, and on
+ * onboarding routes always, the same request is carried out again: the use cases are safe to repeat, and what they
+ * answer may be a secret, which is never stored. A second request waits while the first one runs in this process.
+ */
+export function idempotency({ db, log, now }: AppContext) {
+  const running = new Map<string, Promise<void>>()
+
+  return createMiddleware<Env>(async (c, next) => {
+    const key = c.req.header('Idempotency-Key')
+    if (c.req.method !== 'POST' || key === undefined) return next()
+    if (!/^[\x20-\x7e]{1,255}$/.test(key))
+      throw new InvalidRequest([
+        { path: 'Idempotency-Key', message: 'must be 1 to 255 printable ASCII characters' },
+      ])
+    const caller = c.get('caller')
+    const request: KeyedRequest = {
+      keyId: caller.keyId,
+      idempotencyKey: key,
+      tenantId: caller.tenantId,
+      route: `POST ${c.req.path}`,
+      bodyHash: createHash('sha256')
+        .update(canonicalJson(c.get('body') ?? null))
+        .digest('hex'),
+    }
+    c.set('idempotencyKey', key)
+
+    const id = `${caller.keyId} ${key}`
+    while (running.has(id)) await running.get(id)
+    const { promise, resolve } = Promise.withResolvers<void>()
+    running.set(id, promise)
+    try {
+      const claim = await claimIdempotencyKey(db, request, now())
+      if (claim.state === 'stored')
+        return c.body(claim.reply, claim.status as ContentfulStatusCode, {
+          'Content-Type': 'application/json',
+          'Idempotent-Replayed': 'true',
+        })
+      await next()
+      const { status } = c.res
+      if (claim.state === 'first' && undone.has(status)) await releaseIdempotencyKey(db, request)
+      if (status < 200 || status > 299 || c.req.path.startsWith('/api/v1/onboarding/')) return
+      const reply = await c.res.clone().text()
+      if (!holdsSecret(reply)) await storeReply(db, request, { status, reply })
+    } catch (error) {
+      // What was done is done, and answered: without a stored reply the same request is carried out again.
+      if (!c.finalized) throw error
+      log.warn(
+        { err: error, request_id: c.get('requestId') },
+        'the state of an idempotency key was not stored',
+      )
+    } finally {
+      running.delete(id)
+      resolve()
+    }
+  })
+}
+
+/** Refusals that come before anything is done. */
+const undone = new Set([400, 403, 404, 422])
+
+const holdsSecret = (reply: string) => /_secret_\w|\b(slk|sls)_/.test(reply)

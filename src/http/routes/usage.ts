@@ -1,0 +1,168 @@
+import { OpenAPIHono, z } from '@hono/zod-openapi'
+import type { Context } from 'hono'
+import type { AppContext } from '../../context.ts'
+import { InvalidRequest, NotFound } from '../../errors.ts'
+import { type Metadata, usageTypes } from '../../log/facts.ts'
+import { knownTenants } from '../../tenants.ts'
+import { aheadMs, backMs, recordUsage, type UsageInput } from '../../usage/record.ts'
+import { usageSummary } from '../../usage/summary.ts'
+import { voidUsage } from '../../usage/void.ts'
+import { assertTenant } from '../auth.ts'
+import type { Env } from '../env.ts'
+import { body, optionalBody, route } from '../route.ts'
+import { cents, envelope, metadata, resourceId, success, tenantId, text, time, timeOut } from '../schemas.ts'
+
+/** Metering: works without Stripe. */
+export function usageRoutes(context: AppContext): OpenAPIHono<Env> {
+  const app = new OpenAPIHono<Env>()
+  const { recordOne, recordBatch, voidOne, summary } = routes(context)
+
+  const recordAll = (
+    c: Context<Env>,
+    inputs: UsageInput[],
+    pathOf: (index: number, field: string) => string,
+  ) => recordUsage(context, inputs, { metadata: metadataOf(c), key: c.get('idempotencyKey'), pathOf })
+
+  app.openapi(recordOne, async (c) => {
+    const [recorded] = await recordAll(c, [c.req.valid('json')], (_index, field) => field)
+    if (recorded === undefined) throw new Error('recordUsage answered nothing for a record')
+    return c.json(success(recorded), 200)
+  })
+
+  app.openapi(recordBatch, async (c) => {
+    const inputs = c.req.valid('json').records
+    for (const { tenant_id } of inputs) assertTenant(c.get('caller'), tenant_id)
+    const records = await recordAll(c, inputs, (index, field) => `records.${index}.${field}`)
+    return c.json(success({ records }), 200)
+  })
+
+  app.openapi(voidOne, async (c) => {
+    const voided = await voidUsage(context, {
+      recordId: c.req.valid('param').id,
+      tenantId: c.get('caller').tenantId,
+      reason: c.req.valid('json').reason ?? null,
+      metadata: metadataOf(c),
+    })
+    return c.json(success(voided), 200)
+  })
+
+  app.openapi(summary, async (c) => {
+    const { tenant_id } = c.req.valid('param')
+    const now = context.now()
+    const { period_start = monthOf(now, 0), period_end = monthOf(now, 1) } = c.req.valid('query')
+    if (period_end <= period_start)
+      throw new InvalidRequest([{ path: 'period_end', message: 'must be after period_start' }])
+    const { reader } = context.db
+    if (!(await knownTenants(reader, [tenant_id])).has(tenant_id)) throw new NotFound('tenant')
+    const period = { tenantId: tenant_id, start: period_start, end: period_end, now }
+    return c.json(success(await usageSummary(reader, period)), 200)
+  })
+
+  return app
+}
+
+function routes({ now }: AppContext) {
+  const recent = time.refine((value) => {
+    const agoMs = now().getTime() - Date.parse(value)
+    return agoMs >= -aheadMs && agoMs <= backMs
+  }, 'must be at most 5 minutes ahead and 35 days back')
+  const usageInput = z
+    .strictObject({
+      tenant_id: tenantId,
+      usage_type: z.enum(usageTypes),
+      quantity: z.int().min(1),
+      action: z.enum(['increment', 'set']).default('increment'),
+      occurred_at: recent.optional(),
+      idempotency_key: text(255).optional(),
+      metadata: metadata.default({}),
+    })
+    .openapi('UsageInput')
+  return {
+    recordOne: route({
+      method: 'post',
+      path: '/billing/usage',
+      tag: 'Usage',
+      summary: 'Record usage',
+      allow: ['platform', 'tenant'],
+      request: { body: body(usageInput) },
+      response: envelope(usageRecord),
+    }),
+    recordBatch: route({
+      method: 'post',
+      path: '/billing/usage/batch',
+      tag: 'Usage',
+      summary: 'Record 1 to 1000 records, all or none',
+      allow: ['platform', 'tenant'],
+      request: { body: body(z.strictObject({ records: z.array(usageInput).min(1).max(1000) })) },
+      response: envelope(z.object({ records: z.array(usageRecord) })),
+    }),
+    voidOne: route({
+      method: 'post',
+      path: '/billing/usage/{id}/void',
+      tag: 'Usage',
+      summary: 'Take a record that is not billed yet out of every sum',
+      allow: ['platform', 'tenant'],
+      request: {
+        params: z.object({ id: resourceId }),
+        body: optionalBody(z.strictObject({ reason: text(500).optional() })),
+      },
+      response: envelope(usageRecord.extend({ voided_at: timeOut })),
+    }),
+    summary: route({
+      method: 'get',
+      path: '/billing/usage/tenant/{tenant_id}/summary',
+      tag: 'Usage',
+      summary: 'Usage and its price in a period, by default this month (UTC)',
+      allow: ['platform', 'tenant'],
+      request: {
+        params: z.object({ tenant_id: tenantId }),
+        query: z.object({ period_start: time.optional(), period_end: time.optional() }),
+      },
+      response: envelope(usageSummaryReply),
+    }),
+  }
+}
+
+const usageRecord = z
+  .object({
+    record_id: z.string(),
+    tenant_id: z.string(),
+    usage_type: z.enum(usageTypes),
+    action: z.enum(['increment', 'set']),
+    quantity: z.int(),
+    occurred_at: timeOut,
+    recorded_at: timeOut,
+    is_late: z.boolean(),
+    idempotency_key: z.string().nullable(),
+    metadata: z.record(z.string(), z.unknown()),
+  })
+  .openapi('UsageRecord')
+
+const line = z.object({ quantity: z.int(), amount_cents: cents })
+const usageSummaryReply = z
+  .object({
+    tenant_id: z.string(),
+    period_start: timeOut,
+    period_end: timeOut,
+    currency: z.string(),
+    usage: z.array(
+      line.extend({
+        usage_type: z.enum(usageTypes),
+        unit_rate_cents: cents,
+        per_units: z.int(),
+        billed: line,
+        unbilled: line,
+      }),
+    ),
+    totals: z.object({ amount_cents: cents, billed_amount_cents: cents, unbilled_amount_cents: cents }),
+  })
+  .openapi('UsageSummary')
+
+const metadataOf = (c: Context<Env>): Metadata => ({
+  actor: c.get('caller').actor,
+  request_id: c.get('requestId'),
+})
+
+/** The first instant of this month (0) or the next one (1), UTC. */
+const monthOf = (now: Date, offset: number) =>
+  new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() + offset)).toISOString()

@@ -1,0 +1,32 @@
+import type { AppContext } from '../context.ts'
+import { appendUsage, derivedId, type UsageDraft } from './record.ts'
+import type { RecordedBatch } from './tracking.ts'
+
+/**
+ * `record` for `usageTracking`: batches of our own API's calls, each once by its key. Unlike reported usage they are
+ * taken however old they are, and for any tenant whose key proved itself: they were counted when they were made.
+ */
+export function recordCalls({ db, now }: Pick<AppContext, 'db' | 'now'>) {
+  return async (batches: readonly RecordedBatch[]): Promise<void> => {
+    const drafts = batches.map(({ tenantId, quantity, idempotencyKey, occurredAt }): UsageDraft => {
+      const id = derivedId(['api-calls', idempotencyKey])
+      return {
+        fact_id: `usage_${id}`,
+        type: 'usage.recorded',
+        tenant_id: tenantId,
+        data: {
+          record_id: `usg_${id}`,
+          usage_type: 'api_call',
+          action: 'increment',
+          quantity,
+          idempotency_key: idempotencyKey,
+          metadata: {},
+          is_late: false,
+        },
+        metadata: { actor: 'worker' },
+        occurred_at: occurredAt,
+      }
+    })
+    await db.transact((trx) => appendUsage(trx, drafts, now().toISOString()))
+  }
+}

@@ -1,0 +1,171 @@
+import { createHash, randomUUID } from 'node:crypto'
+import type { AppContext } from '../context.ts'
+import type { Trx } from '../db/tables.ts'
+import { AppError, type FieldProblem } from '../errors.ts'
+import { canonicalJson } from '../log/canonical-json.ts'
+import {
+  type Fact,
+  type FactData,
+  type Metadata,
+  type NewFact,
+  streams,
+  type UsageType,
+} from '../log/facts.ts'
+import { factOf } from '../log/read.ts'
+import { record } from '../projections/record.ts'
+import { knownTenants } from '../tenants.ts'
+
+/** Usage as a caller reports it; `occurred_at` (UTC, milliseconds) is now when left out. */
+export type UsageInput = {
+  tenant_id: string
+  usage_type: UsageType
+  action: 'increment' | 'set'
+  quantity: number
+  occurred_at?: string | undefined
+  idempotency_key?: string | undefined
+  metadata: Record<string, unknown>
+}
+
+export type UsageRecord = FactData<'usage.recorded'> & {
+  tenant_id: string
+  occurred_at: string
+  recorded_at: string
+}
+
+/** How far ahead of our clock, and how far back, usage may have occurred. */
+export const aheadMs = 5 * 60_000
+export const backMs = 35 * 24 * 3_600_000
+
+/**
+ * Records all or nothing. A record whose key its tenant has used already is answered as it stands in the log.
+ * @param request.key the request's own idempotency key and whose it is: a repeated request counts once even where its
+ *   records have no keys of their own
+ * @param request.pathOf how the caller calls a field of a record
+ * @throws AppError not_found for unknown tenants, idempotency_mismatch for a key used with other content: `details`
+ *   names each
+ */
+export async function recordUsage(
+  context: AppContext,
+  inputs: readonly UsageInput[],
+  request: { metadata: Metadata; key?: string | undefined; pathOf: (index: number, field: string) => string },
+): Promise<UsageRecord[]> {
+  const now = context.now().toISOString()
+  const drafts = inputs.map((input, index) => draft(input, request, index, now))
+  // A key that stands twice in one batch: its first record counts.
+  const firstUnder = new Map<string, UsageDraft>()
+  for (const one of drafts) if (!firstUnder.has(one.fact_id)) firstUnder.set(one.fact_id, one)
+  const problems = (message: string, field: string, isBad: (one: UsageDraft) => boolean): FieldProblem[] =>
+    drafts.flatMap((one, index) => (isBad(one) ? [{ path: request.pathOf(index, field), message }] : []))
+
+  return context.db.transact(async (trx) => {
+    const tenants = await knownTenants(
+      trx,
+      drafts.map((one) => one.tenant_id),
+    )
+    const strangers = problems('No such tenant', 'tenant_id', (one) => !tenants.has(one.tenant_id))
+    if (strangers.length > 0)
+      throw new AppError('not_found', 'No such tenant', { details: { fields: strangers } })
+
+    const recorded = await recordedUsage(trx, [...firstUnder.keys()])
+    const changed = problems('was used for other content', 'idempotency_key', ({ fact_id, data }) => {
+      const first = recorded.get(fact_id) ?? firstUnder.get(fact_id)
+      return first?.data.record_id !== data.record_id
+    })
+    if (changed.length > 0)
+      throw new AppError('idempotency_mismatch', 'An idempotency key was used for other content before', {
+        details: { fields: changed },
+      })
+
+    const fresh = [...firstUnder.values()].filter(({ fact_id }) => !recorded.has(fact_id))
+    for (const fact of await appendUsage(trx, fresh, now)) recorded.set(fact.fact_id, fact)
+    return drafts.map(({ fact_id, tenant_id }) => {
+      const fact = recorded.get(fact_id)
+      if (fact === undefined) throw new Error(`${fact_id} is not in the log after it was appended`)
+      return {
+        ...fact.data,
+        tenant_id,
+        occurred_at: fact.occurred_at,
+        recorded_at: fact.recorded_at,
+      }
+    })
+  })
+}
+
+export type UsageDraft = NewFact<'usage.recorded'> & { tenant_id: string }
+
+/** Marks what is late and appends. Returns the facts that are new. */
+export async function appendUsage(
+  trx: Trx,
+  drafts: readonly UsageDraft[],
+  now: string,
+): Promise<Fact<'usage.recorded'>[]> {
+  const recorded: Fact<'usage.recorded'>[] = []
+  for (const [tenantId, ofTenant] of Map.groupBy(drafts, (one) => one.tenant_id)) {
+    const periods = await paidPeriods(trx, tenantId)
+    const facts = ofTenant.map((one) => ({
+      ...one,
+      data: { ...one.data, is_late: periods.some((period) => isWithin(one.occurred_at, period)) },
+    }))
+    const appended = await record(trx, streams.usage(tenantId), 'any', facts, now)
+    recorded.push(...(appended as Fact<'usage.recorded'>[]))
+  }
+  return recorded
+}
+
+/** An id that everybody derives alike from the same parts. */
+export const derivedId = (parts: unknown) =>
+  createHash('sha256').update(canonicalJson(parts)).digest('base64url').slice(0, 32)
+
+/**
+ * Under a key both ids follow from the request: the fact's from the key alone, so that the log holds one of them, and
+ * the record's from the content too, so that other content under the key is seen.
+ */
+function draft(
+  input: UsageInput,
+  { metadata, key }: { metadata: Metadata; key?: string | undefined },
+  index: number,
+  now: string,
+): UsageDraft {
+  const { tenant_id, usage_type, action, quantity, occurred_at, idempotency_key } = input
+  const ownKey = idempotency_key === undefined ? undefined : ['usage', tenant_id, idempotency_key]
+  const requestKey = key === undefined ? undefined : ['usage-request', metadata.actor, key, index]
+  const id = derivedId(ownKey ?? requestKey ?? randomUUID())
+  return {
+    fact_id: `usage_${id}`,
+    type: 'usage.recorded',
+    tenant_id,
+    data: {
+      record_id: `usg_${derivedId([id, input])}`,
+      usage_type,
+      action,
+      quantity,
+      idempotency_key: idempotency_key ?? null,
+      metadata: input.metadata,
+      is_late: false,
+    },
+    metadata,
+    occurred_at: occurred_at ?? now,
+  }
+}
+
+async function recordedUsage(trx: Trx, factIds: string[]): Promise<Map<string, Fact<'usage.recorded'>>> {
+  const rows = await trx.selectFrom('billing_events').selectAll().where('fact_id', 'in', factIds).execute()
+  return new Map(rows.map((row) => [row.fact_id, factOf(row) as Fact<'usage.recorded'>]))
+}
+
+/** Of the invoices that bill usage (see `billUsage`): a trial's invoice over nothing bills none. */
+function paidPeriods(trx: Trx, tenantId: string) {
+  return trx
+    .selectFrom('billing_invoices')
+    .select(['period_start', 'period_end'])
+    .where('tenant_id', '=', tenantId)
+    .where('status', '=', 'paid')
+    .where((eb) => eb.or([eb('total_cents', '>', 0), eb('amount_paid_cents', '>', 0)]))
+    .execute()
+}
+
+const isWithin = (time: string, period: { period_start: string | null; period_end: string | null }) =>
+  period.period_start !== null &&
+  period.period_end !== null &&
+  period.period_start <= time &&
+  time < period.period_end

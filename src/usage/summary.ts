@@ -1,0 +1,103 @@
+import type { Reader } from '../db/tables.ts'
+import { type UsageType, usageTypes } from '../log/facts.ts'
+import { cardAt, type Metered, type PricedLine, priceLine, type RateCard } from './price.ts'
+import { readRateCards } from './rate-cards.ts'
+
+export type UsageLine = PricedLine & {
+  usage_type: UsageType
+  /** The rate in force at the end of the period, or now if that is earlier. Older usage keeps its own. */
+  unit_rate_cents: number
+  per_units: number
+  billed: PricedLine
+  unbilled: PricedLine
+}
+
+export type UsageSummary = {
+  tenant_id: string
+  period_start: string
+  period_end: string
+  currency: string
+  /** Every type, used or not. */
+  usage: UsageLine[]
+  totals: { amount_cents: number; billed_amount_cents: number; unbilled_amount_cents: number }
+}
+
+/** Usage that occurred in the half-open period. Each invoice that bills it, and the unbilled rest, is a line of its own. */
+export async function usageSummary(
+  reader: Reader,
+  { tenantId, start, end, now }: { tenantId: string; start: string; end: string; now: Date },
+): Promise<UsageSummary> {
+  const cards = await readRateCards(reader)
+  const rows = await liveRecords(reader, tenantId)
+    .where('occurred_at', '>=', start)
+    .where('occurred_at', '<', end)
+    .execute()
+  const time = now.toISOString()
+  const current = cardAt(cards, end < time ? end : time)
+  const byType = Map.groupBy(rows, (row) => row.usage_type)
+  const usage = usageTypes.map((usageType) => lineOf(usageType, byType.get(usageType) ?? [], cards, current))
+  return {
+    tenant_id: tenantId,
+    period_start: start,
+    period_end: end,
+    currency: current.currency,
+    usage,
+    totals: {
+      amount_cents: sum(usage.map((line) => line.amount_cents)),
+      billed_amount_cents: sum(usage.map((line) => line.billed.amount_cents)),
+      unbilled_amount_cents: sum(usage.map((line) => line.unbilled.amount_cents)),
+    },
+  }
+}
+
+/** Everything that no invoice has billed yet, whenever it occurred: a line per type that was used. */
+export async function unbilledUsage(
+  reader: Reader,
+  tenantId: string,
+): Promise<{ lines: (PricedLine & { usage_type: UsageType })[]; amountCents: number }> {
+  const rows = await liveRecords(reader, tenantId).where('invoice_id', 'is', null).execute()
+  if (rows.length === 0) return { lines: [], amountCents: 0 }
+  const cards = await readRateCards(reader)
+  const lines = [...Map.groupBy(rows, (row) => row.usage_type)].map(([usage_type, ofType]) => ({
+    usage_type,
+    ...priceLine(ofType, cards),
+  }))
+  return { lines, amountCents: sum(lines.map((line) => line.amount_cents)) }
+}
+
+function liveRecords(reader: Reader, tenantId: string) {
+  return reader
+    .selectFrom('billing_usage_records')
+    .select(['usage_type', 'action', 'quantity', 'occurred_at', 'position', 'invoice_id'])
+    .$narrowType<{ usage_type: UsageType }>()
+    .where('tenant_id', '=', tenantId)
+    .where('voided_at', 'is', null)
+}
+
+function lineOf(
+  usageType: UsageType,
+  records: readonly (Metered & { invoice_id: string | null })[],
+  cards: readonly RateCard[],
+  current: RateCard,
+): UsageLine {
+  const lines = Map.groupBy(records, (record) => record.invoice_id)
+  const unbilled = priceLine(lines.get(null) ?? [], cards)
+  lines.delete(null)
+  const invoiced = [...lines.values()].map((line) => priceLine(line, cards))
+  const billed = {
+    quantity: sum(invoiced.map((line) => line.quantity)),
+    amount_cents: sum(invoiced.map((line) => line.amount_cents)),
+  }
+  const { rate_cents, per_units } = current.rates[usageType]
+  return {
+    usage_type: usageType,
+    quantity: billed.quantity + unbilled.quantity,
+    unit_rate_cents: rate_cents,
+    per_units,
+    amount_cents: billed.amount_cents + unbilled.amount_cents,
+    billed,
+    unbilled,
+  }
+}
+
+const sum = (numbers: readonly number[]) => numbers.reduce((total, number) => total + number, 0)

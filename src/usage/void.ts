@@ -1,0 +1,69 @@
+import type { AppContext } from '../context.ts'
+import type { Row } from '../db/tables.ts'
+import { AppError, NotFound } from '../errors.ts'
+import { type Metadata, streams, type UsageType } from '../log/facts.ts'
+import { record } from '../projections/record.ts'
+import type { UsageRecord } from './record.ts'
+
+export type VoidedUsage = UsageRecord & { voided_at: string }
+
+/**
+ * Takes a record out of every sum, by a fact of its own. Voiding again answers the same.
+ * @param tenantId whose records the caller may touch; null: anybody's
+ * @throws NotFound; AppError conflict for a record that an invoice has billed
+ */
+export function voidUsage(
+  context: AppContext,
+  request: { recordId: string; tenantId: string | null; reason: string | null; metadata: Metadata },
+): Promise<VoidedUsage> {
+  const { recordId, reason, metadata } = request
+  const now = context.now().toISOString()
+  return context.db.transact(async (trx) => {
+    const row = await trx
+      .selectFrom('billing_usage_records')
+      .selectAll()
+      .$narrowType<{ usage_type: UsageType }>()
+      .where('record_id', '=', recordId)
+      .executeTakeFirst()
+    if (row === undefined || (request.tenantId !== null && row.tenant_id !== request.tenantId))
+      throw new NotFound('usage record')
+    if (row.voided_at !== null) return view(row, row.voided_at)
+    if (row.invoice_id !== null)
+      throw new AppError('conflict', 'This usage is on an invoice already: it cannot be voided', {
+        details: { invoice_id: row.invoice_id },
+      })
+    await record(
+      trx,
+      streams.usage(row.tenant_id),
+      'any',
+      [
+        {
+          fact_id: `void_${recordId}`,
+          type: 'usage.voided',
+          tenant_id: row.tenant_id,
+          data: { record_id: recordId, reason },
+          metadata,
+          occurred_at: now,
+        },
+      ],
+      now,
+    )
+    return view(row, now)
+  })
+}
+
+function view(row: Row<'billing_usage_records'> & { usage_type: UsageType }, voidedAt: string): VoidedUsage {
+  return {
+    record_id: row.record_id,
+    tenant_id: row.tenant_id,
+    usage_type: row.usage_type,
+    action: row.action,
+    quantity: row.quantity,
+    occurred_at: row.occurred_at,
+    recorded_at: row.recorded_at,
+    is_late: row.is_late === 1,
+    idempotency_key: row.idempotency_key,
+    metadata: JSON.parse(row.metadata),
+    voided_at: voidedAt,
+  }
+}

@@ -1,0 +1,127 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type ServerType, serve } from '@hono/node-server'
+import Stripe from 'stripe'
+import { syncCatalogue } from '../../src/billing/catalogue.ts'
+import { createContext } from '../../src/compose.ts'
+import { readConfig } from '../../src/config.ts'
+import type { AppContext } from '../../src/context.ts'
+import { openDatabase } from '../../src/db/database.ts'
+import { migrate } from '../../src/db/migrate.ts'
+import { createApp } from '../../src/http/app.ts'
+import { createKey } from '../../src/keys.ts'
+import { createLog } from '../../src/log-output.ts'
+import { type Sandbox, startSandbox } from '../../src/stripe-sandbox/sandbox.ts'
+import { ensureRateCard } from '../../src/usage/rate-cards.ts'
+
+export const adminKey = 'an-admin-key-of-the-tests'
+const webhookSecret = 'whsec_of_the_tests'
+
+/** Any JSON. `headers` are the reply's. */
+// biome-ignore lint/suspicious/noExplicitAny: replies are looked into by the assertions
+export type Reply = { status: number; headers: Headers; body: any }
+
+export type Service = {
+  context: AppContext
+  app: ReturnType<typeof createApp>
+  sandbox: Sandbox
+  /** A client of the sandbox, for what happens at Stripe behind the service's back. */
+  stripe: Stripe
+  keys: { platform: string }
+  /** Lines of the service's log. */
+  logLines: string[]
+  /** `path` without /api/v1. `key`: '' sends none; by default the admin's. */
+  request(method: string, path: string, body?: unknown, options?: RequestOptions): Promise<Reply>
+  tenantKey(tenantId: string): Promise<string>
+  /** A crash of the process: nothing is finished, and another service can start on the same `directory`. */
+  close(): Promise<void>
+}
+export type RequestOptions = { key?: string; headers?: Record<string, string> }
+
+export type ServiceOptions = {
+  /** Instead of a directory of its own, which goes away with the service: for a restart. */
+  directory?: string
+  /** Instead of a sandbox of its own. */
+  sandbox?: Sandbox
+  environment?: Record<string, string>
+  now?: () => Date
+  /** Whether the sandbox sends its webhooks to the service, by itself and with `sandbox.deliverDue()`. */
+  webhooks?: boolean
+  /** Whether the catalogue is there from the start. Default true. */
+  catalogue?: boolean
+}
+
+/** The real app on a real SQLite file, against the sandbox through the real SDK. The outbox runs on demand alone. */
+export async function startService(options: ServiceOptions = {}): Promise<Service> {
+  const directory = options.directory ?? (await mkdtemp(join(tmpdir(), 'service-')))
+  const { promise: ready, resolve: open } = Promise.withResolvers<ReturnType<typeof createApp>>()
+  const server = options.webhooks
+    ? await listening(async (request) => (await ready).fetch(request))
+    : undefined
+  const sandbox =
+    options.sandbox ??
+    (await startSandbox({
+      file: join(directory, 'sandbox.db'),
+      ...(server === undefined ? {} : { webhook: { url: webhookUrl(server), secret: webhookSecret } }),
+    }))
+  const config = readConfig({
+    ADMIN_API_KEY: adminKey,
+    DATABASE_URL: `file:${join(directory, 'test.db')}`,
+    STRIPE_SECRET_KEY: 'sk_test_of_the_tests',
+    STRIPE_API_BASE: sandbox.url,
+    STRIPE_WEBHOOK_SECRET: webhookSecret,
+    ...options.environment,
+  })
+  const db = openDatabase(config.databaseUrl)
+  await migrate(db)
+  const logLines: string[] = []
+  const log = createLog({
+    level: 'debug',
+    secrets: [adminKey],
+    destination: { write: (line) => void logLines.push(line) },
+  })
+  const context = createContext({ config, db, log, ...(options.now && { now: options.now }) })
+  await ensureRateCard(db, config, context.now())
+  if (options.catalogue !== false && context.stripe !== undefined) await syncCatalogue(context)
+  const platform = (await createKey(db, { scope: 'platform', now: context.now() })).key
+  const app = createApp(context)
+  open(app)
+  const { hostname: host, port } = new URL(sandbox.url)
+
+  return {
+    context,
+    app,
+    sandbox,
+    stripe: new Stripe('sk_test_of_the_tests', { host, port, protocol: 'http', telemetry: false }),
+    keys: { platform },
+    logLines,
+    async request(method, path, body, { key = adminKey, headers } = {}) {
+      const response = await app.request(`/api/v1${path}`, {
+        method,
+        headers: { ...(key !== '' && { 'X-API-Key': key }), ...headers },
+        ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+      })
+      return { status: response.status, headers: response.headers, body: await response.json() }
+    },
+    tenantKey: async (tenantId) =>
+      (await createKey(db, { scope: 'tenant', tenantId, now: context.now() })).key,
+    async close() {
+      server?.close()
+      await context.effects.stop()
+      if (options.sandbox === undefined) await sandbox.close()
+      await db.close()
+      if (options.directory === undefined) await rm(directory, { recursive: true, force: true })
+    },
+  }
+}
+
+function listening(fetch: (request: Request) => Promise<Response>): Promise<ServerType> {
+  return new Promise((resolve) => {
+    const server = serve({ fetch, port: 0, hostname: '127.0.0.1' }, () => resolve(server))
+  })
+}
+
+const webhookUrl = (server: ServerType) =>
+  `http://127.0.0.1:${(server.address() as AddressInfo).port}/api/v1/billing/webhooks`

@@ -1,0 +1,164 @@
+import { readConfig } from '../../src/config.ts'
+import type { AppContext } from '../../src/context.ts'
+import type { Database } from '../../src/db/database.ts'
+import { type AppOptions, createApp } from '../../src/http/app.ts'
+import { createKey } from '../../src/keys.ts'
+import { createLog } from '../../src/log-output.ts'
+import { record } from '../../src/projections/record.ts'
+import { ensureRateCard } from '../../src/usage/rate-cards.ts'
+import { createSqlite, type TestDatabase } from './databases.ts'
+
+export const adminKey = 'an-admin-key-of-the-tests'
+
+/** What a test sees of a reply: any JSON. */
+// biome-ignore lint/suspicious/noExplicitAny: replies are looked into by the assertions
+export type Reply = { status: number; headers: Headers; text: string; body: any }
+
+export type TestApp = Awaited<ReturnType<typeof testApp>>
+
+/**
+ * The real app on a real database, without Stripe; the clock alone is a test's to set. Tenant `tenant_a` and
+ * `tenant_b` have customers.
+ */
+export async function testApp(
+  options: {
+    database?: () => Promise<TestDatabase>
+    environment?: Record<string, string>
+    app?: AppOptions
+    context?: Partial<AppContext>
+    startAt?: string
+  } = {},
+) {
+  const db = await (options.database ?? createSqlite)()
+  const config = readConfig({ ADMIN_API_KEY: adminKey, DATABASE_URL: db.url, ...options.environment })
+  const clock = { now: new Date(options.startAt ?? '2026-03-15T12:00:00.000Z') }
+  const logLines: string[] = []
+  const context = {
+    config,
+    db,
+    log: createLog({
+      level: 'debug',
+      secrets: [config.adminApiKey],
+      destination: { write: (line) => void logLines.push(line) },
+    }),
+    now: () => clock.now,
+    stripe: undefined,
+    closing: new AbortController().signal,
+    ...options.context,
+  } as AppContext
+  await ensureRateCard(db, config, clock.now)
+  for (const tenantId of ['tenant_a', 'tenant_b']) await addCustomer(db, tenantId)
+  const keys = {
+    platform: (await createKey(db, { scope: 'platform', now: clock.now })).key,
+    a: (await createKey(db, { scope: 'tenant', tenantId: 'tenant_a', now: clock.now })).key,
+    b: (await createKey(db, { scope: 'tenant', tenantId: 'tenant_b', now: clock.now })).key,
+  }
+  const app = createApp(context, options.app)
+
+  const call = async (
+    method: string,
+    path: string,
+    { key = keys.platform, body, headers }: CallOptions = {},
+  ): Promise<Reply> => {
+    const response = await app.request(path, {
+      method,
+      headers: { ...(key && { 'X-API-Key': key }), ...headers },
+      ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+    })
+    const text = await response.text()
+    const isJson = response.headers.get('Content-Type')?.includes('json')
+    const { status } = response
+    return { status, headers: response.headers, text, body: isJson ? JSON.parse(text) : undefined }
+  }
+
+  return {
+    app,
+    context,
+    config,
+    db,
+    clock,
+    keys,
+    logLines,
+    get: (path: string, callOptions?: CallOptions) => call('GET', path, callOptions),
+    post: (path: string, body?: unknown, callOptions?: Omit<CallOptions, 'body'>) =>
+      call('POST', path, { ...callOptions, body }),
+    call,
+    close: () => db.close(),
+  }
+}
+
+/** `key: ''` sends none. A string goes as the body as it is. */
+type CallOptions = { key?: string; body?: unknown; headers?: Record<string, string> }
+
+export async function addCustomer(db: Database, tenantId: string): Promise<void> {
+  await observe(db, tenantId, 'customer', {
+    id: `cus_${tenantId}`,
+    object: 'customer',
+    created: 1_700_000_000,
+    email: `owner@${tenantId}.example`,
+    balance: 0,
+    delinquent: false,
+    invoice_settings: { default_payment_method: null },
+  })
+}
+
+/** An invoice of the tenant's subscription over [periodStart, periodEnd), paid. */
+export async function addPaidInvoice(
+  db: Database,
+  tenantId: string,
+  invoice: { id: string; periodStart: string; periodEnd: string; totalCents: number },
+): Promise<void> {
+  const period = { start: Date.parse(invoice.periodStart) / 1000, end: Date.parse(invoice.periodEnd) / 1000 }
+  await observe(db, tenantId, 'invoice', {
+    id: invoice.id,
+    object: 'invoice',
+    created: period.end,
+    customer: `cus_${tenantId}`,
+    status: 'paid',
+    billing_reason: 'subscription_cycle',
+    currency: 'usd',
+    total: invoice.totalCents,
+    amount_due: invoice.totalCents,
+    amount_paid: invoice.totalCents,
+    amount_remaining: 0,
+    attempt_count: 1,
+    period_start: period.start,
+    period_end: period.end,
+    lines: { data: [{ period }] },
+    status_transitions: { paid_at: period.end + 3600 },
+    parent: { type: 'subscription_details', subscription_details: { subscription: `sub_${tenantId}` } },
+  })
+}
+
+async function observe(
+  db: Database,
+  tenantId: string,
+  objectType: 'customer' | 'invoice',
+  object: Record<string, unknown> & { id: string; created: number },
+): Promise<void> {
+  const time = new Date(object.created * 1000).toISOString()
+  await db.transact((trx) =>
+    record(
+      trx,
+      `billing-${tenantId}`,
+      'any',
+      [
+        {
+          fact_id: `seen-${object.id}`,
+          type: 'stripe.object_observed',
+          tenant_id: tenantId,
+          data: {
+            object_type: objectType,
+            object_id: object.id,
+            as_of: object.created,
+            is_deleted: false,
+            personal: { object },
+          },
+          metadata: { actor: 'worker' },
+          occurred_at: time,
+        },
+      ],
+      time,
+    ),
+  )
+}

@@ -1,0 +1,311 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { streams } from '../../src/log/facts.ts'
+import { readFacts } from '../../src/log/read.ts'
+import { recordCalls } from '../../src/usage/record-calls.ts'
+import { eachDatabase } from '../support/databases.ts'
+import { addPaidInvoice, type TestApp, testApp } from '../support/test-app.ts'
+
+describe.each(eachDatabase)('on $name', ({ create }) => {
+  let t: TestApp
+  beforeEach(async () => {
+    t = await testApp({ database: create })
+  })
+  afterEach(() => t.close())
+
+  const usage = (more: Record<string, unknown> = {}) => ({
+    tenant_id: 'tenant_a',
+    usage_type: 'case',
+    quantity: 1,
+    ...more,
+  })
+  const recordedFacts = async () => Array.fromAsync(readFacts(t.db.reader, { type: 'usage.recorded' }))
+
+  describe('one record', () => {
+    test('is answered as it was recorded, and stands in the log and in the table', async () => {
+      const { status, body } = await t.post('/api/v1/billing/usage', {
+        ...usage(),
+        metadata: { case_id: 'IR-2024-001' },
+      })
+      expect(status).toBe(200)
+      expect(body).toEqual({
+        success: true,
+        data: {
+          record_id: expect.stringMatching(/^usg_/),
+          tenant_id: 'tenant_a',
+          usage_type: 'case',
+          action: 'increment',
+          quantity: 1,
+          occurred_at: '2026-03-15T12:00:00.000Z',
+          recorded_at: '2026-03-15T12:00:00.000Z',
+          is_late: false,
+          idempotency_key: null,
+          metadata: { case_id: 'IR-2024-001' },
+        },
+      })
+      const [fact] = await recordedFacts()
+      expect(fact).toMatchObject({ stream: streams.usage('tenant_a'), version: 1, tenant_id: 'tenant_a' })
+      expect(fact?.metadata.actor).toMatch(/^key:key_/)
+      const rows = await t.db.reader.selectFrom('billing_usage_records').selectAll().execute()
+      expect(rows).toMatchObject([
+        { record_id: body.data.record_id, quantity: 1, is_late: 0, invoice_id: null },
+      ])
+    })
+
+    test('a quantity of zero, below, with a fraction, as a string or from 2^53 up is 422; nothing is recorded', async () => {
+      for (const quantity of [0, -1, 1.5, '1', null, 2 ** 53]) {
+        const { status, body } = await t.post('/api/v1/billing/usage', usage({ quantity }))
+        expect(status).toBe(422)
+        expect(body.error).toMatchObject({
+          code: 'invalid_request',
+          details: { fields: [{ path: 'quantity' }] },
+        })
+      }
+      expect(await recordedFacts()).toEqual([])
+    })
+
+    test('1e400 is refused with 422, 2^53 - 1 is taken exactly', async () => {
+      const huge = '{"tenant_id":"tenant_a","usage_type":"case","quantity":1e400}'
+      const { status, body } = await t.post('/api/v1/billing/usage', huge)
+      expect([status, body.error.details.fields[0].path]).toEqual([422, 'quantity'])
+      const most = await t.post('/api/v1/billing/usage', usage({ quantity: Number.MAX_SAFE_INTEGER }))
+      expect(most.body.data.quantity).toBe(Number.MAX_SAFE_INTEGER)
+    })
+
+    test('an unknown type is 422, an unknown tenant 404', async () => {
+      expect((await t.post('/api/v1/billing/usage', usage({ usage_type: 'cpu' }))).status).toBe(422)
+      const { status, body } = await t.post('/api/v1/billing/usage', usage({ tenant_id: 'nobody' }))
+      expect([status, body.error.code]).toEqual([404, 'not_found'])
+      expect(await recordedFacts()).toEqual([])
+    })
+
+    test('usage that occurred more than 5 minutes ahead or 35 days back is 422', async () => {
+      for (const [occurred_at, expected] of [
+        ['2026-03-15T12:05:00.000Z', 200],
+        ['2026-03-15T12:05:00.001Z', 422],
+        ['2026-02-08T12:00:00.000Z', 200],
+        ['2026-02-08T11:59:59.999Z', 422],
+        ['yesterday', 422],
+      ]) {
+        const { status } = await t.post('/api/v1/billing/usage', usage({ occurred_at }))
+        expect([occurred_at, status]).toEqual([occurred_at, expected])
+      }
+    })
+
+    test('a time with an offset is stored as UTC', async () => {
+      const { body } = await t.post(
+        '/api/v1/billing/usage',
+        usage({ occurred_at: '2026-03-15T13:30:00+02:00' }),
+      )
+      expect(body.data.occurred_at).toBe('2026-03-15T11:30:00.000Z')
+    })
+
+    test('usage of a period whose invoice is paid is accepted and marked late', async () => {
+      const period = { periodStart: '2026-02-01T00:00:00Z', periodEnd: '2026-03-01T00:00:00Z' }
+      await addPaidInvoice(t.db, 'tenant_a', { id: 'in_feb', ...period, totalCents: 9900 })
+      const late = await t.post('/api/v1/billing/usage', usage({ occurred_at: '2026-02-28T23:59:59.999Z' }))
+      expect(late.body.data.is_late).toBe(true)
+      const onTime = await t.post('/api/v1/billing/usage', usage({ occurred_at: '2026-03-01T00:00:00.000Z' }))
+      expect(onTime.body.data.is_late).toBe(false)
+      const others = usage({ tenant_id: 'tenant_b', occurred_at: '2026-02-20T00:00:00.000Z' })
+      expect((await t.post('/api/v1/billing/usage', others)).body.data.is_late).toBe(false)
+    })
+
+    test("a trial's invoice over nothing makes no usage late", async () => {
+      const period = { periodStart: '2026-03-01T00:00:00Z', periodEnd: '2026-03-20T00:00:00Z' }
+      await addPaidInvoice(t.db, 'tenant_a', { id: 'in_trial', ...period, totalCents: 0 })
+      expect((await t.post('/api/v1/billing/usage', usage())).body.data.is_late).toBe(false)
+    })
+  })
+
+  describe("a record's idempotency key", () => {
+    const keyed = (more: Record<string, unknown> = {}) => usage({ idempotency_key: 'k1', ...more })
+
+    test('the same key and content answers the first record, at any later time', async () => {
+      const first = await t.post('/api/v1/billing/usage', keyed())
+      t.clock.now = new Date('2026-03-18T00:00:00.000Z')
+      const second = await t.post('/api/v1/billing/usage', keyed({ action: 'increment', metadata: {} }))
+      expect(second.status).toBe(200)
+      expect(second.body).toEqual(first.body)
+      expect(await recordedFacts()).toHaveLength(1)
+    })
+
+    test('the same key with other content is 409 and changes nothing', async () => {
+      await t.post('/api/v1/billing/usage', keyed())
+      for (const other of [
+        { quantity: 2 },
+        { usage_type: 'user' },
+        { action: 'set' },
+        { metadata: { a: 1 } },
+        { occurred_at: '2026-03-15T12:00:00.000Z' },
+      ]) {
+        const { status, body } = await t.post('/api/v1/billing/usage', keyed(other))
+        expect([status, body.error.code]).toEqual([409, 'idempotency_mismatch'])
+      }
+      expect(await recordedFacts()).toHaveLength(1)
+    })
+
+    test('is of its tenant: the same key of another tenant is another record', async () => {
+      await t.post('/api/v1/billing/usage', keyed())
+      expect((await t.post('/api/v1/billing/usage', keyed({ tenant_id: 'tenant_b' }))).status).toBe(200)
+      expect(await recordedFacts()).toHaveLength(2)
+    })
+
+    test('twenty requests with one key at once record it once', async () => {
+      const replies = await Promise.all(
+        Array.from({ length: 20 }, () => t.post('/api/v1/billing/usage', keyed())),
+      )
+      expect(new Set(replies.map(({ text }) => text)).size).toBe(1)
+      expect(await recordedFacts()).toHaveLength(1)
+    })
+  })
+
+  describe('a batch', () => {
+    const batch = (records: unknown[], key?: string) =>
+      t.post('/api/v1/billing/usage/batch', { records }, key === undefined ? {} : { key })
+
+    test('is answered in its order, with the duplicates in it as one', async () => {
+      const { body } = await batch([
+        usage({ quantity: 3, idempotency_key: 'k' }),
+        usage({ tenant_id: 'tenant_b', usage_type: 'agent' }),
+        usage({ quantity: 3, idempotency_key: 'k' }),
+      ])
+      expect(body.data.records.map((one: { tenant_id: string }) => one.tenant_id)).toEqual([
+        'tenant_a',
+        'tenant_b',
+        'tenant_a',
+      ])
+      expect(body.data.records[2]).toEqual(body.data.records[0])
+      expect(await recordedFacts()).toHaveLength(2)
+    })
+
+    test('with bad records records nothing and names every one of them by index', async () => {
+      const { status, body } = await batch([
+        usage(),
+        usage({ quantity: 0 }),
+        usage({ usage_type: 'cpu', extra: 1 }),
+        usage({ occurred_at: '2027-01-01T00:00:00.000Z' }),
+        usage({ tenant_id: undefined }),
+      ])
+      expect(status).toBe(422)
+      expect(body.error.details.fields.map(({ path }: { path: string }) => path)).toEqual([
+        'records.1.quantity',
+        'records.2.usage_type',
+        'records.2.extra',
+        'records.3.occurred_at',
+        'records.4.tenant_id',
+      ])
+      expect(await recordedFacts()).toEqual([])
+    })
+
+    test('with unknown tenants is 404 and names them', async () => {
+      const { status, body } = await batch([usage(), usage({ tenant_id: 'x' }), usage({ tenant_id: 'y' })])
+      expect(status).toBe(404)
+      expect(body.error.details.fields.map(({ path }: { path: string }) => path)).toEqual([
+        'records.1.tenant_id',
+        'records.2.tenant_id',
+      ])
+      expect(await recordedFacts()).toEqual([])
+    })
+
+    test('that contradicts itself under one key is 409 and records nothing', async () => {
+      const { status, body } = await batch([
+        usage({ idempotency_key: 'k' }),
+        usage({ idempotency_key: 'k', quantity: 2 }),
+      ])
+      expect([status, body.error.details.fields[0].path]).toEqual([409, 'records.1.idempotency_key'])
+      expect(await recordedFacts()).toEqual([])
+    })
+
+    test('of no or of 1001 records is refused', async () => {
+      for (const length of [0, 1001])
+        expect((await batch(Array.from({ length }, () => usage()))).status).toBe(422)
+    })
+
+    test('of 1000 records of 400 bytes is taken', async () => {
+      const one = usage({ metadata: { note: 'x'.repeat(300) } })
+      const { status, body } = await batch(Array.from({ length: 1000 }, () => one))
+      expect([status, body.data?.records.length]).toEqual([200, 1000])
+    })
+
+    test("with another tenant's record in it is 404 for a tenant's key, and records nothing", async () => {
+      const { status } = await batch([usage(), usage({ tenant_id: 'tenant_b' })], t.keys.a)
+      expect(status).toBe(404)
+      expect(await recordedFacts()).toEqual([])
+    })
+  })
+
+  describe('the request itself repeated under an Idempotency-Key', () => {
+    test('counts once, even when the stored reply is gone', async () => {
+      const headers = { 'Idempotency-Key': 'request-1' }
+      const first = await t.post('/api/v1/billing/usage', usage(), { headers })
+      await t.db.transact((trx) => trx.deleteFrom('idempotency_keys').execute())
+      t.clock.now = new Date('2026-03-16T12:00:00.000Z')
+      const second = await t.post('/api/v1/billing/usage', usage(), { headers })
+      expect(second.headers.get('Idempotent-Replayed')).toBeNull()
+      expect(second.body).toEqual(first.body)
+      expect(await recordedFacts()).toHaveLength(1)
+    })
+  })
+
+  describe('our own counted calls', () => {
+    const batch = (more = {}) => ({
+      tenantId: 'tenant_a',
+      quantity: 100,
+      idempotencyKey: 'run-1',
+      occurredAt: '2026-03-15T11:59:00.000Z',
+      ...more,
+    })
+
+    test('are recorded once per key, however often they are handed over', async () => {
+      const record = recordCalls(t.context)
+      await record([batch(), batch({ idempotencyKey: 'run-2', tenantId: 'tenant_b' })])
+      await record([batch(), batch({ idempotencyKey: 'run-3', quantity: 7 })])
+      const rows = await t.db.reader
+        .selectFrom('billing_usage_records')
+        .select(['tenant_id', 'usage_type', 'quantity'])
+        .orderBy('position')
+        .execute()
+      expect(rows).toEqual([
+        { tenant_id: 'tenant_a', usage_type: 'api_call', quantity: 100 },
+        { tenant_id: 'tenant_b', usage_type: 'api_call', quantity: 100 },
+        { tenant_id: 'tenant_a', usage_type: 'api_call', quantity: 7 },
+      ])
+    })
+
+    test('are recorded however old they are: they were counted in time', async () => {
+      await recordCalls(t.context)([batch({ occurredAt: '2025-01-01T00:00:00.000Z' })])
+      expect(await recordedFacts()).toHaveLength(1)
+    })
+  })
+
+  describe('voiding', () => {
+    const record = async (more = {}) =>
+      (await t.post('/api/v1/billing/usage', usage(more))).body.data.record_id as string
+
+    test('is a fact of its own, and again answers the same', async () => {
+      const id = await record()
+      const first = await t.post(`/api/v1/billing/usage/${id}/void`, { reason: 'counted twice' })
+      expect(first.body.data).toMatchObject({ record_id: id, voided_at: '2026-03-15T12:00:00.000Z' })
+      t.clock.now = new Date('2026-03-16T12:00:00.000Z')
+      const second = await t.post(`/api/v1/billing/usage/${id}/void`)
+      expect(second.body).toEqual(first.body)
+      const facts = await Array.fromAsync(readFacts(t.db.reader, { type: 'usage.voided' }))
+      expect(facts).toMatchObject([{ data: { record_id: id, reason: 'counted twice' } }])
+    })
+
+    test("another tenant's or an unknown record is 404 and stays", async () => {
+      const id = await record()
+      expect((await t.post(`/api/v1/billing/usage/${id}/void`, {}, { key: t.keys.b })).status).toBe(404)
+      expect((await t.post('/api/v1/billing/usage/usg_none/void')).status).toBe(404)
+      expect(await Array.fromAsync(readFacts(t.db.reader, { type: 'usage.voided' }))).toEqual([])
+    })
+
+    test('what an invoice has billed cannot be voided', async () => {
+      const id = await record({ occurred_at: '2026-03-02T00:00:00.000Z' })
+      const period = { periodStart: '2026-03-01T00:00:00Z', periodEnd: '2026-03-10T00:00:00Z' }
+      await addPaidInvoice(t.db, 'tenant_a', { id: 'in_1', ...period, totalCents: 1000 })
+      const { status, body } = await t.post(`/api/v1/billing/usage/${id}/void`)
+      expect([status, body.error]).toMatchObject([409, { code: 'conflict', details: { invoice_id: 'in_1' } }])
+    })
+  })
+})
