@@ -190,13 +190,11 @@ export const onboardingMachine = setup({
 
     payment_setup: {
       initial: 'idle',
-      on: {
-        'onboarding.payment_confirmed': { guard: 'isThisCardUnconfirmed', actions: 'keepCard' },
-        'onboarding.payment_declined': { guard: 'isThisCardUnconfirmed', actions: 'keepDecline' },
-      },
       states: {
         idle: {
           on: {
+            'onboarding.payment_confirmed': { guard: 'isThisCardUnconfirmed', actions: 'keepCard' },
+            'onboarding.payment_declined': { guard: 'isThisCardUnconfirmed', actions: 'keepDecline' },
             'onboarding.plan_selected': {
               guard: 'cardIsConfirmed',
               target: '#onboarding.plan_selected',
@@ -226,13 +224,11 @@ export const onboardingMachine = setup({
 
     plan_selected: {
       initial: 'idle',
-      on: {
-        'onboarding.payment_confirmed': { guard: 'isThisCardUnconfirmed', actions: 'keepCard' },
-        'onboarding.payment_declined': { guard: 'isThisCardUnconfirmed', actions: 'keepDecline' },
-      },
       states: {
         idle: {
           on: {
+            'onboarding.payment_confirmed': { guard: 'isThisCardUnconfirmed', actions: 'keepCard' },
+            'onboarding.payment_declined': { guard: 'isThisCardUnconfirmed', actions: 'keepDecline' },
             'onboarding.subscription_requested': {
               guard: 'cardIsConfirmed',
               target: 'creating_subscription',

@@ -28,7 +28,7 @@ export async function selectPlan(
   if (status !== 'payment_setup' && status !== 'plan_selected') throw notAllowed(session)
 
   const stripe = requireStripe(context)
-  await assertCard(context, caller, session)
+  if (status === 'payment_setup') await assertCard(context, caller, session)
   const price = await resolvePrice(stripe, choice.price_id)
   if (price.plan_id !== choice.plan_id)
     throw new InvalidRequest([

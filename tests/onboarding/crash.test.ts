@@ -30,7 +30,7 @@ let env: Record<string, string>
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), 'stepledger-crash-'))
   sandbox = await startSandbox({ file: join(directory, 'stripe.db') })
-  proxy = await startHoldingProxy(sandbox.url)
+  proxy = await startHoldingProxy(() => sandbox.url)
   stripe = new Stripe('sk_test_of_the_tests', { protocol: 'http', host: '127.0.0.1', port: sandbox.port })
   const port = await freePort()
   const endpoint = await stripe.webhookEndpoints.create({

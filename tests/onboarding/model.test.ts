@@ -1,0 +1,311 @@
+import { type AdjacencyMap, getAdjacencyMap, getShortestPaths } from '@xstate/graph'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { onboardingMachine } from '../../machines/onboarding.ts'
+import type { OnboardingFact } from '../../machines/onboarding-facts.ts'
+import {
+  allowedSteps,
+  evolve,
+  initialSnapshot,
+  positionOf,
+  type Snapshot,
+  type StepName,
+  statusOf,
+} from '../../src/onboarding/session.ts'
+import { type HoldingProxy, startHoldingProxy } from '../support/holding-proxy.ts'
+import { type Service, startService } from '../support/service.ts'
+
+/**
+ * The paths come from the statechart itself: to every transition, the shortest way. Each is then taken over HTTP against
+ * the sandbox, and after every fact the service must be where the statechart says.
+ */
+
+const data = {
+  started: { session_id: 's', expires_at: '2026-01-01T00:00:00.000Z' },
+  requested: { attempt: 1, idempotency_key: 'k', params: {}, return_url: 'r' },
+  failed: { attempt: 1, code: 'card_declined', decline_code: null, message: '' },
+  plan: { plan_id: 'basic', discount: null },
+}
+const fact = (type: OnboardingFact['type'], of: object = {}) => ({ type, data: of }) as OnboardingFact
+
+/** The facts that a session can be driven to from here; the statechart decides which of them it takes. */
+function possible(snapshot: Snapshot): OnboardingFact[] {
+  const { context } = snapshot
+  const intent = context.setup_intent_id ?? ''
+  const subscription = { subscription_id: context.subscription_id ?? '' }
+  const isConfirmed = context.payment_method_id !== null
+  const facts = [
+    fact('onboarding.started', data.started),
+    fact('onboarding.customer_requested', data.requested),
+    fact('onboarding.customer_created', { customer_id: 'cus' }),
+    fact('onboarding.customer_failed', data.failed),
+    fact('onboarding.payment_setup_created', { setup_intent_id: `seti_${context.attempts.payment_setup}` }),
+    fact('onboarding.payment_setup_failed', data.failed),
+    fact('onboarding.payment_confirmed', { setup_intent_id: intent, payment_method_id: 'pm' }),
+    fact('onboarding.payment_declined', {
+      setup_intent_id: intent,
+      code: 'card_declined',
+      decline_code: null,
+    }),
+    fact('onboarding.plan_selected', data.plan),
+    fact('onboarding.subscription_requested', data.requested),
+    fact('onboarding.subscription_created', { subscription_id: 'sub', subscription_status: 'active' }),
+    fact('onboarding.subscription_created', { subscription_id: 'sub', subscription_status: 'incomplete' }),
+    fact('onboarding.subscription_failed', data.failed),
+    fact('onboarding.subscription_activated', { ...subscription, subscription_status: 'active' }),
+    fact('onboarding.subscription_expired', { ...subscription, subscription_status: 'canceled' }),
+    fact('onboarding.completed'),
+    fact('onboarding.cancelled', { reason: 'requested' }),
+    fact('onboarding.expired'),
+  ]
+  // A new SetupIntent is made for a card that was declined in use, or for an intent that can no longer be used;
+  // Stripe cancels no intent that has succeeded.
+  const isDeclinedInUse = statusOf(snapshot) === 'plan_selected' && isConfirmed && context.decline !== null
+  if (!isConfirmed || isDeclinedInUse) facts.push(fact('onboarding.payment_setup_requested', data.requested))
+  return facts
+}
+
+/** States are told apart by what decides about what comes next. */
+const serializeState = (snapshot: Snapshot) => {
+  const { payment_method_id, decline, attempts } = snapshot.context
+  const place = positionOf(snapshot)
+  const card = place.startsWith('payment_setup') || place.startsWith('plan_selected')
+  return card
+    ? `${place} ${payment_method_id} ${decline?.code} ${Math.min(2, attempts.payment_setup)}`
+    : place
+}
+const serializeEvent = (event: OnboardingFact) => JSON.stringify(event)
+const options = { events: possible, serializeState, serializeEvent, limit: 100_000 } as never
+
+type Path = OnboardingFact[]
+
+function pathsToEveryTransition(): [string, Path][] {
+  const ways = new Map<string, Path>()
+  for (const path of getShortestPaths(onboardingMachine, options))
+    ways.set(
+      serializeState(path.state as Snapshot),
+      path.steps
+        .map(({ event }) => event as OnboardingFact)
+        .filter(({ type }) => type.startsWith('onboarding.')),
+    )
+  const adjacency = getAdjacencyMap(onboardingMachine, options) as AdjacencyMap<Snapshot, OnboardingFact>
+  const paths = new Map<string, Path>()
+  for (const { state, transitions } of Object.values(adjacency))
+    for (const { event, state: next } of Object.values(transitions) as {
+      event: OnboardingFact
+      state: Snapshot
+    }[]) {
+      const taken = event
+      if (!state.can(taken)) continue
+      const way = ways.get(serializeState(state))
+      if (way === undefined) throw new Error(`no way to ${serializeState(state)}`)
+      const name = `${serializeState(state)} -- ${taken.type} --> ${positionOf(next)}`
+      paths.set(name, [...way, taken])
+    }
+  return [...paths]
+}
+
+let service: Service
+let proxy: HoldingProxy
+
+beforeAll(async () => {
+  proxy = await startHoldingProxy(() => service.sandbox.url)
+  service = await startService({
+    webhooks: true,
+    catalogue: false,
+    environment: { BILLING_TRIAL_PERIOD_DAYS: '0', STRIPE_API_BASE: proxy.url },
+  })
+})
+afterAll(async () => {
+  await service.close()
+  await proxy.close()
+})
+
+const paths = pathsToEveryTransition()
+
+test('the paths take every event that any state of the statechart declares', () => {
+  const taken = new Set(paths.map(([name, path]) => `${name.split(/[. ]/)[0]} ${path.at(-1)?.type}`))
+  for (const state of Object.values(onboardingMachine.states))
+    for (const type of state.events) expect([...taken]).toContain(`${state.key} ${type}`)
+})
+
+test.each(paths)('%s', async (_name, path) => {
+  const session = begin()
+  let expected = initialSnapshot
+  for (let index = 0; index < path.length; index += 1) {
+    const taken = path[index] as OnboardingFact
+    const outcome = path[index + 1]
+    expected = evolve(expected, taken).snapshot
+    await drive(session, taken, path.slice(index + 1))
+    // A call's question and answer are one request.
+    if (taken.type.endsWith('_requested')) {
+      const answer = outcome ?? answerTo(taken)
+      expected = evolve(expected, answer).snapshot
+      index += 1
+    }
+    await service.sandbox.deliverDue()
+    const { body } = await service.request('GET', `/onboarding/${session.id}`)
+    expect(body.data, `after ${taken.type}`).toMatchObject({
+      status: statusOf(expected),
+      allowed_events: allowedSteps(expected),
+    })
+  }
+  await refusesTheRest(session, expected)
+})
+
+type Driven = { id: string; tenantId: string; setupIntentId: string; subscriptionId: string; yearly: boolean }
+const begin = (): Driven => ({ id: '', tenantId: '', setupIntentId: '', subscriptionId: '', yearly: false })
+
+/** What makes the fact happen, with what comes after it in mind: the card decides what the bank will want. */
+async function drive(session: Driven, taken: OnboardingFact, rest: Path): Promise<void> {
+  const { stripe } = service
+  const failsNext = rest[0]?.type.endsWith('_failed') ?? false
+  switch (taken.type) {
+    case 'onboarding.started': {
+      const applicant = { email: 'a@example.com', name: 'A', company_name: 'A Ltd' }
+      const { body } = await service.request('POST', '/onboarding/start', applicant)
+      session.id = body.data.session_id
+      session.tenantId = body.data.tenant_id
+      return
+    }
+    case 'onboarding.customer_requested':
+      if (failsNext) proxy.answer('POST', '/v1/customers', 400, refusal)
+      return step(session, 'create_customer', failsNext ? 422 : 200)
+    case 'onboarding.customer_created':
+      await service.request('POST', '/billing/customers', {
+        tenant_id: session.tenantId,
+        email: 'a@example.com',
+        name: 'A',
+      })
+      return step(session, 'create_customer', 200)
+    case 'onboarding.payment_setup_requested': {
+      const before = session.setupIntentId && (await stripe.setupIntents.retrieve(session.setupIntentId))
+      if (before && before.status !== 'succeeded') await stripe.setupIntents.cancel(session.setupIntentId)
+      if (failsNext) proxy.answer('POST', '/v1/setup_intents', 400, refusal)
+      return step(session, 'setup_payment', failsNext ? 422 : 200)
+    }
+    case 'onboarding.payment_confirmed':
+      return confirm(session, wantsAuthentication(rest))
+    case 'onboarding.payment_declined':
+      await stripe.setupIntents
+        .confirm(session.setupIntentId, { payment_method: 'pm_card_chargeDeclined', return_url: returnUrl })
+        .then(
+          () => expect.unreachable('the card should be declined'),
+          () => {},
+        )
+      return
+    case 'onboarding.plan_selected':
+      return step(session, 'select_plan', 200)
+    case 'onboarding.subscription_requested':
+      if (failsNext) proxy.answer('POST', '/v1/subscriptions', 402, decline)
+      return step(session, 'create_subscription', failsNext ? 402 : 200)
+    case 'onboarding.subscription_activated':
+      await fetch(`${service.sandbox.url}/_sandbox/authenticate/${session.subscriptionId}`, {
+        method: 'POST',
+        body: JSON.stringify({ outcome: 'succeed' }),
+      })
+      return
+    case 'onboarding.subscription_expired':
+      await stripe.subscriptions.cancel(session.subscriptionId)
+      return
+    case 'onboarding.completed':
+      return step(session, 'complete', 200)
+    case 'onboarding.cancelled':
+      return step(session, 'cancel', 200)
+    case 'onboarding.expired':
+      return service.context.effects.run(`expire:${session.id}`)
+    default:
+      throw new Error(`${taken.type} is the answer to a call`)
+  }
+}
+
+const returnUrl = 'http://localhost:8080/done'
+const refusal = { error: { type: 'invalid_request_error', code: 'parameter_invalid', message: 'no' } }
+const decline = {
+  error: { type: 'card_error', code: 'card_declined', decline_code: 'generic_decline', message: 'no' },
+}
+
+function wantsAuthentication(rest: Path): boolean {
+  const next = rest.findIndex(({ type }) => type === 'onboarding.payment_setup_created')
+  const withThisCard = next === -1 ? rest : rest.slice(0, next)
+  return withThisCard.some(
+    (fact) =>
+      fact.type === 'onboarding.subscription_created' && fact.data.subscription_status === 'incomplete',
+  )
+}
+
+/** What a call is answered with where the path ends with the question. */
+function answerTo(asked: OnboardingFact): OnboardingFact {
+  switch (asked.type) {
+    case 'onboarding.customer_requested':
+      return fact('onboarding.customer_created', { customer_id: 'cus' })
+    case 'onboarding.payment_setup_requested':
+      return fact('onboarding.payment_setup_created', { setup_intent_id: 'seti' })
+    default:
+      return fact('onboarding.subscription_created', {
+        subscription_id: 'sub',
+        subscription_status: 'active',
+      })
+  }
+}
+
+async function confirm(session: Driven, withAuthentication: boolean): Promise<void> {
+  const card = withAuthentication ? 'pm_card_authenticationRequiredAlways' : 'pm_card_visa'
+  await service.stripe.setupIntents.confirm(session.setupIntentId, {
+    payment_method: card,
+    return_url: returnUrl,
+  })
+  if (!withAuthentication) return
+  await fetch(`${service.sandbox.url}/_sandbox/authenticate/${session.setupIntentId}`, {
+    method: 'POST',
+    body: JSON.stringify({ outcome: 'succeed' }),
+  })
+}
+
+const pathOf: Record<StepName, string> = {
+  create_customer: '/onboarding/step/create-customer',
+  setup_payment: '/onboarding/step/setup-payment',
+  select_plan: '/onboarding/step/select-plan',
+  create_subscription: '/onboarding/step/create-subscription',
+  complete: '/onboarding/complete',
+  cancel: '/onboarding/cancel',
+}
+
+function bodyOf(session: Driven, name: StepName): object {
+  const session_id = session.id
+  if (name === 'setup_payment') return { session_id, return_url: returnUrl }
+  if (name !== 'select_plan') return { session_id }
+  return {
+    session_id,
+    plan_id: 'basic',
+    price_id: session.yearly ? 'price_basic_yearly' : 'price_basic_monthly',
+  }
+}
+
+async function step(session: Driven, name: StepName, status: number): Promise<void> {
+  if (name === 'select_plan') session.yearly = !session.yearly
+  const reply = await service.request('POST', pathOf[name], bodyOf(session, name))
+  expect(reply.status, JSON.stringify(reply.body)).toBe(status)
+  session.setupIntentId = reply.body.data?.setup_intent_id ?? session.setupIntentId
+  session.subscriptionId = reply.body.data?.subscription_id ?? session.subscriptionId
+}
+
+/** A step that the statechart has no place for changes nothing: it is refused, or it was done and answers again. */
+async function refusesTheRest(session: Driven, expected: Snapshot): Promise<void> {
+  const allowed = allowedSteps(expected)
+  const before = await factCount(session)
+  for (const name of Object.keys(pathOf) as StepName[]) {
+    if (allowed.includes(name)) continue
+    const { status } = await service.request('POST', pathOf[name], bodyOf(session, name))
+    expect([200, 409], `${name} in ${positionOf(expected)}`).toContain(status)
+  }
+  expect(await factCount(session)).toBe(before)
+}
+
+async function factCount(session: Driven): Promise<number> {
+  const rows = await service.context.db.reader
+    .selectFrom('billing_events')
+    .select('position')
+    .where('stream', '=', `onboarding-${session.id}`)
+    .execute()
+  return rows.length
+}
