@@ -1,0 +1,133 @@
+import { z } from 'zod'
+import { invalidRequest, missing, type StripeFailure } from './errors.ts'
+import type { FormHash } from './form.ts'
+
+/** Names of parameters checked against the SDK's type, so that a parameter which Stripe dropped fails to compile. */
+export type ShapeOf<P> = { [K in keyof P]?: z.ZodType }
+
+/** @throws StripeFailure 400 in Stripe's words for the first parameter that is unknown, missing or of a wrong type */
+export function parseParameters<S extends z.ZodRawShape>(
+  schema: z.ZodObject<S>,
+  form: FormHash,
+): z.output<z.ZodObject<S>> {
+  const parsed = schema.safeParse(form)
+  if (parsed.success) return parsed.data
+  const issue = parsed.error.issues[0]
+  throw issue ? explain(issue, form) : invalidRequest('Invalid parameters')
+}
+
+export const text = z.string().min(1)
+/** An empty value unsets. */
+export const clearable = z.string().transform((value) => (value === '' ? null : value))
+export const whole = z
+  .string()
+  .regex(/^-?\d{1,15}$/, 'integer')
+  .transform(Number)
+export const decimal = z
+  .string()
+  .regex(/^-?\d{1,12}(\.\d{1,12})?$/, 'decimal')
+  .transform(Number)
+export const yesNo = z
+  .string()
+  .regex(/^(true|false)$/, 'boolean')
+  .transform((value) => value === 'true')
+export const currency = z
+  .string()
+  .regex(/^[a-zA-Z]{3}$/, 'currency')
+  .transform((value) => value.toLowerCase())
+export const webUrl = z.string().regex(/^https?:\/\/\S+$/, 'URL')
+export const nowOrTime = z
+  .string()
+  .regex(/^(now|\d{1,12})$/, 'timestamp')
+  .transform((value) => (value === 'now' ? ('now' as const) : Number(value)))
+
+export const oneOf = <const V extends readonly [string, ...string[]]>(...values: V) => z.enum(values)
+export const hash = <S extends z.ZodRawShape>(shape: S) => z.strictObject(shape)
+export const emptyable = <T extends z.ZodType>(schema: T) =>
+  z.preprocess((value) => (value === '' ? null : value), schema.nullable())
+export const listOf = <T extends z.ZodType>(item: T) => z.preprocess(toArray, z.array(item))
+
+/** `''` clears all; a key with an empty value is removed. */
+export const metadata = emptyable(z.record(z.string().max(40), z.string().max(500)))
+export const address = hash({
+  city: clearable.optional(),
+  country: clearable.optional(),
+  line1: clearable.optional(),
+  line2: clearable.optional(),
+  postal_code: clearable.optional(),
+  state: clearable.optional(),
+})
+export const range = z.preprocess(
+  (value) => (typeof value === 'string' ? { gte: value, lte: value } : value),
+  hash({ gt: whole.optional(), gte: whole.optional(), lt: whole.optional(), lte: whole.optional() }),
+)
+export const pagination = {
+  limit: whole.optional(),
+  starting_after: text.optional(),
+  ending_before: text.optional(),
+}
+export type Pagination = {
+  limit?: number | undefined
+  starting_after?: string | undefined
+  ending_before?: string | undefined
+}
+
+/** Stripe merges metadata key by key. */
+export function mergeMetadata(
+  before: Record<string, string>,
+  change: Record<string, string> | null | undefined,
+): Record<string, string> {
+  if (change === undefined) return before
+  if (change === null) return {}
+  const kept = Object.entries({ ...before, ...change }).filter(([, value]) => value !== '')
+  return Object.fromEntries(kept)
+}
+
+function toArray(value: unknown): unknown {
+  if (value === '') return []
+  if (typeof value !== 'object' || value === null) return value
+  const keys = Object.keys(value)
+  if (!keys.every((key) => /^\d+$/.test(key))) return value
+  return keys.sort((a, b) => Number(a) - Number(b)).map((key) => (value as FormHash)[key])
+}
+
+function explain(issue: z.core.$ZodIssue, form: FormHash): StripeFailure {
+  if (issue.code === 'unrecognized_keys') {
+    const param = nameOf([...issue.path, issue.keys[0] ?? ''])
+    return invalidRequest(`Received unknown parameter: ${param}`, { code: 'parameter_unknown', param })
+  }
+  const param = nameOf(issue.path)
+  const value = valueAt(form, issue.path)
+  if (value === undefined) return missing(param)
+  if (value === '') {
+    return invalidRequest(
+      `You passed an empty string for '${param}'. We assume empty values are an attempt to unset a parameter; however '${param}' cannot be unset. You should remove '${param}' from your request or supply a non-empty value.`,
+      { code: 'parameter_invalid_empty', param },
+    )
+  }
+  const shown = typeof value === 'string' ? value : JSON.stringify(value)
+  if (issue.code === 'invalid_format') {
+    const code =
+      issue.message === 'integer' || issue.message === 'timestamp' ? 'parameter_invalid_integer' : undefined
+    return invalidRequest(`Invalid ${issue.message}: ${shown}`, code ? { code, param } : { param })
+  }
+  if (issue.code === 'invalid_value') {
+    return invalidRequest(`Invalid ${param}: must be one of ${issue.values.join(', ')}`, { param })
+  }
+  if (issue.code === 'invalid_type') return invalidRequest(`Invalid ${issue.expected}: ${shown}`, { param })
+  return invalidRequest(`Invalid ${param}: ${issue.message}`, { param })
+}
+
+function nameOf(path: PropertyKey[]): string {
+  const [first, ...rest] = path.map(String)
+  return `${first ?? ''}${rest.map((key) => `[${key}]`).join('')}`
+}
+
+function valueAt(form: FormHash, path: PropertyKey[]): unknown {
+  let value: unknown = form
+  for (const key of path) {
+    if (typeof value !== 'object' || value === null) return value
+    value = (value as Record<PropertyKey, unknown>)[key]
+  }
+  return value
+}

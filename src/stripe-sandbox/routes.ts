@@ -1,0 +1,92 @@
+import { z } from 'zod'
+import type { FormHash } from './form.ts'
+import { parseParameters, text } from './parameters.ts'
+import type { Turn } from './turn.ts'
+
+export type Call<P> = Turn & {
+  params: P
+  /** The first `:id` of the path, and the second. */
+  id: string
+  subId: string
+  /** True for a publishable key: what Stripe.js sends, with the object's client secret. */
+  fromBrowser: boolean
+}
+
+export type Route = {
+  method: 'GET' | 'POST' | 'DELETE'
+  path: string
+  /** A publishable key may call it. */
+  openToBrowsers: boolean
+  parse(form: FormHash, allow: { older: boolean; browser: boolean }): unknown
+  handle(call: Call<unknown>): object
+}
+
+type NoShape = Record<never, z.ZodType>
+type Handler<S extends z.ZodRawShape> = (call: Call<z.output<z.ZodObject<S>>>) => object
+
+/**
+ * `older` has parameters of earlier API versions: only requests without a `Stripe-Version` may send them (the official
+ * CLI does). `browser` has what Stripe.js sends beside the server's parameters, and opens the route to publishable keys.
+ */
+export function route<
+  S extends z.ZodRawShape,
+  O extends z.ZodRawShape = NoShape,
+  B extends z.ZodRawShape = NoShape,
+>(
+  signature: `${Route['method']} /v1/${string}`,
+  shape: S,
+  handle: Handler<S & O & B>,
+  extra: { older?: O; browser?: B } = {},
+): Route {
+  const [method, path] = signature.split(' ') as [Route['method'], string]
+  const schemas = new Map<string, z.ZodObject<z.ZodRawShape>>()
+  return {
+    method,
+    path,
+    openToBrowsers: extra.browser !== undefined,
+    parse: (form, { older, browser }) => {
+      const name = `${older} ${browser}`
+      const schema =
+        schemas.get(name) ??
+        z.strictObject({
+          ...shape,
+          ...(older && extra.older),
+          ...(browser && { key: text.optional(), ...extra.browser }),
+        })
+      schemas.set(name, schema)
+      return parseParameters(schema, form)
+    },
+    handle: handle as unknown as Route['handle'],
+  }
+}
+
+export function matchRoute(routes: Route[], method: string, path: string) {
+  for (const candidate of routes) {
+    if (candidate.method !== method) continue
+    const ids = matchPath(candidate.path, path)
+    if (ids) return { route: candidate, ids }
+  }
+  return undefined
+}
+
+/** The values of the `:id` segments, or undefined where the path is another. */
+export function matchPath(pattern: string, path: string): string[] | undefined {
+  const wanted = pattern.split('/')
+  const given = path.split('/')
+  if (wanted.length !== given.length) return undefined
+  const ids: string[] = []
+  for (const [position, segment] of wanted.entries()) {
+    const actual = given[position] ?? ''
+    if (segment.startsWith(':') && actual !== '') ids.push(decoded(actual))
+    else if (segment !== actual) return undefined
+  }
+  return ids
+}
+
+function decoded(segment: string): string {
+  try {
+    return decodeURIComponent(segment)
+  } catch {
+    return segment
+  }
+}

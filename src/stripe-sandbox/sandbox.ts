@@ -1,0 +1,164 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { allRoutes } from './all-routes.ts'
+import { createApi, type LoggedRequest } from './api.ts'
+import { type CliSessions, createCliSessions } from './cli-session.ts'
+import { createFaults, type Fault } from './faults.ts'
+import { createHidden } from './hidden.ts'
+import { openIdempotencyKeys } from './idempotency.ts'
+import { isLoopback, isLoopbackOrigin } from './loopback.ts'
+import { createRunner } from './runner.ts'
+import { seed } from './seed.ts'
+import { openStore } from './store.ts'
+import { createWebhooks } from './webhooks.ts'
+
+export type SandboxOptions = {
+  /** SQLite file; `:memory:` keeps nothing. */
+  file: string
+  /** 0, the default, takes any free port. */
+  port?: number
+  /** A loopback address (the default) answers on every loopback address and to nobody else. */
+  host?: string
+  /** Unix milliseconds. */
+  clock?: () => number
+  /** An endpoint for every event, beside those made over the API. */
+  webhook?: { url: string; secret: string }
+}
+
+export type Sandbox = {
+  url: string
+  port: number
+  faults: { add(fault: Fault): void; clear(): void }
+  /** Does and delivers everything that is due by the clock. */
+  deliverDue(): Promise<void>
+  close(): Promise<void>
+}
+
+/**
+ * A stand-in for the part of Stripe's API that subscriptions need, at API version 2026-10-28.endive, with its state in
+ * one SQLite file. An object's change, its events, their deliveries and the idempotency answer commit together.
+ *
+ * What it cannot prove: proration to Stripe's cent and its rounding across lines; Stripe's timing (how late webhooks
+ * are, in what order, draft invoices' hour, dunning); radar, taxes, refunds, meters; renewals (periods and trials do not
+ * end by themselves: by the clock only incomplete subscriptions expire and drafts that advance are collected); Search;
+ * API versions other than the pinned one; that a parameter which the sandbox refuses as unknown does not work at
+ * Stripe. Against these, run with a real test key.
+ * @throws when the port is taken or the file cannot be opened
+ */
+export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
+  const { file, port = 0, host = '127.0.0.1', clock = Date.now, webhook } = options
+  let url = ''
+  let answer: (request: IncomingMessage, response: ServerResponse) => Promise<void> = async () => {}
+  const server = createServer((request, response) => {
+    answer(request, response).catch(() => response.destroy())
+  })
+  // The wildcard address hears 127.0.0.2 and ::1 too; whoever is not on this machine is turned away.
+  if (isLoopback(host))
+    server.on('connection', (socket) => {
+      if (!isLoopback(socket.remoteAddress ?? '')) socket.destroy()
+    })
+  const store = openStore(file, () => Math.floor(clock() / 1000))
+  try {
+    await listen(server, port, isLoopback(host) ? undefined : host)
+  } catch (error) {
+    store.close()
+    throw error
+  }
+  const { port: actualPort } = server.address() as AddressInfo
+  url = `http://${isLoopback(host) || host === '0.0.0.0' ? '127.0.0.1' : host}:${actualPort}`
+
+  const cli: CliSessions = createCliSessions(server, { url: () => url, clock })
+  const webhooks = createWebhooks({ store, clock, builtIn: webhook })
+  const runner = createRunner({ store, clock, url: () => url, webhooks, onEvent: cli.send })
+  const faults = createFaults()
+  const requests: LoggedRequest[] = []
+  seed(store, Math.floor(clock() / 1000))
+  const api = createApi({
+    routes: allRoutes({ openCliSession: cli.open, pendingWebhooks: webhooks.pending }),
+    runner,
+    keys: openIdempotencyKeys(store, clock),
+    faults,
+  })
+  const hidden = createHidden({ faults, runner, requests })
+
+  answer = async (request, response) => {
+    response.setHeader('Date', new Date(clock()).toUTCString())
+    if (!allowOrigin(request, response)) return
+    const body = await readBody(request)
+    const path = new URL(request.url ?? '/', url).pathname
+    if (body === undefined) response.writeHead(413, { Connection: 'close' }).end()
+    else if (path.startsWith('/_sandbox/')) hidden(response, { method: request.method ?? 'GET', path, body })
+    else {
+      requests.push(await api(request, response, body))
+      if (requests.length > 1000) requests.shift()
+    }
+  }
+  const ticking = setInterval(runner.runDue, 1000).unref()
+  webhooks.wake()
+
+  return {
+    url,
+    port: actualPort,
+    faults: { add: faults.add, clear: faults.clear },
+    deliverDue: async () => {
+      runner.runDue()
+      await webhooks.deliverDue()
+    },
+    close: async () => {
+      clearInterval(ticking)
+      cli.close()
+      server.closeAllConnections()
+      await new Promise((resolve) => server.close(resolve))
+      await webhooks.close()
+      store.close()
+    },
+  }
+}
+
+const longestBody = 1024 * 1024
+
+async function readBody(request: IncomingMessage): Promise<string | undefined> {
+  const chunks: Buffer[] = []
+  let length = 0
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    length += chunk.length
+    if (length > longestBody) return undefined
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks).toString()
+}
+
+/** Pages on this machine may call; answers preflights, and refuses a page from elsewhere that found the port. */
+function allowOrigin(request: IncomingMessage, response: ServerResponse): boolean {
+  const { origin } = request.headers
+  if (origin === undefined) return true
+  if (!isLoopbackOrigin(origin)) {
+    response.writeHead(403).end()
+    return false
+  }
+  response.setHeader('Access-Control-Allow-Origin', origin)
+  response.setHeader('Vary', 'Origin')
+  response.setHeader('Access-Control-Expose-Headers', 'Request-Id, Stripe-Version, Idempotent-Replayed')
+  if (request.method !== 'OPTIONS') return true
+  response.setHeader('Access-Control-Allow-Methods', 'GET, POST, DELETE')
+  response.setHeader(
+    'Access-Control-Allow-Headers',
+    String(request.headers['access-control-request-headers'] ?? 'Authorization, Content-Type'),
+  )
+  response.writeHead(204).end()
+  return false
+}
+
+function listen(
+  server: ReturnType<typeof createServer>,
+  port: number,
+  host: string | undefined,
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(port, host, () => {
+      server.off('error', reject)
+      resolve()
+    })
+  })
+}

@@ -1,0 +1,183 @@
+import { expect, test } from 'vitest'
+import { clientOf, customerWithCard, refusal, start } from './start.ts'
+
+test('only test keys get in; a publishable key reaches no secret route', async () => {
+  const { box } = await start()
+  for (const key of ['', 'sk_live_123456789012', 'nonsense']) {
+    const response = await fetch(`${box.url}/v1/customers`, {
+      headers: key ? { Authorization: `Bearer ${key}` } : {},
+    })
+    expect(response.status).toBe(401)
+    expect(await response.json()).toMatchObject({ error: { type: 'invalid_request_error' } })
+  }
+  const basic = await fetch(`${box.url}/v1/customers`, {
+    headers: { Authorization: `Basic ${btoa('rk_test_1:')}` },
+  })
+  expect(basic.status).toBe(200)
+  const error = await refusal(clientOf(box, 'pk_test_browser').customers.list())
+  expect(error).toMatchObject({ statusCode: 403, code: 'secret_key_required' })
+})
+
+test('answers on every loopback address', async () => {
+  const { box } = await start()
+  for (const host of ['127.0.0.1', '127.0.0.2', 'localhost']) {
+    const response = await fetch(`http://${host}:${box.port}/v1/account`, {
+      headers: { Authorization: 'Bearer sk_test_1' },
+    })
+    expect(response.status).toBe(200)
+  }
+})
+
+test('unknown routes, versions and parameters are refused in the shape of Stripe', async () => {
+  const { box, stripe } = await start()
+  expect(await refusal(stripe.rawRequest('GET', '/v1/nothing'))).toMatchObject({
+    statusCode: 404,
+    type: 'StripeInvalidRequestError',
+  })
+  const old = clientOf(box, 'sk_test_1', { apiVersion: '2020-08-27' as never })
+  expect(await refusal(old.customers.list())).toMatchObject({ statusCode: 400 })
+  const unknown = { items: [{ price: 'price_basic_monthly', color: 'red' }], customer: 'cus_1' }
+  expect(await refusal(stripe.subscriptions.create(unknown as never))).toMatchObject({
+    statusCode: 400,
+    code: 'parameter_unknown',
+    param: 'items[0][color]',
+  })
+  expect(await refusal(stripe.products.create({} as never))).toMatchObject({
+    code: 'parameter_missing',
+    param: 'name',
+  })
+  expect(await refusal(stripe.customers.list({ limit: 'many' as never }))).toMatchObject({
+    code: 'parameter_invalid_integer',
+    param: 'limit',
+  })
+  expect(await refusal(stripe.customers.retrieve('cus_none'))).toMatchObject({
+    statusCode: 404,
+    code: 'resource_missing',
+  })
+  expect(
+    await refusal(
+      stripe.subscriptions.create({ customer: 'cus_none', items: [{ price: 'price_basic_monthly' }] }),
+    ),
+  ).toMatchObject({ statusCode: 400, code: 'resource_missing', param: 'customer' })
+})
+
+test('parameters of earlier versions are taken from requests without a version alone', async () => {
+  const { box, stripe } = await start()
+  const body = new URLSearchParams({ 'payment_method_types[]': 'card' })
+  const headers = { Authorization: 'Bearer sk_test_1' }
+  const unversioned = await fetch(`${box.url}/v1/setup_intents`, { method: 'POST', headers, body })
+  expect(unversioned.status).toBe(200)
+  const error = await refusal(stripe.setupIntents.create({ payment_method_types: ['card'] } as never))
+  expect(error.code).toBe('parameter_unknown')
+})
+
+test('lists page by cursor in both directions, and filter by time and e-mail', async () => {
+  const { stripe, clock } = await start()
+  const made: string[] = []
+  for (let at = 0; at < 5; at++) {
+    clock.nowMs += 1000
+    made.unshift((await stripe.customers.create({ email: `c${at % 2}@example.com` })).id)
+  }
+  const first = await stripe.customers.list({ limit: 2 })
+  expect(first.data.map(({ id }) => id)).toEqual(made.slice(0, 2))
+  expect(first.has_more).toBe(true)
+  const back = await stripe.customers.list({ limit: 2, ending_before: made[4] as string })
+  expect(back.data.map(({ id }) => id)).toEqual(made.slice(2, 4))
+  const all: string[] = []
+  for await (const { id } of stripe.customers.list({ limit: 2 })) all.push(id)
+  expect(all).toEqual(made)
+  const now = Math.floor(clock.nowMs / 1000)
+  expect((await stripe.customers.list({ created: { gte: now - 1 } })).data).toHaveLength(2)
+  expect((await stripe.customers.list({ email: 'c0@example.com' })).data).toHaveLength(3)
+  expect(await refusal(stripe.customers.list({ starting_after: 'cus_none' }))).toMatchObject({
+    code: 'resource_missing',
+  })
+})
+
+test('expand replaces ids, also inside lists and below what is expanded', async () => {
+  const { stripe } = await start()
+  const customer = await customerWithCard(stripe)
+  const subscription = await stripe.subscriptions.create({
+    customer: customer.id,
+    items: [{ price: 'price_basic_monthly' }],
+    discounts: [{ promotion_code: 'promo_launch50' }],
+    expand: ['latest_invoice.payments', 'latest_invoice.discounts.source.coupon', 'customer'],
+  })
+  const invoice = subscription.latest_invoice
+  if (typeof invoice !== 'object' || invoice === null) throw new Error('not expanded')
+  expect(invoice.payments?.data[0]).toMatchObject({ object: 'invoice_payment', status: 'paid' })
+  const deep = await stripe.invoices.retrieve(invoice.id, {
+    expand: ['payments.data.payment.payment_intent'],
+  })
+  expect(deep.payments?.data[0]?.payment.payment_intent).toMatchObject({
+    object: 'payment_intent',
+    amount: 2450,
+  })
+  expect(invoice.discounts[0]).toMatchObject({ source: { coupon: { id: 'LAUNCH50', percent_off: 50 } } })
+  expect(subscription.customer).toMatchObject({ email: 'ada@example.com' })
+  const page = await stripe.subscriptions.list({ expand: ['data.latest_invoice'] })
+  expect(page.data[0]?.latest_invoice).toMatchObject({ object: 'invoice' })
+  const plain = await stripe.invoices.retrieve(invoice.id)
+  expect(plain.payments).toBeUndefined()
+  expect(plain.confirmation_secret).toBeUndefined()
+  expect(await refusal(stripe.customers.retrieve(customer.id, { expand: ['email'] }))).toMatchObject({
+    statusCode: 400,
+  })
+})
+
+test('a customer lives: created, changed, deleted', async () => {
+  const { stripe } = await start()
+  const { id } = await stripe.customers.create({
+    email: 'a@example.com',
+    metadata: { tenant: 'T', gone: 'x' },
+  })
+  const updated = await stripe.customers.update(id, { name: 'Ada', metadata: { gone: '', more: 'y' } })
+  expect(updated).toMatchObject({ name: 'Ada', email: 'a@example.com', metadata: { tenant: 'T', more: 'y' } })
+  expect(updated.metadata).not.toHaveProperty('gone')
+  const { data } = await stripe.events.list({ type: 'customer.updated' })
+  expect(data[0]?.data).toMatchObject({
+    previous_attributes: { name: null, metadata: { gone: 'x', more: null } },
+  })
+  expect(await stripe.customers.del(id)).toEqual({ id, object: 'customer', deleted: true })
+  expect(await stripe.customers.retrieve(id)).toMatchObject({ deleted: true })
+  expect((await stripe.customers.list()).data).toEqual([])
+})
+
+test('the plans are there under fixed ids, and nothing was told of them', async () => {
+  const { stripe } = await start()
+  const { data } = await stripe.prices.list({ active: true, limit: 100, expand: ['data.product'] })
+  const amounts = Object.fromEntries(data.map((price) => [price.id, price.unit_amount]))
+  expect(amounts).toEqual({
+    price_basic_monthly: 4900,
+    price_basic_yearly: 49000,
+    price_professional_monthly: 9900,
+    price_professional_yearly: 99000,
+    price_enterprise_monthly: 29900,
+    price_enterprise_yearly: 299000,
+  })
+  expect(data[0]?.product).toMatchObject({ metadata: { plan_id: expect.any(String) as string } })
+  expect((await stripe.promotionCodes.list({ code: 'launch50' })).data).toHaveLength(1)
+  expect((await stripe.events.list()).data).toEqual([])
+})
+
+test('products and prices are made, changed, listed', async () => {
+  const { stripe } = await start()
+  const product = await stripe.products.create({
+    name: 'Addon',
+    default_price_data: { currency: 'usd', unit_amount: 500, recurring: { interval: 'month' } },
+  })
+  const price = await stripe.prices.retrieve(product.default_price as string, { expand: ['product'] })
+  expect(price).toMatchObject({ unit_amount: 500, product: { name: 'Addon' } })
+  expect((await stripe.prices.update(price.id, { active: false })).active).toBe(false)
+  expect((await stripe.prices.list({ product: product.id, active: true })).data).toEqual([])
+})
+
+test('pages on this machine may call, pages from elsewhere may not', async () => {
+  const { box } = await start()
+  const ask = (origin: string) =>
+    fetch(`${box.url}/v1/payment_methods`, { method: 'OPTIONS', headers: { Origin: origin } })
+  const own = await ask('http://localhost:8080')
+  expect(own.status).toBe(204)
+  expect(own.headers.get('access-control-allow-origin')).toBe('http://localhost:8080')
+  expect((await ask('https://evil.example')).status).toBe(403)
+})
