@@ -2,7 +2,6 @@
 -- the service starts on; the service runs the same file itself. Running it twice changes nothing.
 -- Types are BIGINT and TEXT alone, so that rows are the same bytes in every database: times are ISO 8601 UTC with
 -- milliseconds, booleans 0 or 1, JSON text. The PostgreSQL twin is add_billing_tables.postgres.sql.
-PRAGMA journal_mode = WAL;
 
 -- The log: the one source of truth. Append-only (the triggers below refuse UPDATE and DELETE).
 -- position: global order, without gaps; version: order within a stream, from 1, without gaps;
@@ -282,5 +281,12 @@ CREATE TABLE IF NOT EXISTS idempotency_keys (
 
 CREATE TRIGGER IF NOT EXISTS billing_events_no_update BEFORE UPDATE ON billing_events
 BEGIN SELECT RAISE(ABORT, 'billing_events is append-only: UPDATE refused'); END;
+-- INSERT OR REPLACE deletes without asking the trigger above.
+CREATE TRIGGER IF NOT EXISTS billing_events_no_replace BEFORE INSERT ON billing_events
+WHEN EXISTS (
+  SELECT 1 FROM billing_events
+  WHERE position = NEW.position OR fact_id = NEW.fact_id OR (stream = NEW.stream AND version = NEW.version)
+)
+BEGIN SELECT RAISE(ABORT, 'billing_events is append-only: this fact is there already'); END;
 CREATE TRIGGER IF NOT EXISTS billing_events_no_delete BEFORE DELETE ON billing_events
 BEGIN SELECT RAISE(ABORT, 'billing_events is append-only: DELETE refused'); END;
