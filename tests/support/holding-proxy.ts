@@ -10,27 +10,36 @@ export type HoldingProxy = {
    */
   hold(method: string, path: string, point: 'before' | 'after'): Promise<void>
   /** Answers the next request of this kind itself. */
-  answer(method: string, path: string, status: number, body: object): void
+  answer(method: string, path: string, status: number, body: object, headers?: Record<string, string>): void
+  /** Lets the target do the next request of this kind, and something else happen before its answer comes back. */
+  delay(method: string, path: string, meanwhile: () => Promise<unknown>): void
   close(): Promise<void>
 }
 
 /** Stands between the service and Stripe, so that a process can be killed exactly before or after a call took effect. */
 export async function startHoldingProxy(target: () => string): Promise<HoldingProxy> {
   let held: { method: string; path: string; point: 'before' | 'after'; reached: () => void } | undefined
-  let answer: { method: string; path: string; status: number; body: object } | undefined
+  let answer: Answer | undefined
+  let delayed: { method: string; path: string; meanwhile: () => Promise<unknown> } | undefined
   const server = createServer((incoming, outgoing) => {
     if (answer !== undefined && incoming.method === answer.method && incoming.url === answer.path) {
-      const { status, body } = answer
+      const { status, body, headers } = answer
       answer = undefined
       incoming.resume()
-      outgoing.writeHead(status, { 'Content-Type': 'application/json' }).end(JSON.stringify(body))
+      outgoing.writeHead(status, { 'Content-Type': 'application/json', ...headers }).end(JSON.stringify(body))
       return
     }
     const isHeld = held !== undefined && incoming.method === held.method && incoming.url === held.path
     const now = isHeld ? held : undefined
     if (isHeld) held = undefined
     if (now?.point === 'before') return now.reached()
-    forward(target(), incoming, outgoing, now?.reached)
+    if (delayed !== undefined && incoming.method === delayed.method && incoming.url === delayed.path) {
+      const { meanwhile } = delayed
+      delayed = undefined
+      forward(target(), incoming, outgoing, { meanwhile })
+      return
+    }
+    forward(target(), incoming, outgoing, now && { keep: now.reached })
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -40,8 +49,11 @@ export async function startHoldingProxy(target: () => string): Promise<HoldingPr
       new Promise((reached) => {
         held = { method, path, point, reached }
       }),
-    answer: (method, path, status, body) => {
-      answer = { method, path, status, body }
+    answer: (method, path, status, body, headers = {}) => {
+      answer = { method, path, status, body, headers }
+    },
+    delay: (method, path, meanwhile) => {
+      delayed = { method, path, meanwhile }
     },
     async close() {
       server.closeAllConnections()
@@ -51,11 +63,19 @@ export async function startHoldingProxy(target: () => string): Promise<HoldingPr
   }
 }
 
+type Answer = {
+  method: string
+  path: string
+  status: number
+  body: object
+  headers: Record<string, string>
+}
+
 function forward(
   target: string,
   incoming: IncomingMessage,
   outgoing: ServerResponse,
-  keep?: () => void,
+  { keep, meanwhile = async () => {} }: { keep?: () => void; meanwhile?: () => Promise<unknown> } = {},
 ): void {
   const { method, headers, url = '/' } = incoming
   const onward = request(new URL(url, target), { method, headers }, (answer) => {
@@ -63,8 +83,10 @@ function forward(
       answer.resume().on('end', keep)
       return
     }
-    outgoing.writeHead(answer.statusCode ?? 502, answer.headers)
-    answer.pipe(outgoing)
+    void meanwhile().finally(() => {
+      outgoing.writeHead(answer.statusCode ?? 502, answer.headers)
+      answer.pipe(outgoing)
+    })
   })
   onward.on('error', () => outgoing.destroy())
   incoming.pipe(onward)

@@ -26,7 +26,11 @@ export type Reply = { status: number; headers: Headers; body: any }
 export type Service = {
   context: AppContext
   app: ReturnType<typeof createApp>
+  /** Where it listens; undefined without `webhooks`. */
+  url: string | undefined
   sandbox: Sandbox
+  /** Where its files are: another service on them is this one after a restart. */
+  directory: string
   /** A client of the sandbox, for what happens at Stripe behind the service's back. */
   stripe: Stripe
   keys: { platform: string }
@@ -35,7 +39,6 @@ export type Service = {
   /** `path` without /api/v1. `key`: '' sends none; by default the admin's. */
   request(method: string, path: string, body?: unknown, options?: RequestOptions): Promise<Reply>
   tenantKey(tenantId: string): Promise<string>
-  /** A crash of the process: nothing is finished, and another service can start on the same `directory`. */
   close(): Promise<void>
 }
 export type RequestOptions = { key?: string; headers?: Record<string, string> }
@@ -47,14 +50,26 @@ export type ServiceOptions = {
   sandbox?: Sandbox
   environment?: Record<string, string>
   now?: () => Date
+  /** The time of both the service and its sandbox, unix milliseconds, a test's to move. */
+  clock?: { nowMs: number }
   /** Whether the sandbox sends its webhooks to the service, by itself and with `sandbox.deliverDue()`. */
   webhooks?: boolean
   /** Whether the catalogue is there from the start. Default true. */
   catalogue?: boolean
 }
 
+/** The same request until its outcome is known, as a client does. */
+export async function eventually(request: () => Promise<Reply>): Promise<Reply> {
+  for (let retries = 0; ; retries += 1) {
+    const reply = await request()
+    if (reply.status !== 503 || retries === 5) return reply
+  }
+}
+
 /** The real app on a real SQLite file, against the sandbox through the real SDK. The outbox runs on demand alone. */
 export async function startService(options: ServiceOptions = {}): Promise<Service> {
+  const { clock } = options
+  const now = options.now ?? (clock && (() => new Date(clock.nowMs)))
   const directory = options.directory ?? (await mkdtemp(join(tmpdir(), 'service-')))
   const { promise: ready, resolve: open } = Promise.withResolvers<ReturnType<typeof createApp>>()
   const server = options.webhooks
@@ -64,6 +79,7 @@ export async function startService(options: ServiceOptions = {}): Promise<Servic
     options.sandbox ??
     (await startSandbox({
       file: join(directory, 'sandbox.db'),
+      ...(clock && { clock: () => clock.nowMs }),
       ...(server === undefined ? {} : { webhook: { url: webhookUrl(server), secret: webhookSecret } }),
     }))
   const config = readConfig({
@@ -82,7 +98,7 @@ export async function startService(options: ServiceOptions = {}): Promise<Servic
     secrets: [adminKey],
     destination: { write: (line) => void logLines.push(line) },
   })
-  const context = createContext({ config, db, log, ...(options.now && { now: options.now }) })
+  const context = createContext({ config, db, log, ...(now && { now }) })
   await ensureRateCard(db, config, context.now())
   if (options.catalogue !== false && context.stripe !== undefined) await syncCatalogue(context)
   const platform = (await createKey(db, { scope: 'platform', now: context.now() })).key
@@ -93,7 +109,9 @@ export async function startService(options: ServiceOptions = {}): Promise<Servic
   return {
     context,
     app,
+    url: server && new URL(webhookUrl(server)).origin,
     sandbox,
+    directory,
     stripe: new Stripe('sk_test_of_the_tests', { host, port, protocol: 'http', telemetry: false }),
     keys: { platform },
     logLines,

@@ -1,0 +1,78 @@
+import { Command, CommanderError, Option } from 'commander'
+import { eventsCommand } from './cli/events.ts'
+import { keysCommand } from './cli/keys.ts'
+import { migrateCommand } from './cli/migrate.ts'
+import { Misuse } from './cli/misuse.ts'
+import { replayCommand } from './cli/replay.ts'
+import { sandboxCommand } from './cli/sandbox.ts'
+import { serveCommand } from './cli/serve.ts'
+import { verifyCommand } from './cli/verify.ts'
+import { BadEnvironment } from './config.ts'
+import { AppError } from './errors.ts'
+
+/** Runs one command. Resolves to the exit code: 0 done, 1 found a fault, 2 wrong use. */
+export async function cli(args: string[]): Promise<number> {
+  endQuietlyWithThePipe()
+  const program = new Command('stepledger')
+    .description('Takes tenants from sign-up to paying through Stripe; operates what it did')
+    .exitOverride()
+    .configureOutput({ writeErr: (text) => process.stderr.write(text) })
+    .showHelpAfterError('(--help says more)')
+  for (const makeCommand of commands) program.addCommand(withExitOverride(makeCommand()))
+  try {
+    readDotEnv()
+    await program.parseAsync(args, { from: 'user' })
+    return Number(process.exitCode ?? 0)
+  } catch (error) {
+    return exitCodeOf(error)
+  }
+}
+
+const commands = [
+  serveCommand,
+  migrateCommand,
+  sandboxCommand,
+  eventsCommand,
+  replayCommand,
+  verifyCommand,
+  keysCommand,
+]
+
+function withExitOverride(command: Command): Command {
+  command.exitOverride().showHelpAfterError('(--help says more)')
+  if (command.commands.length === 0) command.addOption(databaseOption())
+  for (const child of command.commands) withExitOverride(child)
+  return command
+}
+
+const databaseOption = () =>
+  new Option(
+    '--database <url>',
+    'file:PATH or postgres://…; default: DATABASE_URL of the environment or .env',
+  )
+
+function readDotEnv(): void {
+  try {
+    process.loadEnvFile('.env')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+  }
+}
+
+function exitCodeOf(error: unknown): number {
+  // Commander has said already what is wrong.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
+  const message = error instanceof Error ? error.message : String(error)
+  process.stderr.write(`stepledger: ${message}\n`)
+  if (error instanceof Misuse || error instanceof BadEnvironment) return 2
+  if (error instanceof AppError) return error.code === 'invalid_request' ? 2 : 1
+  return 1
+}
+
+/** `stepledger events | head` is no fault. */
+function endQuietlyWithThePipe(): void {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(0)
+    throw error
+  })
+}

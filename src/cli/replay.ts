@@ -1,0 +1,66 @@
+import { Command } from 'commander'
+import { buildPast, ImpossiblePast } from '../ops/past.ts'
+import { driftText } from '../ops/verify.ts'
+import { type Drift, type ReplayReport, replay, verifyTables } from '../projections/replay.ts'
+import { Misuse } from './misuse.ts'
+import { printJson, printLine, printTable } from './print.ts'
+import { withProgress } from './progress.ts'
+import { type DatabaseOptions, withDatabase } from './with-database.ts'
+
+type Options = DatabaseOptions & { tenant?: string; verify?: boolean; until?: string; into?: string }
+
+export const replayCommand = () =>
+  new Command('replay')
+    .description('rebuild the tables from the log, while the service runs')
+    .option('--tenant <id>', 'only this tenant’s rows')
+    .option('--verify', 'change nothing; list each value that differs from the log, exit code 1 if any does')
+    .option('--until <moment>', 'a position, or a UTC time in ISO 8601: rebuild what was then (needs --into)')
+    .option('--into <file>', 'the SQLite file to make for --until; it must not exist')
+    .option('--json', 'print the report as one JSON document')
+    .action((options: Options) => {
+      assertTogether(options)
+      return withDatabase(options, async (db) => {
+        const { tenant: tenantId, until, into } = options
+        const report = await withProgress('Replaying', (onProgress) => {
+          if (until !== undefined && into !== undefined) return buildPast(db, until, into, onProgress)
+          return options.verify
+            ? verifyTables(db, { tenantId, onProgress })
+            : replay(db, { tenantId, onProgress })
+        }).catch((error: unknown) => {
+          throw error instanceof ImpossiblePast ? new Misuse(error.message) : error
+        })
+        if (options.json) await printJson(report)
+        else await printReport(report)
+        if (!report.ok) process.exitCode = 1
+      })
+    })
+
+function assertTogether({ until, into, verify, tenant }: Options): void {
+  if ((until === undefined) !== (into === undefined))
+    throw new Misuse('--until and --into go together: the past is built in a file of its own')
+  if (until !== undefined && (verify || tenant !== undefined))
+    throw new Misuse('--until builds the whole past: leave out --verify and --tenant')
+}
+
+async function printReport(report: ReplayReport): Promise<void> {
+  const rows = Object.entries(report.tables).map(([table, { rows, sha256 }]) => [
+    table,
+    rows,
+    sha256.slice(0, 16),
+  ])
+  await printTable(['table', 'rows', 'sha256'], rows)
+  await printLine(
+    `\n${report.facts} facts to position ${report.position} in ${report.seconds} s (${report.facts_per_second} a second)`,
+  )
+  await printDrift('Put right', report.mended)
+  await printDrift('Differs from the log', report.drift)
+  if (report.ok) await printLine('The tables are what the log says')
+}
+
+/** The first hundred, for a screen; `--json` has all. */
+async function printDrift(heading: string, drift: Drift[]): Promise<void> {
+  if (drift.length === 0) return
+  await printLine(`${heading}:`)
+  for (const one of drift.slice(0, 100)) await printLine(`  ${driftText(one)}`)
+  if (drift.length > 100) await printLine(`  and ${drift.length - 100} more`)
+}

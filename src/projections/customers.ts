@@ -1,0 +1,33 @@
+import { flag, type Trx } from '../db/tables.ts'
+import { nextRow } from './deletable.ts'
+import { onStripeObject, type Projection, type Sighting } from './projection.ts'
+import { idOf, integerOf, textOf } from './read-value.ts'
+import { saveRow } from './save-row.ts'
+
+export const customers: Projection = {
+  table: 'billing_customers',
+  primaryKey: 'customer_id',
+  on: onStripeObject('customer', show),
+}
+
+async function show(trx: Trx, sighting: Sighting<'customer'>): Promise<void> {
+  const { object, tenantId } = sighting
+  const customerId = textOf(object.id)
+  if (customerId === null || tenantId === null) return
+  const row = await trx
+    .selectFrom('billing_customers')
+    .selectAll()
+    .where('customer_id', '=', customerId)
+    .executeTakeFirst()
+  const next = nextRow(sighting, row, {
+    customer_id: customerId,
+    tenant_id: tenantId,
+    email: textOf(object.email),
+    name: textOf(object.name),
+    phone: textOf(object.phone),
+    default_payment_method_id: idOf(object.invoice_settings?.default_payment_method),
+    balance_cents: integerOf(object.balance) ?? 0,
+    is_delinquent: flag(object.delinquent),
+  })
+  if (next !== undefined) await saveRow(trx, 'billing_customers', 'customer_id', next)
+}

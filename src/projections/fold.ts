@@ -1,0 +1,77 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setImmediate as giveWay } from 'node:timers/promises'
+import { sql } from 'kysely'
+import { type Database, openDatabase } from '../db/database.ts'
+import { migrate } from '../db/migrate.ts'
+import type { Reader } from '../db/tables.ts'
+import { factOf, readPage } from '../log/read.ts'
+import { project } from './project.ts'
+
+/** The tables as the log makes them, in a SQLite file of their own. */
+export type Fold = {
+  /** The log is folded up to here. */
+  readonly position: number
+  /** How many facts were folded. */
+  readonly facts: number
+  readonly tables: Reader
+  /** Folds what `log` has after `position`, up to and with `until`. */
+  advance(log: Reader, until: number): Promise<void>
+  /** The file goes too, unless it was named. */
+  close(): Promise<void>
+}
+
+export type FoldOptions = {
+  /** Only this tenant's facts, and those of no tenant. */
+  tenantId?: string | undefined
+  /** Default: a temporary file, without a journal, since nobody needs it after a crash. */
+  file?: string | undefined
+  onProgress?: ((position: number) => void) | undefined
+}
+
+export async function openFold(options: FoldOptions = {}): Promise<Fold> {
+  const directory = options.file === undefined ? await mkdtemp(join(tmpdir(), 'stepledger-fold-')) : undefined
+  const scratch = openDatabase(`file:${options.file ?? join(directory ?? '', 'fold.db')}`)
+  if (directory !== undefined) await giveUpDurability(scratch)
+  await migrate(scratch)
+  let position = 0
+  let facts = 0
+  return {
+    get position() {
+      return position
+    },
+    get facts() {
+      return facts
+    },
+    tables: scratch.reader,
+    async advance(log, until) {
+      while (position < until) {
+        const filter = { after: position, until, tenantId: options.tenantId, andTenantless: true }
+        const page = await readPage(log, filter, pageSize)
+        await scratch.transact(async (trx) => {
+          if (options.file !== undefined && page.length > 0)
+            await trx.insertInto('billing_events').values(page).execute()
+          for (const row of page) await project(trx, factOf(row))
+        })
+        position = page.length < pageSize ? until : (page.at(-1)?.position ?? until)
+        facts += page.length
+        options.onProgress?.(position)
+        await giveWay()
+      }
+    },
+    async close() {
+      await scratch.close()
+      if (directory !== undefined) await rm(directory, { recursive: true, force: true })
+    },
+  }
+}
+
+/** SQLite's calls are synchronous: a service that replays in its own process answers between two pages. */
+const pageSize = 250
+
+async function giveUpDurability({ reader }: Database): Promise<void> {
+  await sql`pragma journal_mode = off`.execute(reader)
+  await sql`pragma synchronous = off`.execute(reader)
+  await sql`pragma locking_mode = exclusive`.execute(reader)
+}

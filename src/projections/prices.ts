@@ -1,0 +1,35 @@
+import { flag, type Trx } from '../db/tables.ts'
+import { nextRow } from './deletable.ts'
+import { onStripeObject, type Projection, type Sighting } from './projection.ts'
+import { idOf, integerOf, textOf } from './read-value.ts'
+import { saveRow } from './save-row.ts'
+
+export const prices: Projection = {
+  table: 'billing_prices',
+  primaryKey: 'price_id',
+  on: onStripeObject('price', show),
+}
+
+async function show(trx: Trx, sighting: Sighting<'price'>): Promise<void> {
+  const { object } = sighting
+  const priceId = textOf(object.id)
+  if (priceId === null) return
+  const row = await trx
+    .selectFrom('billing_prices')
+    .selectAll()
+    .where('price_id', '=', priceId)
+    .executeTakeFirst()
+  const next = nextRow(sighting, row, {
+    price_id: priceId,
+    tenant_id: null,
+    product_id: idOf(object.product) ?? '',
+    amount_cents: integerOf(object.unit_amount) ?? 0,
+    currency: textOf(object.currency) ?? '',
+    billing_interval: textOf(object.recurring?.interval),
+    interval_count: integerOf(object.recurring?.interval_count),
+    is_active: flag(object.active),
+  })
+  if (next === undefined) return
+  const is_active = next.is_deleted ? 0 : next.is_active
+  await saveRow(trx, 'billing_prices', 'price_id', { ...next, is_active })
+}

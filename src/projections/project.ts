@@ -1,0 +1,42 @@
+import type { Trx } from '../db/tables.ts'
+import type { Fact, FactType } from '../log/facts.ts'
+import { customers } from './customers.ts'
+import { discounts } from './discounts.ts'
+import { invoices } from './invoices.ts'
+import { onboardingSessions } from './onboarding-sessions.ts'
+import { paymentMethods } from './payment-methods.ts'
+import { prices } from './prices.ts'
+import { products } from './products.ts'
+import type { Projection } from './projection.ts'
+import { rateCards } from './rate-cards.ts'
+import { stripeEvents } from './stripe-events.ts'
+import { subscriptions } from './subscriptions.ts'
+import { usageRecords } from './usage-records.ts'
+
+/** In the order in which they see a fact: invoices come after the subscriptions and before the usage that they bill. */
+export const projections: readonly Projection[] = [
+  onboardingSessions,
+  customers,
+  products,
+  prices,
+  discounts,
+  subscriptions,
+  invoices,
+  paymentMethods,
+  rateCards,
+  usageRecords,
+  stripeEvents,
+]
+
+/** Folds one fact into every table that listens to its type. */
+export async function project(trx: Trx, fact: Fact): Promise<void> {
+  for (const apply of listeners.get(fact.type) ?? []) await apply(trx, fact)
+}
+
+const listeners = new Map<FactType, ((trx: Trx, fact: Fact) => Promise<void>)[]>()
+for (const projection of projections) {
+  for (const [type, apply] of Object.entries(projection.on)) {
+    const known = listeners.get(type as FactType) ?? []
+    listeners.set(type as FactType, [...known, apply as (trx: Trx, fact: Fact) => Promise<void>])
+  }
+}

@@ -1,0 +1,20 @@
+import type { Trx } from '../db/tables.ts'
+import { append } from '../log/append.ts'
+import type { Fact, NewFact } from '../log/facts.ts'
+import { project } from './project.ts'
+
+/**
+ * Appends facts and brings the tables up to date, in the caller's transaction: the only way that anything enters the
+ * log. Returns the facts that are new.
+ */
+export async function record(
+  trx: Trx,
+  stream: string,
+  expectedVersion: number | 'any',
+  newFacts: readonly NewFact[],
+  now: string,
+): Promise<Fact[]> {
+  const recorded = await append(trx, stream, expectedVersion, newFacts, now)
+  for (const fact of recorded) await project(trx, fact)
+  return recorded
+}

@@ -1,0 +1,109 @@
+import { flag, type Row, type Trx } from '../db/tables.ts'
+import { isStub, mirrorOf } from './deletable.ts'
+import { isoTime, onStripeObject, type Projection, type Sighting, supersedes } from './projection.ts'
+import { idOf, integerOf, textOf, timeOf } from './read-value.ts'
+import { sameRow, saveRow } from './save-row.ts'
+import { fillIn, readDiscounts } from './subscription-discounts.ts'
+
+/**
+ * A subscription begins `incomplete` or not, lives, and ends `canceled` or `incomplete_expired`: it never goes back
+ * from one of the three to an earlier one, and within one the newer sighting is shown. One that Stripe no longer has
+ * is canceled without `ended_at`. The plan is what the metadata of the subscription, else of its price, says: the
+ * product may be seen later, and a row does not depend on the order of what is seen.
+ */
+export const subscriptions: Projection = {
+  table: 'billing_subscriptions',
+  primaryKey: 'subscription_id',
+  on: onStripeObject('subscription', show),
+}
+
+async function show(trx: Trx, sighting: Sighting<'subscription'>): Promise<void> {
+  const { object, tenantId } = sighting
+  const subscriptionId = textOf(object.id)
+  if (subscriptionId === null || tenantId === null) return
+  const row = await trx
+    .selectFrom('billing_subscriptions')
+    .selectAll()
+    .where('subscription_id', '=', subscriptionId)
+    .executeTakeFirst()
+  const next = nextSubscription(sighting, row, columnsOf(sighting, subscriptionId, tenantId))
+  if (!sameRow(next, row)) await saveRow(trx, 'billing_subscriptions', 'subscription_id', next)
+}
+
+type Subscription = Row<'billing_subscriptions'>
+
+function nextSubscription(
+  sighting: Sighting<'subscription'>,
+  row: Subscription | undefined,
+  shown: Subscription,
+): Subscription {
+  const isNewer = row === undefined || replaces(sighting, row, shown)
+  const columns = isNewer ? shown : row
+  const other = isNewer ? row : shown
+  const isGone = sighting.isDeleted || (row !== undefined && wasGone(row))
+  return {
+    ...columns,
+    status: isGone && rankOf(columns.status) !== ended ? 'canceled' : columns.status,
+    discounts: other === undefined ? columns.discounts : fillIn(columns.discounts, other.discounts),
+    last_position: sighting.position,
+  }
+}
+
+function replaces(sighting: Sighting, row: Subscription, shown: Subscription): boolean {
+  if (isStub(sighting)) return false
+  const shownRank = rankOf(shown.status)
+  if (wasGone(row)) return shownRank === ended || supersedes(sighting, row)
+  const step = shownRank - rankOf(row.status)
+  return step === 0 ? supersedes(sighting, row) : step > 0
+}
+
+/** A canceled subscription of Stripe's has the time at which it ended. */
+function wasGone(row: Subscription): boolean {
+  return row.status === 'canceled' && row.ended_at === null
+}
+
+const ended = 2
+const ranks: Record<string, number> = { incomplete: 0, canceled: ended, incomplete_expired: ended }
+function rankOf(status: string): number {
+  return ranks[status] ?? 1
+}
+
+function columnsOf(
+  sighting: Sighting<'subscription'>,
+  subscription_id: string,
+  tenant_id: string,
+): Subscription {
+  const { object, asOf } = sighting
+  const item = object.items?.data?.[0]
+  const price = item?.price
+  const quantity = integerOf(item?.quantity) ?? (item === undefined ? 0 : 1)
+  const unitAmount = integerOf(price?.unit_amount)
+  const status = textOf(object.status) ?? 'incomplete'
+  const canceledAt = timeOf(object.canceled_at)
+  const endedAt = timeOf(object.ended_at)
+  return {
+    subscription_id,
+    tenant_id,
+    customer_id: idOf(object.customer) ?? '',
+    status,
+    item_id: textOf(item?.id),
+    price_id: idOf(price),
+    plan_id: textOf(object.metadata?.plan_id) ?? textOf(price?.metadata?.plan_id),
+    quantity,
+    amount_cents: unitAmount === null ? null : integerOf(unitAmount * quantity),
+    currency: textOf(object.currency) ?? textOf(price?.currency),
+    billing_interval: textOf(price?.recurring?.interval),
+    discounts: readDiscounts(object.discounts),
+    trial_ends_at: timeOf(object.trial_end),
+    current_period_start: timeOf(item?.current_period_start),
+    current_period_end: timeOf(item?.current_period_end),
+    cancel_at_period_end: flag(object.cancel_at_period_end),
+    cancel_at: timeOf(object.cancel_at),
+    canceled_at: canceledAt,
+    ended_at: endedAt ?? (status === 'canceled' ? (canceledAt ?? isoTime(asOf)) : null),
+    is_paused: flag((object.pause_collection ?? null) !== null || status === 'paused'),
+    default_payment_method_id: idOf(object.default_payment_method),
+    latest_invoice_id: idOf(object.latest_invoice),
+    ...mirrorOf(sighting),
+  }
+}

@@ -1,0 +1,119 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import type { NewFact } from '../../src/log/facts.ts'
+import { eachDatabase, type TestDatabase } from '../support/databases.ts'
+import {
+  at,
+  newFact,
+  observed,
+  otherTenant,
+  recordAll,
+  stripeEvent,
+  usageRecorded,
+} from '../support/facts.ts'
+import { projectedRows } from '../support/rows.ts'
+import { invoice } from '../support/stripe-objects.ts'
+
+describe.each(eachDatabase)('invoices on $name', ({ create }) => {
+  let db: TestDatabase
+  beforeEach(async () => {
+    db = await create()
+  })
+  afterEach(() => db.close())
+
+  const given = (...facts: NewFact[]) => recordAll(db, facts)
+  const rowOf = async (table: string) => (await projectedRows(db.reader))[table]?.[0]
+  const billed = async () => {
+    const rows = await db.reader
+      .selectFrom('billing_usage_records')
+      .selectAll()
+      .orderBy('record_id')
+      .execute()
+    return rows.map(({ record_id, invoice_id, billed_at }) => [record_id, invoice_id, billed_at])
+  }
+
+  test('draft, open and paid of one second end as paid in any order', async () => {
+    const events = [
+      stripeEvent('invoice.created', 'invoice', invoice('draft'), 5),
+      stripeEvent('invoice.finalized', 'invoice', invoice('open'), 5),
+      stripeEvent('invoice.paid', 'invoice', invoice('paid'), 5),
+    ]
+    const orders = [
+      [0, 1, 2],
+      [2, 1, 0],
+      [1, 2, 0],
+    ]
+    for (const [index, order] of orders.entries()) {
+      const facts = order.flatMap((which) => events[which] ?? [])
+      await given(...facts.map((fact) => ({ ...fact, fact_id: `${fact.fact_id}-${index}` })))
+      expect(await rowOf('billing_invoices')).toMatchObject({ status: 'paid', amount_paid_cents: 5000 })
+    }
+  })
+
+  test('payment of an invoice is failing from its first failure until it is settled', async () => {
+    const failed = { attempted: true, attempt_count: 1 }
+    await given(
+      stripeEvent('invoice.payment_failed', 'invoice', invoice('open', { ...failed, attempt_count: 2 }), 20),
+      stripeEvent('invoice.payment_failed', 'invoice', invoice('open', failed), 10),
+    )
+    expect(await rowOf('billing_invoices')).toMatchObject({ payment_failed_at: at(10), attempt_count: 2 })
+    await given(stripeEvent('invoice.marked_uncollectible', 'invoice', invoice('uncollectible'), 30))
+    expect(await rowOf('billing_invoices')).toMatchObject({
+      payment_failed_at: at(10),
+      status: 'uncollectible',
+    })
+    await given(stripeEvent('invoice.paid', 'invoice', invoice('paid'), 40))
+    expect(await rowOf('billing_invoices')).toMatchObject({ payment_failed_at: null, status: 'paid' })
+  })
+
+  test('a deleted draft is neither a draft nor owed', async () => {
+    await given(
+      stripeEvent('invoice.deleted', 'invoice', invoice('draft'), 9),
+      stripeEvent('invoice.created', 'invoice', invoice('draft'), 1),
+    )
+    expect(await rowOf('billing_invoices')).toMatchObject({ status: 'deleted' })
+  })
+
+  describe('an invoice that is paid', () => {
+    const paid = (change: object = {}) =>
+      stripeEvent('invoice.paid', 'invoice', invoice('paid', change), 1000)
+
+    test('bills the usage of its period that is on no invoice, the end excluded', async () => {
+      const foreign = { ...usageRecorded('usg_5', 10), tenant_id: otherTenant }
+      await given(
+        usageRecorded('usg_1', 0),
+        usageRecorded('usg_2', 999),
+        usageRecorded('usg_3', 1000),
+        usageRecorded('usg_4', 10),
+        newFact('usage.voided', { record_id: 'usg_4', reason: null }),
+        foreign,
+        paid(),
+      )
+      expect(await billed()).toEqual([
+        ['usg_1', 'in_1', at(1000)],
+        ['usg_2', 'in_1', at(1000)],
+        ['usg_3', null, null],
+        ['usg_4', null, null],
+        ['usg_5', null, null],
+      ])
+    })
+
+    test('bills once: usage that comes later waits, however often the payment is told', async () => {
+      await given(usageRecorded('usg_1', 1), paid(), usageRecorded('usg_2', 2, { is_late: true }))
+      await given(paid(), observed('invoice', invoice('paid', { number: 'A-1' }), 2000))
+      expect(await billed()).toEqual([
+        ['usg_1', 'in_1', at(1000)],
+        ['usg_2', null, null],
+      ])
+      await given(stripeEvent('invoice.paid', 'invoice', invoice('paid', { id: 'in_2' }), 3000))
+      expect(await billed()).toEqual([
+        ['usg_1', 'in_1', at(1000)],
+        ['usg_2', 'in_2', at(1000)],
+      ])
+    })
+
+    test('of zero, as a trial’s first is, bills nothing', async () => {
+      await given(usageRecorded('usg_1', 1), paid({ total: 0, amount_paid: 0 }))
+      expect(await billed()).toEqual([['usg_1', null, null]])
+    })
+  })
+})
