@@ -11,9 +11,16 @@ import { idempotency } from './idempotency.ts'
 import { createMetrics } from './metrics.ts'
 import { describeApi } from './openapi.ts'
 import { requestLog } from './request-log.ts'
+import { customerRoutes } from './routes/customers.ts'
+import { discountRoutes } from './routes/discounts.ts'
 import { healthRoutes } from './routes/health.ts'
+import { invoiceRoutes } from './routes/invoices.ts'
 import { onboardingRoutes } from './routes/onboarding.ts'
 import { onboardingStreamRoutes } from './routes/onboarding-stream.ts'
+import { paymentMethodRoutes } from './routes/payment-methods.ts'
+import { planRoutes } from './routes/plans.ts'
+import { statusRoutes } from './routes/status.ts'
+import { subscriptionRoutes } from './routes/subscriptions.ts'
 import { usageRoutes } from './routes/usage.ts'
 import { webhookRoutes } from './routes/webhooks.ts'
 
@@ -21,6 +28,13 @@ import { webhookRoutes } from './routes/webhooks.ts'
 const resources: ((context: AppContext) => OpenAPIHono<Env>)[] = [
   onboardingRoutes,
   onboardingStreamRoutes,
+  customerRoutes,
+  subscriptionRoutes,
+  discountRoutes,
+  planRoutes,
+  statusRoutes,
+  invoiceRoutes,
+  paymentMethodRoutes,
   usageRoutes,
 ]
 /** Under /api/v1, without a key: the raw body is what is signed. */

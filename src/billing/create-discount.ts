@@ -1,0 +1,176 @@
+import { type AppContext, type By, requireStripe } from '../context.ts'
+import type { Reader } from '../db/tables.ts'
+import { AppError, InvalidRequest } from '../errors.ts'
+import { keyInMetadata } from '../stripe/calls.ts'
+import { StripeFailure } from '../stripe/failure.ts'
+import {
+  type Discount,
+  type FoundDiscount,
+  fetchDiscount,
+  findDiscount,
+  rowsOfCode,
+  shownDiscount,
+} from './discounts.ts'
+import { operate } from './operate.ts'
+import type { PendingOperation } from './pending-operations.ts'
+
+/** The terms are checked by then: one of `percent_off` and `amount_off`, months where it repeats. */
+export type DiscountInput = {
+  code: string
+  name?: string | undefined
+  /** Up to two decimals. */
+  percent_off?: number | undefined
+  /** In the currency's minor unit. */
+  amount_off?: number | undefined
+  currency?: string | undefined
+  duration: 'once' | 'repeating' | 'forever'
+  duration_in_months?: number | undefined
+  max_redemptions?: number | undefined
+  expires_at?: string | undefined
+}
+
+/**
+ * A coupon with the code as its id, and a promotion code with the same code for customers to type. Two calls: what a
+ * crash leaves of them is finished by the same request.
+ * @throws AppError conflict for a code that stands for other terms, or did so once; InvalidRequest
+ */
+export async function createDiscount(
+  context: AppContext,
+  by: By,
+  input: DiscountInput,
+  clientKey: string | undefined,
+): Promise<Discount> {
+  requireStripe(context)
+  assertFuture(input, context.now())
+  const { reader } = context.db
+  const couponId = await made(context, by, input, { clientKey, params: couponParams(input) })
+  await made(context, by, input, { clientKey, params: promotionCodeParams(input, couponId), isCode: true })
+  const found = await findDiscount(reader, input.code)
+  if (found === undefined) throw deletedOnce(input)
+  return shownDiscount(found, context.now())
+}
+
+type Call = {
+  clientKey: string | undefined
+  params: (key: string) => Record<string, unknown>
+  /** The promotion code, not the coupon. */
+  isCode?: boolean
+}
+
+async function made(context: AppContext, by: By, input: DiscountInput, call: Call): Promise<string> {
+  const { clientKey, params, isCode = false } = call
+  const { code } = input
+  const once = () =>
+    operate(context, {
+      tenantId: null,
+      operation: 'create_discount',
+      by,
+      clientKey,
+      waitsFor: (pending) => isAbout(pending, code),
+      isSame: (pending) => 'promotion' in pending.params === isCode && sameParams(pending.params, params('')),
+      prepare: async () => undefined,
+      async decide(trx) {
+        const known = await findDiscount(trx, code)
+        if (known !== undefined) assertSameTerms(known, input)
+        else await assertNeverUsed(trx, input)
+        const id = isCode ? known?.promotionCode?.discount_id : known?.coupon.coupon_id
+        return id ?? { targetId: null, params }
+      },
+    })
+  return once()
+    .catch(async (error) => {
+      if (!isTaken(error)) throw error
+      // Made in Stripe's dashboard, and nobody has told us yet.
+      await fetchDiscount(context, code, by)
+      return once()
+    })
+    .catch((error) => {
+      throw refusedField(error)
+    })
+}
+
+/** Any call about this code: of its coupon, or of a promotion code. */
+function isAbout({ params, targetId }: PendingOperation, code: string): boolean {
+  return [params.id, params.code, targetId].some(
+    (name) => typeof name === 'string' && name.toLowerCase() === code.toLowerCase(),
+  )
+}
+
+const couponParams = (input: DiscountInput) => (key: string) => ({
+  id: input.code,
+  duration: input.duration,
+  ...defined({
+    name: input.name,
+    percent_off: input.percent_off,
+    amount_off: input.amount_off,
+    currency: input.currency,
+    duration_in_months: input.duration_in_months,
+    max_redemptions: input.max_redemptions,
+    redeem_by: input.expires_at === undefined ? undefined : secondsOf(input.expires_at),
+  }),
+  metadata: { [keyInMetadata]: key },
+})
+
+/** The coupon has the limits: a code is good for as long as its coupon is. */
+const promotionCodeParams = (input: DiscountInput, couponId: string) => (key: string) => ({
+  promotion: { type: 'coupon', coupon: couponId },
+  code: input.code,
+  metadata: { [keyInMetadata]: key },
+})
+
+function sameParams(a: Record<string, unknown>, b: Record<string, unknown>): boolean {
+  const text = ({ metadata: _, ...terms }: Record<string, unknown>) => JSON.stringify(terms)
+  return text(a) === text(b)
+}
+
+function assertSameTerms({ coupon, promotionCode }: FoundDiscount, input: DiscountInput): void {
+  const isSame =
+    coupon.percent_off_bp ===
+      (input.percent_off === undefined ? null : Math.round(input.percent_off * 100)) &&
+    coupon.amount_off_cents === (input.amount_off ?? null) &&
+    coupon.currency === (input.currency ?? null) &&
+    coupon.duration === input.duration &&
+    coupon.duration_in_months === (input.duration_in_months ?? null) &&
+    (promotionCode?.max_redemptions ?? coupon.max_redemptions) === (input.max_redemptions ?? null) &&
+    (promotionCode?.expires_at ?? coupon.expires_at) === wholeSeconds(input.expires_at) &&
+    (input.name === undefined || coupon.name === input.name)
+  if (!isSame)
+    throw new AppError('conflict', `The code ${input.code} stands for other terms already`, {
+      details: { code: input.code },
+    })
+}
+
+/** Who typed a code once must not get other terms by it. */
+async function assertNeverUsed(reader: Reader, input: DiscountInput): Promise<void> {
+  if ((await rowsOfCode(reader, input.code)).length > 0) throw deletedOnce(input)
+}
+
+const deletedOnce = ({ code }: DiscountInput) =>
+  new AppError('conflict', `The code ${code} stood for a discount that was deleted: choose another`, {
+    details: { code },
+  })
+
+function assertFuture({ expires_at }: DiscountInput, now: Date): void {
+  if (expires_at !== undefined && expires_at <= now.toISOString())
+    throw new InvalidRequest([{ path: 'expires_at', message: 'must be in the future' }])
+}
+
+const isTaken = (error: unknown) =>
+  error instanceof AppError &&
+  error.cause instanceof StripeFailure &&
+  error.cause.code === 'resource_already_exists'
+
+function refusedField(error: unknown): unknown {
+  if (!(error instanceof AppError) || error.code !== 'invalid_request') return error
+  const path = { id: 'code', redeem_by: 'expires_at' }[String(error.details.param)] ?? error.details.param
+  return typeof path === 'string' ? new InvalidRequest([{ path, message: error.message }]) : error
+}
+
+const secondsOf = (time: string) => Math.floor(Date.parse(time) / 1000)
+
+/** As Stripe keeps it. */
+const wholeSeconds = (time: string | undefined) =>
+  time === undefined ? null : new Date(secondsOf(time) * 1000).toISOString()
+
+const defined = (members: Record<string, unknown>) =>
+  Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined))

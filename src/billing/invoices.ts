@@ -1,0 +1,35 @@
+import type { Reader, Row } from '../db/tables.ts'
+import { NotFound } from '../errors.ts'
+import { knownTenants } from '../tenants.ts'
+import { type Page, type PageQuery, pageOf, readCursor } from './page.ts'
+
+export type Invoice = Omit<Row<'billing_invoices'>, 'as_of' | 'updated_at' | 'last_position'>
+
+/** The tenant's invoices, drafts included, newest first. @throws NotFound; InvalidRequest on `cursor` */
+export async function listInvoices(
+  reader: Reader,
+  tenantId: string,
+  { limit, cursor }: PageQuery,
+): Promise<Page<Invoice>> {
+  const after = readCursor(cursor)
+  if (!(await knownTenants(reader, [tenantId])).has(tenantId)) throw new NotFound('tenant')
+  let query = reader
+    .selectFrom('billing_invoices')
+    .selectAll()
+    .where('tenant_id', '=', tenantId)
+    .where('status', '!=', 'deleted')
+  if (after !== undefined)
+    query = query.where((eb) =>
+      eb.or([
+        eb('created_at', '<', after.createdAt),
+        eb.and([eb('created_at', '=', after.createdAt), eb('invoice_id', '<', after.id)]),
+      ]),
+    )
+  const rows = await query
+    .orderBy('created_at', 'desc')
+    .orderBy('invoice_id', 'desc')
+    .limit(limit + 1)
+    .execute()
+  const invoices = rows.map(({ as_of: _a, updated_at: _u, last_position: _l, ...invoice }) => invoice)
+  return pageOf(invoices, limit, (invoice) => invoice.invoice_id)
+}

@@ -1,0 +1,55 @@
+import { type AppContext, type Caller, requireStripe } from '../../context.ts'
+import { InvalidRequest } from '../../errors.ts'
+import { recordCatalogue } from '../catalogue.ts'
+import { type PriceTerms, resolvePrice } from '../price-terms.ts'
+import { assertRunning, modify } from './modify.ts'
+import type { Subscription, SubscriptionRow } from './read.ts'
+
+export type ProrationBehavior = 'create_prorations' | 'always_invoice' | 'none'
+export type PlanChange = { price_id: string; proration_behavior: ProrationBehavior }
+
+/**
+ * Moves a subscription to another price. Where that is to be paid at once (another interval, `always_invoice`) and
+ * cannot be, nothing changes.
+ * @throws NotFound; InvalidRequest on `price_id`; AppError conflict, card_declined
+ */
+export async function changePlan(
+  context: AppContext,
+  by: Caller,
+  subscriptionId: string,
+  change: PlanChange & { clientKey: string | undefined },
+): Promise<Subscription> {
+  const { price_id, proration_behavior, clientKey } = change
+  const stripe = requireStripe(context)
+  return modify(context, by, subscriptionId, {
+    operation: 'change_plan',
+    clientKey,
+    isSame: (params) =>
+      params.proration_behavior === proration_behavior &&
+      (params.items as { price: string }[])[0]?.price === price_id,
+    prepare: () => resolvePrice(stripe, price_id),
+    async decide(row, { trx, now, prepared: price }) {
+      assertRunning(row, 'changed')
+      assertSameCurrency(row, price)
+      await recordCatalogue(trx, price.observations, `${subscriptionId}:change_plan:${now}`, now, by)
+      if (row.price_id === price_id) return null
+      return {
+        items: itemsOf(row, price_id),
+        proration_behavior,
+        payment_behavior: 'error_if_incomplete',
+        metadata: { plan_id: price.plan_id },
+      }
+    },
+  })
+}
+
+/** @throws InvalidRequest: Stripe bills a subscription in one currency for ever */
+export function assertSameCurrency(row: SubscriptionRow, price: PriceTerms): void {
+  if (row.currency !== price.currency)
+    throw new InvalidRequest([
+      { path: 'price_id', message: `is in ${price.currency}; the subscription is in ${row.currency}` },
+    ])
+}
+
+/** The subscription's one item, at another price. */
+export const itemsOf = (row: SubscriptionRow, priceId: string) => [{ id: row.item_id, price: priceId }]

@@ -1,0 +1,84 @@
+import type Stripe from 'stripe'
+import { type AppContext, type Caller, requireStripe } from '../../context.ts'
+import { askStripe } from '../ask-stripe.ts'
+import { resolvePrice } from '../price-terms.ts'
+import { assertSameCurrency, itemsOf, type PlanChange } from './change-plan.ts'
+import { assertRunning } from './modify.ts'
+import { ownSubscription } from './read.ts'
+import { asRefusal } from './refusals.ts'
+
+export type ChangePreview = {
+  subscription_id: string
+  price_id: string
+  plan_id: string
+  currency: string
+  /** Of the next invoice, after discounts and balance. Usage and the platform base come on top. */
+  amount_due_cents: number
+  subtotal_cents: number
+  discount_cents: number
+  /** What the rest of this period costs more, or less. */
+  proration_cents: number
+  /** Of each later period, before discounts. */
+  recurring_amount_cents: number
+  billing_interval: string
+  lines: {
+    description: string | null
+    amount_cents: number
+    quantity: number | null
+    is_proration: boolean
+    period_start: string
+    period_end: string
+  }[]
+}
+
+/** What a change of plan would cost, as Stripe calculates it now. Changes nothing. */
+export async function previewChange(
+  context: AppContext,
+  by: Caller,
+  subscriptionId: string,
+  { price_id, proration_behavior }: PlanChange,
+): Promise<ChangePreview> {
+  const stripe = requireStripe(context)
+  const row = await ownSubscription(context.db.reader, subscriptionId, by)
+  assertRunning(row, 'changed')
+  const price = await resolvePrice(stripe, price_id)
+  assertSameCurrency(row, price)
+  const invoice = await askStripe(() =>
+    stripe.preview({
+      customer: row.customer_id,
+      subscription: subscriptionId,
+      subscription_details: { items: itemsOf(row, price_id), proration_behavior },
+    }),
+  ).catch((error) => {
+    throw asRefusal(error, {})
+  })
+  const lines = invoice.lines.data.map(shownLine)
+  return {
+    subscription_id: subscriptionId,
+    price_id,
+    plan_id: price.plan_id,
+    currency: invoice.currency,
+    amount_due_cents: invoice.amount_due,
+    subtotal_cents: invoice.subtotal,
+    discount_cents: sum((invoice.total_discount_amounts ?? []).map(({ amount }) => amount)),
+    proration_cents: sum(lines.filter((line) => line.is_proration).map((line) => line.amount_cents)),
+    recurring_amount_cents: price.amount_cents * row.quantity,
+    billing_interval: price.billing_interval,
+    lines,
+  }
+}
+
+function shownLine(line: Stripe.InvoiceLineItem): ChangePreview['lines'][number] {
+  const { subscription_item_details: ofItem, invoice_item_details: ofInvoice } = line.parent ?? {}
+  const time = (seconds: number) => new Date(seconds * 1000).toISOString()
+  return {
+    description: line.description,
+    amount_cents: line.amount,
+    quantity: line.quantity,
+    is_proration: (ofItem?.proration ?? false) || (ofInvoice?.proration ?? false),
+    period_start: time(line.period.start),
+    period_end: time(line.period.end),
+  }
+}
+
+const sum = (numbers: readonly number[]) => numbers.reduce((total, number) => total + number, 0)

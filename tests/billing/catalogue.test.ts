@@ -1,0 +1,80 @@
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { syncCatalogue } from '../../src/billing/catalogue.ts'
+import { readFacts } from '../../src/log/read.ts'
+import { ingest } from '../../src/webhooks/ingest.ts'
+import { type Service, startService } from '../support/service.ts'
+
+let service: Service
+beforeEach(async () => {
+  service = await startService({ catalogue: false })
+})
+afterEach(() => service.close())
+
+const facts = () => Array.fromAsync(readFacts(service.context.db.reader, { stream: 'catalog' }))
+const plans = async () => (await service.request('GET', '/billing/plans')).body.data
+
+test('plans are there at the first request, cheapest first', async () => {
+  const { items, next_cursor } = await plans()
+  expect(next_cursor).toBeNull()
+  expect(items.map((plan: { plan_id: string }) => plan.plan_id)).toEqual([
+    'basic',
+    'professional',
+    'enterprise',
+  ])
+  expect(items[0]).toEqual({
+    plan_id: 'basic',
+    product_id: 'prod_basic',
+    name: 'Basic',
+    description: null,
+    prices: [
+      {
+        price_id: 'price_basic_monthly',
+        amount_cents: 4900,
+        currency: 'usd',
+        billing_interval: 'month',
+        interval_count: 1,
+      },
+      {
+        price_id: 'price_basic_yearly',
+        amount_cents: 49000,
+        currency: 'usd',
+        billing_interval: 'year',
+        interval_count: 1,
+      },
+    ],
+  })
+})
+
+test('a sync records what has changed and nothing else', async () => {
+  expect(await syncCatalogue(service.context)).toBe(11)
+  expect(await syncCatalogue(service.context)).toBe(0)
+  const before = (await facts()).length
+
+  await service.stripe.prices.update('price_basic_yearly', { active: false })
+  expect(await syncCatalogue(service.context)).toBe(1)
+  await service.stripe.prices.update('price_basic_yearly', { active: true })
+  expect(await syncCatalogue(service.context)).toBe(1)
+  expect(await facts()).toHaveLength(before + 2)
+  expect((await plans()).items[0].prices).toHaveLength(2)
+})
+
+test('what a webhook has told is not recorded again', async () => {
+  await syncCatalogue(service.context)
+  await service.stripe.products.update('prod_basic', { description: 'For one' })
+  const [event] = (await service.stripe.events.list({ type: 'product.updated' })).data
+  if (event === undefined) throw new Error('no event')
+  // An event must be newer than the row; this one is of the same second.
+  await ingest(service.context, { ...event, created: event.created + 1 })
+  expect(await syncCatalogue(service.context)).toBe(0)
+  expect((await plans()).items[0].description).toBe('For one')
+})
+
+test('what is not sold any more is no plan', async () => {
+  await syncCatalogue(service.context)
+  await service.stripe.products.update('prod_professional', { active: false })
+  await service.stripe.prices.update('price_basic_yearly', { active: false })
+  await syncCatalogue(service.context)
+  const { items } = await plans()
+  expect(items.map((plan: { plan_id: string }) => plan.plan_id)).toEqual(['basic', 'enterprise'])
+  expect(items[0].prices).toHaveLength(1)
+})
