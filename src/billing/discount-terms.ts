@@ -1,6 +1,6 @@
 import type Stripe from 'stripe'
 import type { SelectedDiscount } from '../../machines/onboarding-facts.ts'
-import type { Trx } from '../db/tables.ts'
+import type { Reader } from '../db/tables.ts'
 import { AppError, InvalidRequest } from '../errors.ts'
 import type { Observation, StripeGateway } from '../stripe/gateway.ts'
 import { askStripe } from './ask-stripe.ts'
@@ -60,7 +60,7 @@ export function discountCents(
  * @throws AppError conflict
  */
 export async function assertRedeemable(
-  trx: Trx,
+  reader: Reader,
   terms: SelectedDiscount,
   observations: readonly Observation[],
   { exceptSessionId }: { exceptSessionId?: string } = {},
@@ -68,7 +68,7 @@ export async function assertRedeemable(
   const { coupon, promotionCode } = shown(observations)
   const limited = [coupon, promotionCode].filter((limits) => typeof limits?.max_redemptions === 'number')
   if (limited.length === 0) return
-  const holders = await trx
+  const holders = await reader
     .selectFrom('onboarding_sessions')
     .select(['session_id', 'snapshot'])
     .where('reserved_coupon_id', '=', terms.coupon_id)

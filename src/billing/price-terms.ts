@@ -1,5 +1,6 @@
 import type Stripe from 'stripe'
 import { InvalidRequest } from '../errors.ts'
+import { planIdOf } from '../projections/products.ts'
 import { idOf } from '../projections/read-value.ts'
 import type { Observation, StripeGateway } from '../stripe/gateway.ts'
 import { askStripe } from './ask-stripe.ts'
@@ -40,7 +41,7 @@ export async function resolvePrice(stripe: StripeGateway, priceId: string): Prom
   return {
     price_id: price.id,
     product_id: product.id,
-    plan_id: product.metadata?.plan_id || slug(product.name),
+    plan_id: planIdOf(product),
     plan_name: product.name,
     amount_cents: price.unit_amount,
     currency: price.currency,
@@ -51,14 +52,4 @@ export async function resolvePrice(stripe: StripeGateway, priceId: string): Prom
 
 function refuse(message: string): never {
   throw new InvalidRequest([{ path: 'price_id', message }])
-}
-
-/** As in the table of products. */
-function slug(name: string): string {
-  return name
-    .normalize('NFKD')
-    .toLowerCase()
-    .replace(/\p{Mark}/gu, '')
-    .replace(/[^a-z0-9]+/g, '-')
-    .replace(/^-|-$/g, '')
 }

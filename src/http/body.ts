@@ -33,9 +33,9 @@ export function readBody({ limitBytes, timeoutMs, json }: BodyOptions) {
     if (json) {
       const body = parse(text)
       c.set('body', body)
-      // The routes' validators go by the header.
-      if (body === undefined) c.req.raw.headers.delete('Content-Type')
-      else c.req.raw.headers.set('Content-Type', 'application/json')
+      // The routes' validators go by the header and the text: a body that may be left out is `{}` to its schema.
+      if (body === undefined) Object.assign(c.req.bodyCache, { text: Promise.resolve('{}') })
+      c.req.raw.headers.set('Content-Type', 'application/json')
     }
     return next()
   })

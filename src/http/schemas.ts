@@ -43,9 +43,8 @@ export const errorEnvelope = z
 export const text = (maxLength: number) =>
   z
     .string()
-    .min(1)
     .max(maxLength)
-    .regex(/^[^\p{Cc}]+$/u, 'must not contain control characters')
+    .regex(/^[^\p{Cc}]+$/u, 'must not be empty or contain control characters')
 
 export const tenantId = z
   .string()

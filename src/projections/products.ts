@@ -1,3 +1,4 @@
+import type Stripe from 'stripe'
 import { flag, type Trx } from '../db/tables.ts'
 import { nextRow } from './deletable.ts'
 import { onStripeObject, type Projection, type Sighting } from './projection.ts'
@@ -24,7 +25,7 @@ async function show(trx: Trx, sighting: Sighting<'product'>): Promise<void> {
   const next = nextRow(sighting, row, {
     product_id: productId,
     tenant_id: null,
-    plan_id: textOf(object.metadata?.plan_id) ?? slug(name),
+    plan_id: planIdOf(object),
     name,
     description: textOf(object.description),
     is_active: flag(object.active),
@@ -33,6 +34,10 @@ async function show(trx: Trx, sighting: Sighting<'product'>): Promise<void> {
   const is_active = next.is_deleted ? 0 : next.is_active
   await saveRow(trx, 'billing_products', 'product_id', { ...next, is_active })
 }
+
+/** The name by which the API calls a product's plan. */
+export const planIdOf = ({ metadata, name }: Stripe.Product): string =>
+  textOf(metadata?.plan_id) ?? slug(textOf(name) ?? '')
 
 function slug(name: string): string {
   return name

@@ -48,7 +48,7 @@ export function subscriptionRoutes(context: AppContext): OpenAPIHono<Env> {
   })
 
   app.openapi(routes.cancel, async (c) => {
-    const how = { atPeriodEnd: c.req.valid('json').at_period_end ?? true, clientKey: c.get('idempotencyKey') }
+    const how = { atPeriodEnd: c.req.valid('json').at_period_end, clientKey: c.get('idempotencyKey') }
     return c.json(success(await cancelSubscription(context, callerOf(c), c.req.valid('param').id, how)), 200)
   })
 
@@ -198,9 +198,7 @@ const routes = {
     '/billing/subscriptions/{id}/cancel',
     'End it with its period, or now',
     // Without a default here: of a body that is left out, the schema sees nothing.
-    optionalBody(
-      z.strictObject({ at_period_end: z.boolean().optional().openapi({ description: 'Default: true' }) }),
-    ),
+    optionalBody(z.strictObject({ at_period_end: z.boolean().default(true) })),
     subscription,
   ),
   resume: verb(
