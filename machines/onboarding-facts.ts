@@ -8,9 +8,10 @@ const request = {
   idempotency_key: id,
   params: z.record(z.string(), z.unknown()),
 }
-/** Stripe's refusal. `code` and `decline_code` are Stripe's own. */
+/** Stripe's refusal: the bank's, or of what was asked for. `code` and `decline_code` are Stripe's own. */
 const failure = {
   attempt: z.int().positive(),
+  is_decline: z.boolean(),
   code: z.string(),
   decline_code: z.string().nullable(),
   message: z.string(),

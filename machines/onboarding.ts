@@ -78,7 +78,8 @@ export const onboardingMachine = setup({
         : {},
     ),
     keepDecline: assign(({ event }) =>
-      event.type === 'onboarding.payment_declined' || event.type === 'onboarding.subscription_failed'
+      event.type === 'onboarding.payment_declined' ||
+      (event.type === 'onboarding.subscription_failed' && event.data.is_decline)
         ? { decline: { code: event.data.code, decline_code: event.data.decline_code } }
         : {},
     ),

@@ -3,11 +3,13 @@ import { billingCall } from './billing/operations.ts'
 import type { Config } from './config.ts'
 import type { AppContext } from './context.ts'
 import type { Database } from './db/database.ts'
-import { effectRunner } from './effects/runner.ts'
+import { type EffectRunner, effectRunner } from './effects/runner.ts'
 import { expireSession, onboardingCall } from './onboarding/calls.ts'
 import { stripeClient } from './stripe/client.ts'
 import { stripeGateway } from './stripe/gateway.ts'
+import { ingest } from './webhooks/ingest.ts'
 import { refreshObject } from './webhooks/refresh.ts'
+import { sweepEvents } from './webhooks/sweep.ts'
 
 /**
  * Puts the parts together on a database whose schema is up to date. Nothing runs yet.
@@ -24,11 +26,13 @@ export function createContext(parts: {
   const { enabled, secretKey, apiBase } = config.stripe
   const stripe = enabled ? stripeGateway(stripeClient(secretKey ?? 'sk_test_sandbox', apiBase)) : undefined
   const outside = { db, now, stripe, log }
-  const effects = effectRunner(outside, {
+  const effects: EffectRunner = effectRunner(outside, {
     onboarding_call: onboardingCall(outside),
     expire_session: expireSession(outside),
     billing_call: billingCall(outside),
     refresh_object: refreshObject(outside),
+    sweep_events: sweepEvents(outside, (event) => ingest(context, event)),
   })
-  return { config, db, log, now, stripe, effects, closing }
+  const context: AppContext = { config, db, log, now, stripe, effects, closing }
+  return context
 }

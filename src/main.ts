@@ -17,7 +17,7 @@ import { type Sandbox, startSandbox } from './stripe-sandbox/sandbox.ts'
 import { ensureRateCard } from './usage/rate-cards.ts'
 import { recordCalls } from './usage/record-calls.ts'
 import { type UsageTracking, usageTracking } from './usage/tracking.ts'
-import { sweepEvents } from './webhooks/sweep.ts'
+import { scheduleSweep } from './webhooks/sweep.ts'
 
 export type Service = {
   /** Where it listens, such as http://localhost:8080. */
@@ -29,7 +29,7 @@ export type Service = {
   stop(): Promise<void>
 }
 
-const sweepMs = 3_600_000
+const upkeepMs = 3_600_000
 const stopMs = 8_000
 
 /**
@@ -56,8 +56,9 @@ export async function serve(config: Config, log: Logger = logOf(config)): Promis
   const newAdminKey = await firstAdminKey(context)
   const tracking = countApiCalls(context)
   open(createApp(context, { tracking }))
+  if (context.stripe !== undefined) await scheduleSweep(db, context.now())
   await context.effects.start()
-  const sweeps = context.stripe === undefined ? undefined : startSweeps(context)
+  const upkeep = context.stripe === undefined ? undefined : startUpkeep(context)
 
   return {
     url: `http://${config.host === '127.0.0.1' || config.host === '0.0.0.0' ? 'localhost' : config.host}:${port}`,
@@ -65,7 +66,7 @@ export async function serve(config: Config, log: Logger = logOf(config)): Promis
     sandboxUrl: sandbox?.running.url,
     async stop() {
       closing.abort()
-      await sweeps?.()
+      await upkeep?.()
       await closed(server)
       await context.effects.stop()
       await tracking.close().catch((error) => log.error({ err: error }, 'API calls are left in the journal'))
@@ -161,24 +162,22 @@ function countApiCalls(context: AppContext): UsageTracking {
   })
 }
 
-/** What Stripe sells and what its webhooks have not brought: now and every hour. Returns the way to stop that. */
-function startSweeps(context: AppContext): () => Promise<void> {
+/** Learns what Stripe sells and forgets old keys: now and every hour. Returns the way to stop that. */
+function startUpkeep(context: AppContext): () => Promise<void> {
   const { db, log, now } = context
-  const sweep = async () => {
+  const keepUp = async () => {
     try {
       await syncCatalogue(context)
-      const added = await sweepEvents(context)
-      if (added > 0) log.info({ added }, 'events that no webhook had brought')
       await forgetIdempotencyKeys(db, now())
       await forgetExpiredTokens(db, now())
     } catch (error) {
-      log.warn({ err: error }, 'the sweep will be tried again')
+      log.warn({ err: error }, 'the upkeep will be tried again')
     }
   }
-  let running = sweep()
+  let running = keepUp()
   const timer = setInterval(() => {
-    running = running.then(sweep)
-  }, sweepMs)
+    running = running.then(keepUp)
+  }, upkeepMs)
   return async () => {
     clearInterval(timer)
     await running

@@ -2,6 +2,7 @@ import type { Logger } from 'pino'
 import type { Database } from '../db/database.ts'
 import type { Trx } from '../db/tables.ts'
 import { Conflict } from '../errors.ts'
+import { maskText } from '../mask.ts'
 import { claim, dueEffects, type Effect, postpone, releaseLeases, settle } from './outbox.ts'
 
 /** How one kind of effect is carried out. */
@@ -78,22 +79,30 @@ export function effectRunner(
       throw new Conflict('This is being carried out at this moment; send the request again')
     const handler = handlers[effect.kind]
     if (handler === undefined) throw new Error(`No handler for effects of kind ${effect.kind}`)
+    const giveBack = (error: unknown) =>
+      db.transact((trx) => postpone(trx, effectId, postponement(effect, error, time)))
+    // The lease ends with this attempt, also when its result cannot be written: the next one gets the same answer.
+    const recording = (work: (trx: Trx) => Promise<void>) =>
+      db.transact(work).catch(async (error) => {
+        await giveBack(error).catch(() => {})
+        throw error
+      })
     let result: unknown
     try {
       result = await handler.run(effect)
     } catch (error) {
       if (error instanceof FinalFailure) {
-        await db.transact(async (trx) => {
-          if (await settle(trx, effectId, 'failed', time(), error.message))
+        await recording(async (trx) => {
+          if (await settle(trx, effectId, 'failed', time(), maskText(error.message)))
             await handler.refused?.(trx, effect, error.refusal, time())
         })
         throw error.cause
       }
-      await db.transact((trx) => postpone(trx, effectId, postponement(effect, error, time)))
+      await giveBack(error)
       if (error instanceof NotYet) return
       throw error instanceof Unknown ? error.cause : error
     }
-    await db.transact(async (trx) => {
+    await recording(async (trx) => {
       if (await settle(trx, effectId, 'done', time()))
         await handler.done(trx, effect, result as never, time())
     })
@@ -151,7 +160,8 @@ function postponement(effect: Effect, error: unknown, time: (offsetMs?: number) 
   return {
     dueAt: time(backoffMs),
     now: time(),
-    lastError: error instanceof Error ? error.message : String(error),
+    // Stripe quotes what it refuses, such as an e-mail address.
+    lastError: maskText(error instanceof Error ? error.message : String(error)),
     ...(error instanceof Unknown ? { params: error.params } : {}),
   }
 }

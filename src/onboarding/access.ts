@@ -1,6 +1,6 @@
 import type { AppContext, Caller } from '../context.ts'
 import type { Reader, Trx } from '../db/tables.ts'
-import { NotFound } from '../errors.ts'
+import { Conflict, NotFound } from '../errors.ts'
 import { loadSession, type Session } from './store.ts'
 
 /** As `loadSession`, for a caller: another tenant's session does not exist. @throws NotFound */
@@ -29,3 +29,7 @@ export async function takeStep(
   if (key !== null) await context.effects.run(key)
   return loadOwnSession(context.db.reader, sessionId, caller)
 }
+
+/** Another process has carried the step out meanwhile and was refused: this request, sent again, is told why. */
+export const refusedElsewhere = () =>
+  new Conflict('This step was refused a moment ago; send the request again')

@@ -1,11 +1,12 @@
 import type { OnboardingFactType } from '../../machines/onboarding-facts.ts'
-import { type AppContext, requireStripe } from '../context.ts'
+import { type AppContext, type By, metadataOf, requireStripe } from '../context.ts'
 import type { Reader, Trx } from '../db/tables.ts'
 import { type Effect, enqueue } from '../effects/outbox.ts'
 import { type EffectHandler, NotYet } from '../effects/runner.ts'
 import { callStripe, type StripeRequest } from '../effects/stripe-call.ts'
 import { type Fact, streams } from '../log/facts.ts'
 import { factById } from '../log/read.ts'
+import { maskText } from '../mask.ts'
 import { record } from '../projections/record.ts'
 import type { StripeFailure } from '../stripe/failure.ts'
 import { type Observation, observationFact, observationsIn } from '../stripe/gateway.ts'
@@ -39,9 +40,11 @@ export const onboardingCall = (context: Pick<AppContext, 'db' | 'now' | 'stripe'
         type: failedFact(effect.effectId),
         data: {
           attempt: data.attempt,
+          is_decline: failure.kind === 'declined',
           code: failure.code,
           decline_code: failure.declineCode,
-          message: failure.message,
+          // Stripe quotes what it refuses, such as an e-mail address.
+          message: maskText(failure.message),
         },
       },
       { by: worker, now, factId: `${effect.effectId}:refused`, causation: effect.effectId },
@@ -88,13 +91,13 @@ export async function recordAnswer(
   observation: Observation,
   cause: string,
   now: string,
-  by = worker,
+  by: By = worker,
 ): Promise<void> {
   const facts = observationsIn(observation).map((seen) =>
     observationFact(seen, {
       factId: `${cause}:${seen.objectId}:${seen.asOf}`,
       tenantId,
-      metadata: { ...by, causation: cause },
+      metadata: metadataOf(by, { causation: cause }),
       occurredAt: now,
     }),
   )

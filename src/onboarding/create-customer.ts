@@ -1,6 +1,6 @@
 import { type AppContext, type Caller, requireStripe } from '../context.ts'
 import { keyInMetadata } from '../stripe/calls.ts'
-import { takeStep } from './access.ts'
+import { refusedElsewhere, takeStep } from './access.ts'
 import { keepCall, startedFact } from './calls.ts'
 import { pendingKey } from './from-stripe.ts'
 import { callKey, dispatch, type Session } from './store.ts'
@@ -12,7 +12,7 @@ export async function createCustomer(
   sessionId: string,
 ): Promise<Session> {
   requireStripe(context)
-  return takeStep(context, caller, sessionId, async (trx, session, now) => {
+  const after = await takeStep(context, caller, sessionId, async (trx, session, now) => {
     const { customer_id, attempts } = session.snapshot.context
     if (customer_id !== null) return null
     const pending = pendingKey(session)
@@ -61,4 +61,6 @@ export async function createCustomer(
     )
     return key
   })
+  if (after.snapshot.context.customer_id === null) throw refusedElsewhere()
+  return after
 }

@@ -2,10 +2,10 @@ import { type AppContext, type Caller, requireStripe } from '../context.ts'
 import type { Trx } from '../db/tables.ts'
 import { AppError } from '../errors.ts'
 import { keyInMetadata } from '../stripe/calls.ts'
-import { takeStep } from './access.ts'
+import { refusedElsewhere, takeStep } from './access.ts'
+import { askForAuthentication } from './authentication.ts'
 import { keepCall } from './calls.ts'
 import { pendingKey } from './from-stripe.ts'
-import { positionOf } from './session.ts'
 import { assertCard } from './setup-payment.ts'
 import { callKey, dispatch, notAllowed, type Session, sessionStatus } from './store.ts'
 
@@ -19,7 +19,7 @@ export async function createSubscription(
   caller: Caller,
   sessionId: string,
 ): Promise<{ session: Session; clientSecret: string | null }> {
-  const stripe = requireStripe(context)
+  requireStripe(context)
   const attempt = () =>
     takeStep(context, caller, sessionId, async (trx, session, now) => {
       const pending = pendingKey(session)
@@ -43,11 +43,8 @@ export async function createSubscription(
       session = await attempt()
     } else throw discountGone(error) ?? error
   }
-  const { subscription_id } = session.snapshot.context
-  if (subscription_id === null) throw notAllowed(session)
-  const isWaiting = positionOf(session.snapshot) === 'subscription_created.awaiting_authentication'
-  const clientSecret = isWaiting ? (await stripe.fetch('subscription', subscription_id)).clientSecret : null
-  return { session, clientSecret }
+  if (session.snapshot.context.subscription_id === null) throw refusedElsewhere()
+  return askForAuthentication(context, caller, session)
 }
 
 async function requestSubscription(

@@ -4,7 +4,9 @@ import { assertRedeemable, discountCents, resolveDiscount } from '../billing/dis
 import { resolvePrice } from '../billing/price-terms.ts'
 import { type AppContext, type Caller, requireStripe } from '../context.ts'
 import { InvalidRequest } from '../errors.ts'
+import type { StripeGateway } from '../stripe/gateway.ts'
 import { loadOwnSession } from './access.ts'
+import { allowedSteps } from './session.ts'
 import { assertCard } from './setup-payment.ts'
 import { dispatch, notAllowed, type Session, sessionStatus } from './store.ts'
 
@@ -29,6 +31,44 @@ export async function selectPlan(
 
   const stripe = requireStripe(context)
   if (status === 'payment_setup') await assertCard(context, caller, session)
+  const { selected, discount, observations } = await resolveChoice(stripe, choice)
+
+  return context.db.transact(async (trx) => {
+    const now = context.now().toISOString()
+    const fresh = await loadOwnSession(trx, sessionId, caller)
+    await recordCatalogue(trx, observations, `${sessionId}:select_plan:${fresh.version + 1}`, now, caller)
+    // Safe from races: one writer at a time, and the reservation is the session's row.
+    if (discount !== null)
+      await assertRedeemable(trx, discount.terms, discount.observations, { exceptSessionId: sessionId })
+    return dispatch(
+      trx,
+      fresh,
+      { type: 'onboarding.plan_selected', data: selected },
+      { by: caller, now, factId: `${sessionId}:plan:${fresh.version + 1}` },
+    )
+  })
+}
+
+/**
+ * What the choice would cost, by Stripe as it is now and by what other sessions have reserved. Records nothing.
+ * @throws as `selectPlan`, except that no card has to be confirmed yet
+ */
+export async function previewPlan(
+  context: AppContext,
+  caller: Caller,
+  sessionId: string,
+  choice: PlanChoice,
+): Promise<{ session: Session; selected: SelectedPlan }> {
+  const { reader } = context.db
+  const session = await loadOwnSession(reader, sessionId, caller)
+  if (!allowedSteps(session.snapshot).includes('select_plan')) throw notAllowed(session)
+  const { selected, discount } = await resolveChoice(requireStripe(context), choice)
+  if (discount !== null)
+    await assertRedeemable(reader, discount.terms, discount.observations, { exceptSessionId: sessionId })
+  return { session, selected }
+}
+
+async function resolveChoice(stripe: StripeGateway, choice: PlanChoice) {
   const price = await resolvePrice(stripe, choice.price_id)
   if (price.plan_id !== choice.plan_id)
     throw new InvalidRequest([
@@ -42,33 +82,18 @@ export async function selectPlan(
           currency: price.currency,
         })
   const discount_cents = discount === null ? 0 : discountCents(discount.terms, price.amount_cents)
-
-  return context.db.transact(async (trx) => {
-    const now = context.now().toISOString()
-    const fresh = await loadOwnSession(trx, sessionId, caller)
-    const seen = [...price.observations, ...(discount?.observations ?? [])]
-    await recordCatalogue(trx, seen, `${sessionId}:select_plan:${fresh.version + 1}`, now, caller)
-    // Safe from races: one writer at a time, and the reservation is the session's row.
-    if (discount !== null)
-      await assertRedeemable(trx, discount.terms, discount.observations, { exceptSessionId: sessionId })
-    const selected: SelectedPlan = {
-      plan_id: price.plan_id,
-      plan_name: price.plan_name,
-      price_id: price.price_id,
-      amount_cents: price.amount_cents,
-      currency: price.currency,
-      billing_interval: price.billing_interval,
-      discount: discount?.terms ?? null,
-      discount_cents,
-      amount_after_discount_cents: price.amount_cents - discount_cents,
-    }
-    return dispatch(
-      trx,
-      fresh,
-      { type: 'onboarding.plan_selected', data: selected },
-      { by: caller, now, factId: `${sessionId}:plan:${fresh.version + 1}` },
-    )
-  })
+  const selected: SelectedPlan = {
+    plan_id: price.plan_id,
+    plan_name: price.plan_name,
+    price_id: price.price_id,
+    amount_cents: price.amount_cents,
+    currency: price.currency,
+    billing_interval: price.billing_interval,
+    discount: discount?.terms ?? null,
+    discount_cents,
+    amount_after_discount_cents: price.amount_cents - discount_cents,
+  }
+  return { selected, discount, observations: [...price.observations, ...(discount?.observations ?? [])] }
 }
 
 const isSameChoice = (plan: SelectedPlan, choice: PlanChoice) =>

@@ -2,10 +2,10 @@ import { type AppContext, type Caller, requireStripe } from '../context.ts'
 import type { Trx } from '../db/tables.ts'
 import { AppError, InvalidRequest } from '../errors.ts'
 import { keyInMetadata } from '../stripe/calls.ts'
-import { loadOwnSession, takeStep } from './access.ts'
+import { loadOwnSession, refusedElsewhere, takeStep } from './access.ts'
 import { keepCall, recordAnswer } from './calls.ts'
 import { applyToSession, pendingKey } from './from-stripe.ts'
-import { callKey, dispatch, notAllowed, type Session, sessionStatus } from './store.ts'
+import { callKey, dispatch, type Session, sessionStatus } from './store.ts'
 
 /**
  * Step 3: a SetupIntent, by which the browser confirms a card. Asking again gives the same one; a new one only when
@@ -27,7 +27,7 @@ export async function setupPayment(
   let session = await request(false)
   for (let isSecondTry = false; ; isSecondTry = true) {
     const setupIntentId = session.snapshot.context.setup_intent_id
-    if (setupIntentId === null) throw notAllowed(session)
+    if (setupIntentId === null) throw refusedElsewhere()
     const { observation, clientSecret } = await stripe.fetch('setup_intent', setupIntentId)
     if (observation.object.status === 'canceled' && !isSecondTry) {
       session = await request(true)

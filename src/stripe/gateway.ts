@@ -37,7 +37,7 @@ export type StripeGateway = {
   ): Promise<{ observation: Observation; clientSecret: string | null }>
   /** Everything that is sold: products, prices, coupons and promotion codes. */
   catalogue(): Promise<Observation[]>
-  /** The coupon or promotion code that a customer typed, as it is now: first an active promotion code, then a coupon. */
+  /** The coupon or promotion code that a customer typed, as it is now: a promotion code, or else a coupon. */
   findDiscount(code: string): Promise<Observation[]>
   /** Stripe's events from this moment on (unix seconds), oldest first; Stripe keeps them for 30 days. */
   eventsSince(created: number): Promise<Stripe.Event[]>
@@ -66,6 +66,7 @@ export function stripeGateway(stripe: Stripe): StripeGateway {
 
   const fetch: StripeGateway['fetch'] = async (objectType, id) => {
     const answer = await attempt(() => retrieve(stripe, objectType, id))
+    assertStripes(answer, objectType)
     return { observation: observed(objectType, answer, timeOf(answer)), clientSecret: secretOf(answer) }
   }
 
@@ -73,6 +74,7 @@ export function stripeGateway(stripe: Stripe): StripeGateway {
     async call(name, { targetId = '', params, key }) {
       const { run, objectType, isCreate } = calls[name]
       const answer = await attempt(() => run(stripe, targetId, params, { idempotencyKey: key }))
+      assertStripes(answer, objectType)
       // A stored answer to an update shows the object as it was then; a create's is dated by the object itself.
       const isOld = headersOf(answer)['idempotent-replayed'] === 'true'
       if (isOld && !isCreate) return fetch(objectType, answer.id)
@@ -103,10 +105,11 @@ export function stripeGateway(stripe: Stripe): StripeGateway {
     },
     async findDiscount(code) {
       const list = await attempt(() =>
-        stripe.promotionCodes.list({ code, active: true, limit: 1, expand: ['data.promotion.coupon'] }),
+        stripe.promotionCodes.list({ code, limit: 100, expand: ['data.promotion.coupon'] }),
       )
-      const promotionCode = list.data[0]
       const asOf = timeOf(list)
+      // One of them at most is active; a code that was switched off must not come back as the coupon of that name.
+      const promotionCode = list.data.find(({ active }) => active) ?? list.data[0]
       if (promotionCode !== undefined) {
         const { coupon } = promotionCode.promotion
         if (coupon === null || typeof coupon === 'string') return []
@@ -184,13 +187,29 @@ export function observationFact(
 
 /**
  * A copy as plain JSON (the SDK makes objects of decimals) without any `client_secret` and `confirmation_secret`,
- * however deep: the log keeps no secrets.
+ * however deep, and without those that stand in a text, as in the address of a bank's challenge: the log keeps no
+ * secrets.
  */
 export function withoutSecrets<T>(value: T): T {
-  return JSON.parse(JSON.stringify(value, (name, member) => (secretMembers.has(name) ? undefined : member)))
+  return JSON.parse(
+    JSON.stringify(value, (name, member) => {
+      if (secretMembers.has(name)) return undefined
+      return typeof member === 'string' ? member.replace(secretInText, '[removed]') : member
+    }),
+  )
 }
 
 const secretMembers = new Set(['client_secret', 'confirmation_secret'])
+const secretInText = /\b[a-z]{2,8}_[A-Za-z0-9]+_secret_\w+/g
+
+/**
+ * What a proxy answers can look like success to the SDK, which takes any JSON without an `error` for it. It says
+ * nothing about the effect. @throws StripeFailure unknown
+ */
+function assertStripes(answer: { id?: unknown; object?: unknown }, objectType: StripeObjectType): void {
+  if (typeof answer.id !== 'string' || answer.object !== objectType)
+    throw new StripeFailure('unknown', 'not_stripe', "The answer is not one of Stripe's")
+}
 
 function observed(objectType: StripeObjectType, answer: { id: string }, asOf: number) {
   return {

@@ -1,4 +1,5 @@
 import Stripe from 'stripe'
+import { z } from 'zod'
 import { AppError } from '../errors.ts'
 
 /** Stripe's own default, https://docs.stripe.com/webhooks#replay-attacks; we apply it to the future as well. */
@@ -6,8 +7,9 @@ const toleranceSeconds = 300
 
 const stripe = new Stripe('sk_test_unused')
 
-/** The version of the API that this code reads: the SDK's. */
-export const pinnedApiVersion = Stripe.API_VERSION
+/** Whether the event is of the API version that this code reads, the SDK's; one without a version is the account's own. */
+export const isPinned = ({ api_version }: Pick<Stripe.Event, 'api_version'>) =>
+  api_version === null || api_version === Stripe.API_VERSION
 
 /**
  * The event, when its signature is good under one of the secrets (two are valid while one is rolled) and its
@@ -26,7 +28,7 @@ export async function verifiedEvent(
     throw badSignature('The timestamp of the signature is more than 300 seconds off')
   for (const secret of secrets) {
     try {
-      return await stripe.webhooks.constructEventAsync(
+      const event = await stripe.webhooks.constructEventAsync(
         rawBody,
         signature,
         secret,
@@ -34,6 +36,8 @@ export async function verifiedEvent(
         undefined,
         now.getTime(),
       )
+      shape.parse(event)
+      return event
     } catch (error) {
       if (error instanceof Stripe.errors.StripeSignatureVerificationError) continue
       throw new AppError(
@@ -49,5 +53,16 @@ export async function verifiedEvent(
     'The signature does not fit: STRIPE_WEBHOOK_SECRET must be the secret of this endpoint, and the body unchanged',
   )
 }
+
+/** What is read of every event; the object's own members are read as they come. */
+const shape = z.looseObject({
+  id: z.string().min(1),
+  object: z.literal('event'),
+  type: z.string().min(1),
+  api_version: z.string().nullable(),
+  created: z.int().min(0),
+  livemode: z.boolean(),
+  data: z.looseObject({ object: z.looseObject({}) }),
+})
 
 const badSignature = (message: string) => new AppError('invalid_signature', message)

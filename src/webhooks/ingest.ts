@@ -4,12 +4,11 @@ import type { Reader } from '../db/tables.ts'
 import { type NewFact, type StripeObjectType, streams } from '../log/facts.ts'
 import { record } from '../projections/record.ts'
 import { withoutSecrets } from '../stripe/gateway.ts'
-import { pinnedApiVersion } from '../stripe/webhook.ts'
-import { mirrorOf } from './mirror.ts'
+import { isPinned } from '../stripe/webhook.ts'
+import { applyEvent } from './apply.ts'
+import { enqueueRefresh } from './enqueue-refresh.ts'
 import { type Owner, ownerOf } from './owner.ts'
-import { enqueueRefresh } from './refresh.ts'
 import { releaseParked } from './release.ts'
-import { tellSession } from './tell-session.ts'
 
 const by = { actor: 'stripe' }
 
@@ -51,25 +50,26 @@ export async function ingest(
       ),
       occurred_at: new Date(event.created * 1000).toISOString(),
     }
-    const before = about.mirrored && (await mirrorOf(trx, about.mirrored, fact.data.object_id))
-    const [recorded] = await record(trx, streamOf(verdict), 'any', [fact], now)
-    if (recorded === undefined) return 'duplicate'
-    if (about.mirrored === undefined) return verdict.disposition
-
-    const seen = {
-      objectType: about.mirrored,
-      objectId: fact.data.object_id,
-      tenantId: verdict.owner.tenantId,
+    const stream = streamOf(verdict)
+    if (verdict.disposition !== 'applied') {
+      const [recorded] = await record(trx, stream, 'any', [fact], now)
+      if (recorded === undefined) return 'duplicate'
+      if (verdict.disposition === 'refetched' && about.mirrored !== undefined)
+        refreshes.push(
+          await enqueueRefresh(
+            trx,
+            { objectType: about.mirrored, objectId: fact.data.object_id, tenantId: fact.tenant_id },
+            event.id,
+            now,
+          ),
+        )
+      return verdict.disposition
     }
-    // Two events of one second cannot be ordered: Stripe is asked what is true. A `created` is never the later one.
-    const isTie = before?.as_of === event.created && !event.type.endsWith('.created')
-    if (verdict.disposition === 'refetched' || (verdict.disposition === 'applied' && isTie))
-      refreshes.push(await enqueueRefresh(trx, seen, event.id, now))
-    if (verdict.disposition === 'applied') {
-      await tellSession(trx, fact, about.object, { by, now })
-      if (about.mirrored === 'customer' && verdict.owner.tenantId !== null)
-        await releaseParked(trx, verdict.owner.tenantId, fact.data.object_id, now)
-    }
+    const asked = await applyEvent(trx, stream, fact, now, { asksAgain: false })
+    if (asked === undefined) return 'duplicate'
+    refreshes.push(...asked)
+    if (about.mirrored === 'customer' && fact.tenant_id !== null)
+      refreshes.push(...(await releaseParked(trx, fact.tenant_id, fact.data.object_id, now)))
     return verdict.disposition
   })
   // Not waited for: Stripe wants its answer, and the outbox has what fails here.
@@ -115,9 +115,8 @@ async function judge(
   const nobody: Owner = { tenantId: null, customerId: null, conflict: null }
   if (about.mirrored === undefined) return { disposition: 'ignored', reason: 'type', owner: nobody }
   if (event.livemode !== isLive) return { disposition: 'quarantined', reason: 'livemode', owner: nobody }
-  const isPinned = event.api_version === null || event.api_version === pinnedApiVersion
-  const disposition = isPinned ? 'applied' : 'refetched'
-  const reason = isPinned ? null : `api_version ${event.api_version}`
+  const disposition = isPinned(event) ? 'applied' : 'refetched'
+  const reason = isPinned(event) ? null : `api_version ${event.api_version}`
   if (catalogue.includes(about.mirrored)) return { disposition, reason, owner: nobody }
   const owner = await ownerOf(reader, about.mirrored, event.data)
   if (owner.conflict !== null)

@@ -1,30 +1,18 @@
 import { recordCatalogue } from '../billing/catalogue.ts'
 import { type AppContext, requireStripe } from '../context.ts'
 import type { Trx } from '../db/tables.ts'
-import { type Effect, enqueue } from '../effects/outbox.ts'
+import type { Effect } from '../effects/outbox.ts'
 import { type EffectHandler, FinalFailure } from '../effects/runner.ts'
-import { type StripeObjectType, streams } from '../log/facts.ts'
+import type { StripeObjectType } from '../log/facts.ts'
 import { recordAnswer } from '../onboarding/calls.ts'
 import { StripeFailure } from '../stripe/failure.ts'
 import type { Observation } from '../stripe/gateway.ts'
 import { ownerOf } from './owner.ts'
+import { tellSessions } from './tell-sessions.ts'
 
 const by = { actor: 'worker' }
 
-/** Asks for an object to be fetched from Stripe and recorded. Returns the effect's id. */
-export async function enqueueRefresh(
-  trx: Trx,
-  seen: { objectType: StripeObjectType; objectId: string; tenantId: string | null },
-  cause: string,
-  now: string,
-): Promise<string> {
-  const effectId = `refresh:${seen.objectId}:${cause}`
-  const stream = seen.tenantId === null ? streams.stripe : streams.billing(seen.tenantId)
-  const params = { objectType: seen.objectType, objectId: seen.objectId }
-  await enqueue(trx, { effectId, tenantId: seen.tenantId, stream, kind: 'refresh_object', params }, now, now)
-  return effectId
-}
-
+/** Carries out what `enqueueRefresh` asks for. */
 export const refreshObject = (context: Pick<AppContext, 'stripe'>): EffectHandler => ({
   async run({ params }) {
     try {
@@ -45,8 +33,11 @@ export const refreshObject = (context: Pick<AppContext, 'stripe'>): EffectHandle
       await recordCatalogue(trx, [observation], effect.effectId, now, by)
       return
     }
-    const { tenantId, conflict } = await ownerOf(trx, objectType, { object: object as never })
+    const { tenantId, customerId, conflict } = await ownerOf(trx, objectType, { object: object as never })
     const owner = effect.tenantId ?? (conflict === null ? tenantId : null)
-    if (owner !== null) await recordAnswer(trx, owner, observation, effect.effectId, now)
+    if (owner === null) return
+    await recordAnswer(trx, owner, observation, effect.effectId, now)
+    const seen = { ...observation, tenantId: owner, customerId }
+    await tellSessions(trx, seen, { by, now, cause: effect.effectId })
   },
 })

@@ -2,18 +2,19 @@ import type Stripe from 'stripe'
 import type { Trx } from '../db/tables.ts'
 import { type Fact, type NewFact, streams } from '../log/facts.ts'
 import { factById } from '../log/read.ts'
-import { record } from '../projections/record.ts'
-import { tellSession } from './tell-session.ts'
+import { isPinned } from '../stripe/webhook.ts'
+import { applyEvent } from './apply.ts'
 
-const by = { actor: 'stripe' }
-
-/** A customer has become a tenant's: the events about it that came too early are applied now, oldest first. */
+/**
+ * A customer has become a tenant's: the events about it that came too early are applied now, oldest first. What they
+ * leave open is asked for by the effects that are returned.
+ */
 export async function releaseParked(
   trx: Trx,
   tenantId: string,
   customerId: string,
   now: string,
-): Promise<void> {
+): Promise<string[]> {
   const parked = await trx
     .selectFrom('stripe_events')
     .select('event_id')
@@ -22,6 +23,7 @@ export async function releaseParked(
     .orderBy('created_at')
     .orderBy('event_id')
     .execute()
+  const refreshes: string[] = []
   for (const { event_id } of parked) {
     const { data, occurred_at } = (await factById(trx, event_id)) as Fact<'stripe.event_received'>
     const { event_type, object_type, object_id, customer_id, created, personal } = data
@@ -30,11 +32,13 @@ export async function releaseParked(
       type: 'stripe.event_released',
       tenant_id: tenantId,
       data: { event_id, event_type, object_type, object_id, customer_id, created, personal },
-      metadata: { ...by, causation: event_id },
+      metadata: { actor: 'stripe', causation: event_id },
       occurred_at,
     }
-    await record(trx, streams.billing(tenantId), 'any', [fact], now)
-    const event = personal.event as unknown as Stripe.Event
-    await tellSession(trx, fact, event.data.object, { by, now })
+    // What another API version says is shown until the answer, which is newer, replaces it.
+    const asksAgain = !isPinned(personal.event as unknown as Stripe.Event)
+    const asked = await applyEvent(trx, streams.billing(tenantId), fact, now, { asksAgain })
+    refreshes.push(...(asked ?? []))
   }
+  return refreshes
 }

@@ -22,7 +22,7 @@ import { type Service, startService } from '../support/service.ts'
 const data = {
   started: { session_id: 's', expires_at: '2026-01-01T00:00:00.000Z' },
   requested: { attempt: 1, idempotency_key: 'k', params: {}, return_url: 'r' },
-  failed: { attempt: 1, code: 'card_declined', decline_code: null, message: '' },
+  failed: { attempt: 1, is_decline: true, code: 'card_declined', decline_code: null, message: '' },
   plan: { plan_id: 'basic', discount: null },
 }
 const fact = (type: OnboardingFact['type'], of: object = {}) => ({ type, data: of }) as OnboardingFact

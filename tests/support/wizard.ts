@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { expect } from 'vitest'
 import { dueEffects } from '../../src/effects/outbox.ts'
 import type { Reply, RequestOptions, Service } from './service.ts'
@@ -91,15 +90,20 @@ export async function carryOutDue({ context }: Pick<Service, 'context'>): Promis
 /** Delivers the webhooks and waits for what they have led to. */
 export async function settled(service: Pick<Service, 'context' | 'sandbox'>): Promise<void> {
   await service.sandbox.deliverDue()
+  await refreshed(service)
+}
+
+/** Waits for the objects that webhooks have asked for. */
+export async function refreshed({ context }: Pick<Service, 'context'>): Promise<void> {
   for (;;) {
-    const pending = await service.context.db.reader
+    const pending = await context.db.reader
       .selectFrom('effects')
       .select('effect_id')
       .where('kind', '=', 'refresh_object')
       .where('status', '=', 'pending')
       .execute()
     if (pending.length === 0) return
-    await sleep(5)
+    for (const { effect_id } of pending) await context.effects.run(effect_id)
   }
 }
 

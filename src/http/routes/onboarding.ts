@@ -9,7 +9,7 @@ import { complete } from '../../onboarding/complete.ts'
 import { createCustomer } from '../../onboarding/create-customer.ts'
 import { createSubscription } from '../../onboarding/create-subscription.ts'
 import { position, standing } from '../../onboarding/position.ts'
-import { selectPlan } from '../../onboarding/select-plan.ts'
+import { previewPlan, selectPlan } from '../../onboarding/select-plan.ts'
 import { setupPayment } from '../../onboarding/setup-payment.ts'
 import { start } from '../../onboarding/start.ts'
 import type { Env } from '../env.ts'
@@ -83,6 +83,12 @@ export function onboardingRoutes(context: AppContext): OpenAPIHono<Env> {
     return c.json(success({ ...standing(session), ...plan }), 200)
   })
 
+  app.openapi(routes.previewPlan, async (c) => {
+    const { session_id, ...choice } = c.req.valid('json')
+    const { session, selected } = await previewPlan(context, callerOf(c), session_id, choice)
+    return c.json(success({ ...standing(session), ...selected }), 200)
+  })
+
   app.openapi(routes.createSubscription, async (c) => {
     const { session, clientSecret } = await createSubscription(
       context,
@@ -154,7 +160,7 @@ const where = {
   allowed_events: z.array(z.string()),
 }
 
-const positionOut = z.object({
+export const positionOut = z.object({
   ...where,
   position: z.int(),
   updated_at: timeOut,
@@ -183,6 +189,25 @@ const positionOut = z.object({
 
 const sessionOnly = z.strictObject({ session_id: resourceId })
 
+const planChoice = z.strictObject({
+  session_id: resourceId,
+  plan_id: text(128),
+  price_id: resourceId,
+  discount_code: text(128).optional(),
+})
+
+/** Whom a session is for. */
+export const applicant = z.strictObject({
+  email: z.email('must be an e-mail address').max(254),
+  name: text(200),
+  company_name: text(200),
+  phone: z
+    .string()
+    // Without an example: what looks like a phone number is masked in errors.
+    .regex(/^\+?[0-9 ().-]{5,30}$/, 'must be a phone number: digits, with + before the country')
+    .optional(),
+})
+
 const step = <const P extends string, B extends z.ZodType, S extends z.ZodType>(
   path: P,
   summary: string,
@@ -199,6 +224,9 @@ const step = <const P extends string, B extends z.ZodType, S extends z.ZodType>(
     response: envelope(data),
   })
 
+/** Requests and replies, for the typed client. */
+export type OnboardingApi = typeof routes
+
 const routes = {
   start: route({
     method: 'post',
@@ -210,17 +238,7 @@ const routes = {
       "this session's routes alone, to be given to the browser.",
     allow: ['platform'],
     request: {
-      body: body(
-        z.strictObject({
-          email: z.email('must be an e-mail address').max(254),
-          name: text(200),
-          company_name: text(200),
-          phone: z
-            .string()
-            .regex(/^\+?[0-9 ().-]{5,30}$/, 'must be a phone number such as +1234567890')
-            .optional(),
-        }),
-      ),
+      body: body(applicant),
     },
     response: envelope(z.object({ ...where, session_token: z.string(), expires_at: timeOut })),
   }),
@@ -244,12 +262,13 @@ const routes = {
   selectPlan: step(
     '/onboarding/step/select-plan',
     'Step 4: choose a plan, a price and a discount',
-    z.strictObject({
-      session_id: resourceId,
-      plan_id: text(128),
-      price_id: resourceId,
-      discount_code: text(128).optional(),
-    }),
+    planChoice,
+    z.object({ ...where, ...selectedPlan.shape }),
+  ),
+  previewPlan: step(
+    '/onboarding/step/preview-plan',
+    'What a plan would cost with a discount; changes nothing',
+    planChoice,
     z.object({ ...where, ...selectedPlan.shape }),
   ),
   createSubscription: step(

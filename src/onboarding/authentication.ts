@@ -1,0 +1,33 @@
+import { type AppContext, type Caller, requireStripe } from '../context.ts'
+import { loadOwnSession } from './access.ts'
+import { recordAnswer } from './calls.ts'
+import { applyToSession } from './from-stripe.ts'
+import { positionOf } from './session.ts'
+import type { Session } from './store.ts'
+
+/**
+ * A subscription that waits for the bank, as it is at Stripe now: still waiting, with the secret that Stripe.js goes on
+ * with; or the session after what has become of it. An event tells of a subscription before its first payment, so
+ * one that has been paid can look as if it waited.
+ */
+export async function askForAuthentication(
+  context: AppContext,
+  caller: Caller,
+  session: Session,
+): Promise<{ session: Session; clientSecret: string | null }> {
+  const { subscription_id } = session.snapshot.context
+  if (!isWaiting(session) || subscription_id === null) return { session, clientSecret: null }
+  const { observation, clientSecret } = await requireStripe(context).fetch('subscription', subscription_id)
+  if (observation.object.status === 'incomplete') return { session, clientSecret }
+  const asked = await context.db.transact(async (trx) => {
+    const now = context.now().toISOString()
+    const cause = `${subscription_id}:asked:${observation.asOf}`
+    await recordAnswer(trx, session.tenantId, observation, cause, now, caller)
+    const fresh = await loadOwnSession(trx, session.sessionId, caller)
+    return applyToSession(trx, fresh, observation, { by: caller, now, cause })
+  })
+  return { session: asked, clientSecret: null }
+}
+
+export const isWaiting = (session: Session) =>
+  positionOf(session.snapshot) === 'subscription_created.awaiting_authentication'

@@ -1,0 +1,88 @@
+import { readFileSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import sparticuz from '@sparticuz/chromium'
+import type { AxeResults } from 'axe-core'
+import { type Browser, chromium, type Page } from 'playwright-core'
+import { readConfig } from '../../src/config.ts'
+import { createLog } from '../../src/log-output.ts'
+import { type Service, serve } from '../../src/main.ts'
+import { freePort } from './service-process.ts'
+
+/** The package's switches for trusting pages and for one process: these pages are held to the web's rules, and closed. */
+const left = new Set([
+  '--disable-web-security',
+  '--allow-running-insecure-content',
+  '--single-process',
+  '--no-zygote',
+])
+
+/** A real Chromium. One per test file: a page or context costs little, a browser half a second. */
+export async function launchBrowser(): Promise<Browser> {
+  return chromium.launch({
+    executablePath: await sparticuz.executablePath(),
+    args: sparticuz.args.filter((argument) => !left.has(argument)),
+    headless: true,
+  })
+}
+
+/** The whole service with its embedded sandbox, as `npm start` runs it, in a directory of its own. */
+export async function serveForBrowser(
+  environment: Record<string, string> = {},
+): Promise<Pick<Service, 'url' | 'stop'> & { sandboxUrl: string }> {
+  const directory = await mkdtemp(join(tmpdir(), 'pages-'))
+  const config = readConfig({
+    PORT: String(await freePort()),
+    STRIPE_SANDBOX_PORT: '0',
+    DATABASE_URL: `file:${join(directory, 'test.db')}`,
+    ...environment,
+  })
+  const log = createLog({ level: 'silent', secrets: [], destination: { write: () => {} } })
+  const { url, sandboxUrl = '', stop } = await serve(config, log)
+  return {
+    url,
+    sandboxUrl,
+    async stop() {
+      await stop()
+      await rm(directory, { recursive: true, force: true })
+    },
+  }
+}
+
+/**
+ * Everything that a page's console complains of, the content policy's refusals among it. That a request was refused is
+ * what many tests are about, and is left out.
+ */
+export function complaintsOf(page: Page): string[] {
+  const complaints: string[] = []
+  page.on('pageerror', (error) => complaints.push(`${error}`))
+  page.on('console', (message) => {
+    const text = message.text()
+    const isRefusal = /^Failed to load resource: the server responded with a status of 4/.test(text)
+    if (['error', 'warning'].includes(message.type()) && !isRefusal) complaints.push(text)
+  })
+  return complaints
+}
+
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
+
+/** What axe finds serious or critical on the page as it is now, in the light and in the dark. */
+export async function barriersOn(page: Page): Promise<string[]> {
+  const found: string[] = []
+  for (const colorScheme of ['light', 'dark'] as const) {
+    await page.emulateMedia({ colorScheme })
+    if (!(await page.evaluate('"axe" in globalThis'))) await page.evaluate(axe)
+    const { violations } = (await page.evaluate('axe.run(document)')) as AxeResults
+    for (const { id, impact, nodes } of violations)
+      if (impact === 'serious' || impact === 'critical')
+        found.push(`${colorScheme}: ${id} at ${nodes.map(({ target }) => target.join(' ')).join(', ')}`)
+  }
+  await page.emulateMedia({ colorScheme: 'light' })
+  return found
+}
+
+/** How many pixels of the page stick out to the right. */
+export const sidewaysOverflow = (page: Page): Promise<number> =>
+  page.evaluate('document.documentElement.scrollWidth - document.documentElement.clientWidth')
