@@ -38,6 +38,10 @@ export const onboardingMachine = setup({
       event.data.setup_intent_id === context.setup_intent_id,
     isThisSubscription: ({ context, event }) =>
       'subscription_id' in event.data && event.data.subscription_id === context.subscription_id,
+    hasEnded: ({ event }) =>
+      event.type === 'onboarding.subscription_created' &&
+      (event.data.subscription_status === 'canceled' ||
+        event.data.subscription_status === 'incomplete_expired'),
     needsAuthentication: ({ event }) =>
       event.type === 'onboarding.subscription_created' && event.data.subscription_status === 'incomplete',
   },
@@ -258,6 +262,12 @@ export const onboardingMachine = setup({
         creating_subscription: {
           on: {
             'onboarding.subscription_created': [
+              // Ended at Stripe before we had learnt that it was made.
+              {
+                guard: 'hasEnded',
+                target: '#onboarding.subscription_created.lapsed',
+                actions: 'keepSubscription',
+              },
               {
                 guard: 'needsAuthentication',
                 target: '#onboarding.subscription_created.awaiting_authentication',

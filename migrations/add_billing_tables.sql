@@ -38,6 +38,7 @@ CREATE TABLE IF NOT EXISTS onboarding_sessions (
   setup_intent_id TEXT,
   subscription_id TEXT,
   reserved_coupon_id TEXT,
+  reserved_promotion_code_id TEXT,
   expires_at TEXT NOT NULL,
   created_at TEXT NOT NULL,
   updated_at TEXT NOT NULL,

@@ -28,7 +28,7 @@ export function createContext(parts: {
   const outside = { db, now, stripe, log }
   const effects: EffectRunner = effectRunner(outside, {
     onboarding_call: onboardingCall(outside),
-    expire_session: expireSession(outside),
+    expire_session: expireSession,
     billing_call: billingCall(outside),
     refresh_object: refreshObject(outside),
     sweep_events: sweepEvents(outside, (event) => ingest(context, event)),

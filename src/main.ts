@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { AddressInfo } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { serve as listen, type ServerType } from '@hono/node-server'
 import type { Logger } from 'pino'
 import { syncCatalogue } from './billing/catalogue.ts'
@@ -13,6 +14,7 @@ import { provenTenant } from './http/auth.ts'
 import { forgetIdempotencyKeys } from './idempotency-keys.ts'
 import { createKey, forgetExpiredTokens } from './keys.ts'
 import { createLog } from './log-output.ts'
+import { refoldSessions } from './projections/onboarding-sessions.ts'
 import { type Sandbox, startSandbox } from './stripe-sandbox/sandbox.ts'
 import { ensureRateCard } from './usage/rate-cards.ts'
 import { recordCalls } from './usage/record-calls.ts'
@@ -30,7 +32,9 @@ export type Service = {
 }
 
 const upkeepMs = 3_600_000
-const stopMs = 8_000
+/** For the running requests, and for the running effects; together under the 10 s that `stop` has. */
+const requestsMs = 5_000
+const effectsMs = 3_000
 
 /**
  * The service as a whole: schema, sandbox, HTTP, outbox, sweeps.
@@ -52,6 +56,10 @@ export async function serve(config: Config, log: Logger = logOf(config)): Promis
       : undefined
   const context = createContext({ config: sandbox?.config ?? config, db, log, closing: closing.signal })
 
+  const { refolded, stranded } = await db.transact(refoldSessions)
+  if (refolded + stranded > 0) log.warn({ refolded, stranded }, 'the statechart has changed')
+  if (config.stripe.mode === 'stripe' && config.stripe.webhookSecrets.length === 0)
+    log.warn("STRIPE_WEBHOOK_SECRET is not set: Stripe's webhooks are refused until it is")
   await ensureRateCard(db, config, context.now())
   const newAdminKey = await firstAdminKey(context)
   const tracking = countApiCalls(context)
@@ -66,9 +74,9 @@ export async function serve(config: Config, log: Logger = logOf(config)): Promis
     sandboxUrl: sandbox?.running.url,
     async stop() {
       closing.abort()
-      await upkeep?.()
       await closed(server)
-      await context.effects.stop()
+      // What waits for Stripe longer than that is in the outbox, and goes on at the next start.
+      await Promise.race([Promise.all([upkeep?.(), context.effects.stop()]), sleep(effectsMs, undefined, { ref: false })])
       await tracking.close().catch((error) => log.error({ err: error }, 'API calls are left in the journal'))
       await sandbox?.running.close()
       await db.close()
@@ -103,15 +111,19 @@ function listening(config: Config, fetch: Handler): Promise<ServerType> {
 /** Waits for the running requests, for a while. */
 function closed(server: ServerType): Promise<void> {
   return new Promise((resolve) => {
+    // A stream's connection is idle only when the stream has ended, which is after the first look.
+    const looking = setInterval(() => {
+      if ('closeIdleConnections' in server) server.closeIdleConnections()
+    }, 50)
     const impatient = setTimeout(
       () => 'closeAllConnections' in server && server.closeAllConnections(),
-      stopMs,
+      requestsMs,
     )
     server.close(() => {
+      clearInterval(looking)
       clearTimeout(impatient)
       resolve()
     })
-    if ('closeIdleConnections' in server) server.closeIdleConnections()
   })
 }
 

@@ -45,7 +45,7 @@ export function openDatabase(url: string): Database {
   const reader = dialect === 'sqlite' ? openSqlite(url.slice('file:'.length)) : openPostgres(url)
   const listeners = new Set<() => void>()
 
-  const attempt = <T>(work: (trx: Trx) => Promise<T>) =>
+  const transaction = <T>(work: (trx: Trx) => Promise<T>) =>
     reader.transaction().execute(async (trx) => {
       if (dialect === 'postgres') {
         await sql`select set_config('lock_timeout', ${`${busyTimeoutMs}ms`}, true)`.execute(trx)
@@ -54,6 +54,14 @@ export function openDatabase(url: string): Database {
       return work(trx)
     })
 
+  // Writers would wait for each other inside PostgreSQL, each on a connection that readers need: they wait here.
+  let lastWriter: Promise<unknown> = Promise.resolve()
+  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
+    const turn = lastWriter.then(work)
+    lastWriter = turn.catch(() => {})
+    return turn
+  }
+
   return {
     dialect,
     reader,
@@ -61,13 +69,17 @@ export function openDatabase(url: string): Database {
       const giveUpAt = performance.now() + busyTimeoutMs
       for (let pauseMs = 5; ; pauseMs = Math.min(200, pauseMs * 2)) {
         try {
-          const result = await attempt(work)
+          const result = await inTurn(() => {
+            if (performance.now() > giveUpAt)
+              throw unavailable('busy', new Error('other writers took too long'))
+            return transaction(work)
+          })
           for (const listener of listeners) listener()
           return result
         } catch (error) {
           const fault = faultOf(error)
           if (fault === 'other') throw error
-          if (fault === 'full' || performance.now() > giveUpAt) throw unavailable(fault, error)
+          if (fault !== 'busy' || performance.now() > giveUpAt) throw unavailable(fault, error)
           await sleep(pauseMs * (0.5 + Math.random()))
         }
       }
@@ -105,8 +117,10 @@ function openPostgres(connectionString: string): Reader {
       oid === int8 ? Number : pg.types.getTypeParser(oid, format)) as typeof pg.types.getTypeParser,
   }
   const pool = new pg.Pool({ connectionString, types, max: 10, connectionTimeoutMillis: busyTimeoutMs })
-  // An idle connection that the server closes is replaced by the pool; without a listener it ends the process.
+  // A connection that the server ends is replaced by the pool, and who used it gets its error from the query; but
+  // without listeners, for idle ones on the pool and for the others on themselves, it would end the process.
   pool.on('error', () => {})
+  pool.on('connect', (client) => client.on('error', () => {}))
   return new Kysely<Tables>({
     dialect: {
       createAdapter: () => new PostgresAdapter(),
@@ -117,17 +131,22 @@ function openPostgres(connectionString: string): Reader {
   })
 }
 
-type Fault = 'busy' | 'full' | 'other'
+type Fault = 'busy' | 'full' | 'lost' | 'other'
 
 /** SQLite's result codes, PostgreSQL's SQLSTATEs, Node's connection errors. */
 function faultOf(error: unknown): Fault {
   const code = error instanceof Error && 'code' in error ? String(error.code) : ''
   if (/^SQLITE_(BUSY|LOCKED)/.test(code) || ['40001', '40P01', '55P03', '57P03', '53300'].includes(code))
     return 'busy'
-  if (/^SQLITE_(FULL|IOERR|READONLY|CANTOPEN)/.test(code) || ['53100', '53200', '57P01'].includes(code))
-    return 'full'
-  if (['ECONNREFUSED', 'ECONNRESET', 'EPIPE'].includes(code)) return 'full'
-  return 'other'
+  if (/^SQLITE_(FULL|IOERR|READONLY|CANTOPEN)/.test(code) || ['53100', '53200'].includes(code)) return 'full'
+  if (/^(08...|57P0[12]|ECONN.*|EPIPE|ETIMEDOUT)$/.test(code)) return 'lost'
+  // The driver's own errors have no code.
+  const message = error instanceof Error ? error.message : ''
+  return /connection terminated|timeout exceeded when trying to connect|not queryable|connection error/i.test(
+    message,
+  )
+    ? 'lost'
+    : 'other'
 }
 
 /** A read or write that the database could not do now, as a caller sees it; undefined for every other error. */
@@ -136,11 +155,11 @@ export function databaseUnavailable(error: unknown): AppError | undefined {
   return fault === 'other' ? undefined : unavailable(fault, error)
 }
 
-const unavailable = (fault: Fault, cause: unknown) =>
-  new AppError(
-    'database_busy',
-    fault === 'busy'
-      ? 'The database is busy; nothing was changed. Send the same request again.'
-      : 'The database cannot write now; nothing was changed. Send the same request again later.',
-    { retryAfterSeconds: fault === 'busy' ? 1 : 10, cause },
-  )
+const unavailable = (fault: Exclude<Fault, 'other'>, cause: unknown) =>
+  new AppError('database_busy', words[fault], { retryAfterSeconds: fault === 'busy' ? 1 : 10, cause })
+
+const words = {
+  busy: 'The database is busy; nothing was changed. Send the same request again.',
+  full: 'The database cannot write now; nothing was changed. Send the same request again later.',
+  lost: 'The database cannot be reached; whether this request changed anything is not known. Send it again.',
+}

@@ -56,6 +56,7 @@ type OnboardingSessions = {
   setup_intent_id: string | null
   subscription_id: string | null
   reserved_coupon_id: string | null
+  reserved_promotion_code_id: string | null
   expires_at: string
   created_at: string
   updated_at: string

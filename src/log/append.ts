@@ -6,7 +6,7 @@ import { facts as catalogue, type Fact, metadata, type NewFact } from './facts.t
 import { factOf } from './read.ts'
 
 /**
- * Appends facts to the end of one stream, in this order. Facts whose id the log has already are left out, so that
+ * Appends facts to the end of one stream, in this order. Facts whose id the log (or this call) has already are left out, so that
  * appending twice is harmless; what comes back are the facts that are new.
  * @param expectedVersion the version of the stream's last fact as the caller decided on it (0: no facts), or 'any'
  * @throws StreamMoved when the stream has other facts by now; ZodError when a fact does not fit the catalogue
@@ -19,7 +19,7 @@ export async function append(
   now: string,
 ): Promise<Fact[]> {
   const known = await knownIds(trx, newFacts)
-  const fresh = newFacts.filter((fact) => !known.has(fact.fact_id))
+  const fresh = newFacts.filter(({ fact_id }) => !known.has(fact_id) && known.add(fact_id))
   const last = await trx
     .selectFrom('billing_events')
     .select(['version', 'hash'])

@@ -86,6 +86,8 @@ const billingFacts = {
   }),
   /** A parked event whose tenant has become known: it is applied with this fact. */
   'stripe.event_released': z.object(stripeEvent),
+  /** A parked event that contradicts what has become known: it is not applied; `reason` says why. */
+  'stripe.event_quarantined': z.object({ event_id: id, reason: z.string() }),
   /**
    * An object as Stripe's API answered it. `as_of` in unix seconds: the answer's time, or the object's creation for
    * the answer to a create. `is_deleted`: Stripe says that it is gone; `object` is then the stub {id, deleted}.

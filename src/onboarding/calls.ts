@@ -2,7 +2,7 @@ import type { OnboardingFactType } from '../../machines/onboarding-facts.ts'
 import { type AppContext, type By, metadataOf, requireStripe } from '../context.ts'
 import type { Reader, Trx } from '../db/tables.ts'
 import { type Effect, enqueue } from '../effects/outbox.ts'
-import { type EffectHandler, NotYet } from '../effects/runner.ts'
+import type { EffectHandler } from '../effects/runner.ts'
 import { callStripe, type StripeRequest } from '../effects/stripe-call.ts'
 import { type Fact, streams } from '../log/facts.ts'
 import { factById } from '../log/read.ts'
@@ -10,6 +10,7 @@ import { maskText } from '../mask.ts'
 import { record } from '../projections/record.ts'
 import type { StripeFailure } from '../stripe/failure.ts'
 import { type Observation, observationFact, observationsIn } from '../stripe/gateway.ts'
+import { enqueueRefresh } from '../webhooks/enqueue-refresh.ts'
 import { releaseParked } from '../webhooks/release.ts'
 import { applyToSession, pendingKey } from './from-stripe.ts'
 import { afterTheRequest, dispatch, loadSession, type Session } from './store.ts'
@@ -49,22 +50,36 @@ export const onboardingCall = (context: Pick<AppContext, 'db' | 'now' | 'stripe'
       },
       { by: worker, now, factId: `${effect.effectId}:refused`, causation: effect.effectId },
     )
+    // Gone at Stripe, and nobody told us: the session ends when Stripe says so.
+    const { customer_id } = session.snapshot.context
+    if (failure.param === 'customer' && customer_id !== null) {
+      const customer = { objectType: 'customer', objectId: customer_id, tenantId: session.tenantId } as const
+      await enqueueRefresh(trx, customer, effect.effectId, now)
+    }
   },
 })
 
 /** The statechart's `expireAt`. A session that waits for Stripe at that moment expires when it has the answer. */
-export const expireSession = (context: Pick<AppContext, 'db' | 'now'>): EffectHandler => ({
-  async run(effect) {
-    const session = await loadSession(context.db.reader, sessionIdOf(effect))
-    if (pendingKey(session) !== null) throw new NotYet(afterTheRequest(context.now().toISOString()))
-  },
+export const expireSession: EffectHandler = {
+  async run() {},
   async done(trx: Trx, effect: Effect, _result: unknown, now: string) {
     const session = await loadSession(trx, sessionIdOf(effect))
     const expired = { type: 'onboarding.expired', data: {} } as const
     if (session.snapshot.can(expired))
       await dispatch(trx, session, expired, { by: worker, now, factId: effect.effectId })
+    else if (pendingKey(session) !== null) {
+      const { tenantId, stream, kind } = effect
+      const again = {
+        effectId: `expire:${session.sessionId}:${session.version}`,
+        tenantId,
+        stream,
+        kind,
+        params: {},
+      }
+      await enqueue(trx, again, afterTheRequest(now), now)
+    }
   },
-})
+}
 
 /** Puts the call that the session waits for back in the outbox, should it not be there any more. */
 export const keepCall = (trx: Trx, session: Session, key: string, now: string) =>

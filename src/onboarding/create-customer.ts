@@ -1,4 +1,6 @@
+import { pendingOperations } from '../billing/pending-operations.ts'
 import { type AppContext, type Caller, requireStripe } from '../context.ts'
+import { Conflict } from '../errors.ts'
 import { keyInMetadata } from '../stripe/calls.ts'
 import { refusedElsewhere, takeStep } from './access.ts'
 import { keepCall, startedFact } from './calls.ts'
@@ -20,6 +22,9 @@ export async function createCustomer(
       await keepCall(trx, session, pending, now)
       return pending
     }
+    // Its outcome is not known yet: it may be making what this step is about to make.
+    if ((await pendingOperations(trx, session.tenantId)).length > 0)
+      throw new Conflict('A billing operation of this tenant is waiting for Stripe; send the request again')
     const known = await trx
       .selectFrom('billing_customers')
       .select('customer_id')

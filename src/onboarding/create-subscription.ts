@@ -1,6 +1,7 @@
+import { pendingOperations } from '../billing/pending-operations.ts'
 import { type AppContext, type Caller, requireStripe } from '../context.ts'
 import type { Trx } from '../db/tables.ts'
-import { AppError } from '../errors.ts'
+import { AppError, Conflict } from '../errors.ts'
 import { keyInMetadata } from '../stripe/calls.ts'
 import { refusedElsewhere, takeStep } from './access.ts'
 import { askForAuthentication } from './authentication.ts'
@@ -55,6 +56,9 @@ async function requestSubscription(
   const { customer_id, payment_method_id, plan, decline, attempts } = session.snapshot.context
   if (sessionStatus(session) !== 'plan_selected' || plan === null) throw notAllowed(session)
   if (payment_method_id === null) throw new NoCardYet(session)
+  // Its outcome is not known yet: it may be making what this step is about to make.
+  if ((await pendingOperations(trx, session.tenantId)).length > 0)
+    throw new Conflict('A billing operation of this tenant is waiting for Stripe; send the request again')
   const live = await trx
     .selectFrom('billing_subscriptions')
     .select('subscription_id')

@@ -6,7 +6,7 @@ import { settle } from '../effects/outbox.ts'
 import type { StripeObjectType } from '../log/facts.ts'
 import { isoTime } from '../projections/projection.ts'
 import { keyInMetadata } from '../stripe/calls.ts'
-import { positionOf, type Snapshot, type StepName } from './session.ts'
+import { evolve, positionOf, type Snapshot, type StepName } from './session.ts'
 import { callKey, dispatch, type Session } from './store.ts'
 
 type Seen = { objectType: StripeObjectType; isDeleted: boolean; object: object }
@@ -16,7 +16,14 @@ type Seen = { objectType: StripeObjectType; isDeleted: boolean; object: object }
  * facts are those that the statechart takes now, so that a late or repeated object says nothing.
  */
 export function factsFromStripe(snapshot: Snapshot, seen: Seen): OnboardingFact[] {
-  return candidates(snapshot, seen).filter((fact) => snapshot.can(fact))
+  const facts: OnboardingFact[] = []
+  let after = snapshot
+  for (const fact of candidates(snapshot, seen)) {
+    if (!after.can(fact)) continue
+    after = evolve(after, fact).snapshot
+    facts.push(fact)
+  }
+  return facts
 }
 
 /** Records what the object says to the session. @param cause the id of the answer or of Stripe's event */
@@ -27,7 +34,7 @@ export async function applyToSession(
   about: { by: By; now: string; cause: string },
 ): Promise<Session> {
   let after = session
-  for (const fact of factsFromStripe(session.snapshot, seen)) {
+  for (const fact of factsFromStripe(session.snapshot, await asMirrored(trx, seen))) {
     const pending = pendingKey(after)
     after = await dispatch(trx, after, fact, {
       by: about.by,
@@ -39,6 +46,20 @@ export async function applyToSession(
     if (pending !== null && pendingKey(after) === null) await settle(trx, pending, 'done', about.now)
   }
   return after
+}
+
+/**
+ * A subscription with the status that its row has: what arrives may be older than what is known, and a session must
+ * not go on with a subscription that has ended.
+ */
+async function asMirrored(trx: Trx, seen: Seen): Promise<Seen> {
+  if (seen.objectType !== 'subscription') return seen
+  const row = await trx
+    .selectFrom('billing_subscriptions')
+    .select('status')
+    .where('subscription_id', '=', (seen.object as Stripe.Subscription).id)
+    .executeTakeFirst()
+  return row === undefined ? seen : { ...seen, object: { ...seen.object, status: row.status } }
 }
 
 /** The key of the call that the session waits for; null: for none. */
@@ -99,7 +120,7 @@ function candidates(snapshot: Snapshot, { objectType, isDeleted, object }: Seen)
     case 'subscription': {
       const { id, status, metadata, trial_end } = object as Stripe.Subscription
       const about = { subscription_id: id, subscription_status: status }
-      if (isOurs(metadata) && status !== 'canceled' && status !== 'incomplete_expired')
+      if (isOurs(metadata))
         return [
           { type: 'onboarding.subscription_created', data: { ...about, trial_ends_at: isoTime(trial_end) } },
         ]

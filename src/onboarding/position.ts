@@ -17,7 +17,7 @@ export function standing(session: Session) {
     session_id: session.sessionId,
     tenant_id: session.tenantId,
     status,
-    next_step: nextStepOf(status),
+    next_step: nextStepOf(session.snapshot),
     allowed_events: allowedSteps(session.snapshot),
   }
 }

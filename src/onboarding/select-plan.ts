@@ -23,10 +23,8 @@ export async function selectPlan(
   choice: PlanChoice,
 ): Promise<Session> {
   const session = await loadOwnSession(context.db.reader, sessionId, caller)
-  const { plan } = session.snapshot.context
   const status = sessionStatus(session)
-  const isOver = status === 'cancelled' || status === 'expired'
-  if (plan !== null && !isOver && isSameChoice(plan, choice)) return session
+  if (isChosen(session, choice)) return session
   if (status !== 'payment_setup' && status !== 'plan_selected') throw notAllowed(session)
 
   const stripe = requireStripe(context)
@@ -36,6 +34,7 @@ export async function selectPlan(
   return context.db.transact(async (trx) => {
     const now = context.now().toISOString()
     const fresh = await loadOwnSession(trx, sessionId, caller)
+    if (isChosen(fresh, choice)) return fresh
     await recordCatalogue(trx, observations, `${sessionId}:select_plan:${fresh.version + 1}`, now, caller)
     // Safe from races: one writer at a time, and the reservation is the session's row.
     if (discount !== null)
@@ -94,6 +93,12 @@ async function resolveChoice(stripe: StripeGateway, choice: PlanChoice) {
     amount_after_discount_cents: price.amount_cents - discount_cents,
   }
   return { selected, discount, observations: [...price.observations, ...(discount?.observations ?? [])] }
+}
+
+function isChosen(session: Session, choice: PlanChoice): boolean {
+  const { plan } = session.snapshot.context
+  const status = sessionStatus(session)
+  return plan !== null && status !== 'cancelled' && status !== 'expired' && isSameChoice(plan, choice)
 }
 
 const isSameChoice = (plan: SelectedPlan, choice: PlanChoice) =>

@@ -72,8 +72,11 @@ export function positionOf(snapshot: Snapshot): string {
   return typeof value === 'string' ? value : Object.entries(value).flat().join('.')
 }
 
-export function nextStepOf(status: SessionStatus): StepName | null {
-  return nextSteps[status]
+/** Null when the session is over, or its subscription has ended before it was. */
+export function nextStepOf(snapshot: Snapshot): StepName | null {
+  if (positionOf(snapshot) === 'subscription_created.lapsed') return null
+  const status = statusOf(snapshot)
+  return status === 'new' ? null : nextSteps[status]
 }
 
 /** The steps that the machine has a transition for now, in their order. A guard may still refuse one (no card yet). */

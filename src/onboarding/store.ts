@@ -124,12 +124,12 @@ export const newSession = (sessionId: string, tenantId: string): Session => ({
 
 export function notAllowed(session: Session, message?: string): AppError {
   const status = sessionStatus(session)
-  const next = nextStepOf(status)
+  const next = nextStepOf(session.snapshot)
   return new AppError(
     'step_not_allowed',
     message ??
       (next === null
-        ? `This session is ${status}; start a new one`
+        ? `This session is ${status === 'subscription_created' ? 'without a subscription by now' : status}; start a new one`
         : `This step is not possible in status ${status}; the next step is ${next}`),
     { details: { status, next_step: next, allowed_events: allowedSteps(session.snapshot) } },
   )

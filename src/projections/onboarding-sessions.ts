@@ -37,7 +37,13 @@ async function fold(trx: Trx, fact: Fact<OnboardingFactType>): Promise<void> {
   try {
     const before = row === undefined ? initialSnapshot : await snapshotOf(trx, row)
     const { snapshot } = evolve(before, fact as OnboardingFact)
-    await save(trx, fact, snapshot, row?.created_at ?? fact.occurred_at)
+    await save(trx, snapshot, {
+      tenant_id: fact.tenant_id ?? '',
+      version: fact.version,
+      created_at: row?.created_at ?? fact.occurred_at,
+      updated_at: fact.occurred_at,
+      last_position: fact.position,
+    })
   } catch (error) {
     if (!(error instanceof StrandedFact)) throw error
     await trx
@@ -48,30 +54,60 @@ async function fold(trx: Trx, fact: Fact<OnboardingFactType>): Promise<void> {
   }
 }
 
-async function save(
-  trx: Trx,
-  fact: Fact<OnboardingFactType>,
-  snapshot: Snapshot,
-  createdAt: string,
-): Promise<void> {
+/**
+ * Folds the sessions again whose snapshots another version of the statechart has made: once, when a release starts.
+ * Those whose history this version cannot take are quarantined. Returns how many there were of each.
+ */
+export async function refoldSessions(trx: Trx): Promise<{ refolded: number; stranded: number }> {
+  const counts = { refolded: 0, stranded: 0 }
+  const rows = await trx
+    .selectFrom('onboarding_sessions')
+    .selectAll()
+    .where('machine_version', '!=', machineVersion)
+    .execute()
+  for (const row of rows) {
+    try {
+      await save(trx, await snapshotOf(trx, row), row)
+      counts.refolded += 1
+    } catch (error) {
+      if (!(error instanceof StrandedFact)) throw error
+      await trx
+        .updateTable('onboarding_sessions')
+        .set({ machine_version: strandedVersion })
+        .where('session_id', '=', row.session_id)
+        .execute()
+      counts.stranded += 1
+    }
+  }
+  return counts
+}
+
+type Circumstances = Pick<
+  NewRow<'onboarding_sessions'>,
+  'tenant_id' | 'version' | 'created_at' | 'updated_at' | 'last_position'
+>
+
+async function save(trx: Trx, snapshot: Snapshot, circumstances: Circumstances): Promise<void> {
   const { context } = snapshot
   const status = statusOf(snapshot)
+  // From the choice of the plan until Stripe counts the redemption, or the session ends.
+  const held = status === 'plan_selected' ? context.plan?.discount : undefined
   const row: NewRow<'onboarding_sessions'> = {
     session_id: context.session_id,
-    tenant_id: fact.tenant_id ?? '',
+    tenant_id: circumstances.tenant_id,
     status,
     snapshot: serialize(snapshot),
-    version: fact.version,
+    version: circumstances.version,
     machine_version: machineVersion,
     customer_id: context.customer_id,
     setup_intent_id: context.setup_intent_id,
     subscription_id: context.subscription_id,
-    // Held from the choice of the plan until Stripe counts the redemption, or the session ends.
-    reserved_coupon_id: status === 'plan_selected' ? (context.plan?.discount?.coupon_id ?? null) : null,
+    reserved_coupon_id: held?.coupon_id ?? null,
+    reserved_promotion_code_id: held?.promotion_code_id ?? null,
     expires_at: context.expires_at,
-    created_at: createdAt,
-    updated_at: fact.occurred_at,
-    last_position: fact.position,
+    created_at: circumstances.created_at,
+    updated_at: circumstances.updated_at,
+    last_position: circumstances.last_position,
   }
   const { session_id: _, ...columns } = row
   await trx

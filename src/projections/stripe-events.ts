@@ -27,5 +27,12 @@ export const stripeEvents: Projection = {
         .where('event_id', '=', data.event_id)
         .execute()
     },
+    'stripe.event_quarantined': async (trx, { data, ...fact }) => {
+      await trx
+        .updateTable('stripe_events')
+        .set({ disposition: 'quarantined', reason: data.reason, last_position: fact.position })
+        .where('event_id', '=', data.event_id)
+        .execute()
+    },
   },
 }

@@ -15,6 +15,8 @@ export type Observation = {
   object: Record<string, unknown>
 }
 
+export type Health = { ok: boolean; message?: string }
+
 export type StripeGateway = {
   /**
    * Makes a call that changes something, under a key that was stored before. 429 is tried again a few times here.
@@ -44,22 +46,43 @@ export type StripeGateway = {
   /** What the next invoice would be after a change. Changes nothing. */
   preview(params: CallParams): Promise<Stripe.Invoice>
   /** Whether Stripe answers and takes our key: for /health/ready. */
-  healthy(): Promise<{ ok: boolean; message?: string }>
+  healthy(): Promise<Health>
 }
 
 const rateLimitRetries = 3
+const trustMs = 1_000
 
 export function stripeGateway(stripe: Stripe): StripeGateway {
+  let lastGood = Number.NEGATIVE_INFINITY
   const attempt = async <T>(request: () => Promise<T>): Promise<T> => {
     for (let retries = 0; ; retries += 1) {
       try {
         return await request()
       } catch (error) {
+        lastGood = Number.NEGATIVE_INFINITY
         const failure = stripeFailure(error)
         const isLimited = failure instanceof StripeFailure && failure.kind === 'rate_limited'
         if (!isLimited || retries === rateLimitRetries) throw failure
         // The SDK leaves 429 to us. Full jitter, so that the instances do not come back together.
         await sleep(Math.random() * 250 * 2 ** retries)
+      }
+    }
+  }
+
+  // Anybody may ask for our health: one question to Stripe answers for a second, unless a call has failed since.
+  let probe: Promise<Health> | undefined
+  const ask = async (): Promise<Health> => {
+    try {
+      await stripe.products.list({ limit: 1 }, { timeout: 3_000, maxNetworkRetries: 0 })
+      lastGood = performance.now()
+      return { ok: true }
+    } catch (error) {
+      const failure = stripeFailure(error)
+      if (!(failure instanceof StripeFailure)) throw error
+      const isRefused = failure.kind === 'unauthorized'
+      return {
+        ok: false,
+        message: isRefused ? 'Stripe does not accept the API key' : 'Stripe does not answer',
       }
     }
   }
@@ -89,18 +112,24 @@ export function stripeGateway(stripe: Stripe): StripeGateway {
     },
     fetch,
     async catalogue() {
-      const all: Observation[] = []
       const startedAt = timeOf(await attempt(() => stripe.products.list({ limit: 1 })))
       const take = async (
         objectType: StripeObjectType,
         list: AsyncIterable<{ id: string; created: number }>,
       ) => {
-        for await (const object of list) all.push(observed(objectType, object, startedAt))
+        // An attempt that broke off between two pages starts over.
+        const found: Observation[] = []
+        for await (const object of list) found.push(observed(objectType, object, startedAt))
+        return found
       }
-      await attempt(() => take('product', stripe.products.list({ limit: 100 })))
-      await attempt(() => take('price', stripe.prices.list({ limit: 100 })))
-      await attempt(() => take('coupon', stripe.coupons.list({ limit: 100 })))
-      await attempt(() => take('promotion_code', stripe.promotionCodes.list({ limit: 100 })))
+      const lists = [
+        () => take('product', stripe.products.list({ limit: 100 })),
+        () => take('price', stripe.prices.list({ limit: 100 })),
+        () => take('coupon', stripe.coupons.list({ limit: 100 })),
+        () => take('promotion_code', stripe.promotionCodes.list({ limit: 100 })),
+      ]
+      const all: Observation[] = []
+      for (const list of lists) all.push(...(await attempt(list)))
       return all
     },
     async findDiscount(code) {
@@ -133,19 +162,12 @@ export function stripeGateway(stripe: Stripe): StripeGateway {
     },
     preview: (params) =>
       attempt(() => stripe.invoices.createPreview(params as Stripe.InvoiceCreatePreviewParams)),
-    async healthy() {
-      try {
-        await stripe.products.list({ limit: 1 }, { timeout: 3_000, maxNetworkRetries: 0 })
-        return { ok: true }
-      } catch (error) {
-        const failure = stripeFailure(error)
-        if (!(failure instanceof StripeFailure)) throw error
-        return {
-          ok: false,
-          message:
-            failure.kind === 'unauthorized' ? 'Stripe does not accept the API key' : 'Stripe does not answer',
-        }
-      }
+    healthy() {
+      if (performance.now() - lastGood < trustMs) return Promise.resolve({ ok: true })
+      probe ??= ask().finally(() => {
+        probe = undefined
+      })
+      return probe
     },
   }
 }

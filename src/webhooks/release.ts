@@ -1,13 +1,16 @@
 import type Stripe from 'stripe'
 import type { Trx } from '../db/tables.ts'
-import { type Fact, type NewFact, streams } from '../log/facts.ts'
+import { type Fact, type NewFact, type StripeObjectType, streams } from '../log/facts.ts'
 import { factById } from '../log/read.ts'
+import { record } from '../projections/record.ts'
 import { isPinned } from '../stripe/webhook.ts'
 import { applyEvent } from './apply.ts'
+import { ownerOf } from './owner.ts'
 
 /**
  * A customer has become a tenant's: the events about it that came too early are applied now, oldest first. What they
- * leave open is asked for by the effects that are returned.
+ * leave open is asked for by the effects that are returned. One that names another tenant is quarantined, as it would
+ * have been had it come later.
  */
 export async function releaseParked(
   trx: Trx,
@@ -27,6 +30,12 @@ export async function releaseParked(
   for (const { event_id } of parked) {
     const { data, occurred_at } = (await factById(trx, event_id)) as Fact<'stripe.event_received'>
     const { event_type, object_type, object_id, customer_id, created, personal } = data
+    const event = personal.event as unknown as Stripe.Event
+    const { conflict } = await ownerOf(trx, object_type as StripeObjectType, event.data)
+    if (conflict !== null) {
+      await quarantine(trx, event_id, conflict, now)
+      continue
+    }
     const fact: NewFact<'stripe.event_released'> = {
       fact_id: `release:${event_id}`,
       type: 'stripe.event_released',
@@ -36,9 +45,21 @@ export async function releaseParked(
       occurred_at,
     }
     // What another API version says is shown until the answer, which is newer, replaces it.
-    const asksAgain = !isPinned(personal.event as unknown as Stripe.Event)
+    const asksAgain = !isPinned(event)
     const asked = await applyEvent(trx, streams.billing(tenantId), fact, now, { asksAgain })
     refreshes.push(...(asked ?? []))
   }
   return refreshes
+}
+
+async function quarantine(trx: Trx, eventId: string, reason: string, now: string): Promise<void> {
+  const fact: NewFact<'stripe.event_quarantined'> = {
+    fact_id: `quarantine:${eventId}`,
+    type: 'stripe.event_quarantined',
+    tenant_id: null,
+    data: { event_id: eventId, reason },
+    metadata: { actor: 'stripe', causation: eventId },
+    occurred_at: now,
+  }
+  await record(trx, streams.stripe, 'any', [fact], now)
 }

@@ -307,7 +307,10 @@ test.concurrent.for(calls)(
     expect(await ready.json()).toMatchObject({ checks: { stripe: { ok: false } } })
     expect(await factsAbout(call)).toEqual([call.facts[0]])
     service.sandbox.faults.clear()
-    expect((await service.app.request('/health/ready')).status).toBe(200)
+    await vi.waitFor(async () => expect((await service.app.request('/health/ready')).status).toBe(200), {
+      timeout: 3000,
+      interval: 200,
+    })
     expect(await call.run(tenant)).toMatchObject({ status: 200 })
     expect(service.logLines.join()).toContain('stripe_rejected_key')
     expect(service.logLines.join()).not.toContain(secretKey)

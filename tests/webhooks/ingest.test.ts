@@ -265,6 +265,28 @@ test('a crash before the commit is answered with no 2xx, and the redelivery appl
   expect(await inLog(event.id)).toBe(1)
 })
 
+test('a discount that was given at Stripe itself is known by its terms, which an event does not tell', async () => {
+  await service.stripe.subscriptions.create({
+    customer: tenant.of.customerId,
+    items: [{ price: 'price_basic_monthly' }],
+    trial_period_days: 3,
+    discounts: [{ coupon: 'LAUNCH50' }],
+  })
+  const created = (await history(service.stripe)).findLast(
+    ({ type }) => type === 'customer.subscription.created',
+  )
+  await deliver(service, created as Stripe.Event)
+  await settled(service)
+  const row = await service.context.db.reader
+    .selectFrom('billing_subscriptions')
+    .select('discounts')
+    .where('tenant_id', '=', tenant.of.tenantId)
+    .executeTakeFirstOrThrow()
+  expect(JSON.parse(row.discounts)).toMatchObject([
+    { coupon_id: 'LAUNCH50', percent_off: 50, duration: 'once' },
+  ])
+})
+
 test('an event older than what we have seen of the object changes nothing', async () => {
   const now = await customer()
   await deliver(service, eventOf('customer.updated', { ...now, name: 'Newer' }, { created: soon() }))
