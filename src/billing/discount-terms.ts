@@ -70,14 +70,11 @@ export async function assertRedeemable(
   if (limited.length === 0) return
   const holders = await reader
     .selectFrom('onboarding_sessions')
-    .select(['session_id', 'snapshot'])
+    .select(['session_id', 'reserved_promotion_code_id'])
     .where('reserved_coupon_id', '=', terms.coupon_id)
     .execute()
   const others = holders.filter((session) => session.session_id !== exceptSessionId)
-  const withSameCode = others.filter(
-    ({ snapshot }) =>
-      JSON.parse(snapshot).context.plan?.discount?.promotion_code_id === terms.promotion_code_id,
-  )
+  const withSameCode = others.filter((held) => held.reserved_promotion_code_id === terms.promotion_code_id)
   for (const [limits, held] of [
     [coupon, others.length],
     [promotionCode, withSameCode.length],

@@ -3,6 +3,7 @@ import type { MiddlewareHandler } from 'hono'
 import { requestId } from 'hono/request-id'
 import type { AppContext } from '../context.ts'
 import { NotFound } from '../errors.ts'
+import { webRoutes } from '../web/web-routes.ts'
 import { allow, authenticate } from './auth.ts'
 import { readBody } from './body.ts'
 import type { Env } from './env.ts'
@@ -11,6 +12,15 @@ import { idempotency } from './idempotency.ts'
 import { createMetrics } from './metrics.ts'
 import { describeApi } from './openapi.ts'
 import { requestLog } from './request-log.ts'
+import { adminCauseRoutes } from './routes/admin-causes.ts'
+import { adminEventRoutes } from './routes/admin-events.ts'
+import { adminJobRoutes } from './routes/admin-jobs.ts'
+import { adminKeyRoutes } from './routes/admin-keys.ts'
+import { adminOutboxRoutes } from './routes/admin-outbox.ts'
+import { adminOverviewRoutes } from './routes/admin-overview.ts'
+import { adminSessionRoutes } from './routes/admin-sessions.ts'
+import { adminStatechartRoutes } from './routes/admin-statechart.ts'
+import { adminTenantRoutes } from './routes/admin-tenants.ts'
 import { customerRoutes } from './routes/customers.ts'
 import { discountRoutes } from './routes/discounts.ts'
 import { healthRoutes } from './routes/health.ts'
@@ -36,6 +46,15 @@ const resources: ((context: AppContext) => OpenAPIHono<Env>)[] = [
   invoiceRoutes,
   paymentMethodRoutes,
   usageRoutes,
+  adminSessionRoutes,
+  adminEventRoutes,
+  adminTenantRoutes,
+  adminJobRoutes,
+  adminOutboxRoutes,
+  adminKeyRoutes,
+  adminStatechartRoutes,
+  adminCauseRoutes,
+  adminOverviewRoutes,
 ]
 /** Under /api/v1, without a key: the raw body is what is signed. */
 const webhooks: ((context: AppContext) => OpenAPIHono<Env>)[] = [webhookRoutes]
@@ -63,6 +82,7 @@ export function createApp(context: AppContext, options: AppOptions = {}): OpenAP
   app.use(requestId({ limitLength: 64 }), requestLog(log, metrics))
   app.route('/', healthRoutes(context, metrics))
   describeApi(app)
+  app.route('/', webRoutes(context))
 
   app.use('/api/v1/billing/webhooks', readBody({ limitBytes: mebibyte, timeoutMs, json: false }))
   for (const routes of webhooks) app.route('/api/v1', routes(context))

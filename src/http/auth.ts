@@ -1,19 +1,25 @@
 import type { Context } from 'hono'
 import { createMiddleware } from 'hono/factory'
+import { findLogin } from '../console-logins.ts'
 import type { AppContext } from '../context.ts'
 import { AppError, NotFound } from '../errors.ts'
 import { findKey, hashOfKey, type Scope, sameHash } from '../keys.ts'
+import { sameOrigin } from '../web/same-origin.ts'
 import { attemptLimit } from './attempt-limit.ts'
 import type { Caller, Env } from './env.ts'
+import { loginCookie } from './login-cookie.ts'
 
 /**
- * Sets `c.get('caller')` from `X-API-Key` or `Authorization: Bearer`. No, wrong, revoked and expired keys get one
- * and the same 401. Wrong keys are counted per client address; beyond the limit they get 429, good keys never do.
+ * Sets `c.get('caller')` from `X-API-Key` or `Authorization: Bearer`, or, on the operators' routes, from the cookie of
+ * a console login. No, wrong, revoked and expired keys get one and the same 401. Wrong keys are counted per client
+ * address; beyond the limit they get 429, good keys never do.
  */
 export function authenticate(context: AppContext) {
   const { config, db, now } = context
   const failures = attemptLimit({ burst: 20, perMinute: 20, now })
   const adminHash = config.adminApiKey === undefined ? undefined : hashOfKey(config.adminApiKey)
+  const cookie = loginCookie(config)
+  const fromOurPage = sameOrigin(config)
 
   const callerOf = async (key: string): Promise<Caller | undefined> => {
     if (adminHash !== undefined && sameHash(adminHash, hashOfKey(key)))
@@ -29,8 +35,36 @@ export function authenticate(context: AppContext) {
     }
   }
 
+  /** A browser sends a cookie whoever asks it to: what changes anything must come from a page of ours. */
+  const byCookie = async (c: Context<Env>, token: string): Promise<Caller | undefined> => {
+    const login = await findLogin(db.reader, token, { adminKey: config.adminApiKey, now: now() })
+    if (login === undefined) return undefined
+    if (c.req.method !== 'GET' && c.req.method !== 'HEAD') {
+      if (c.req.header('X-Requested-With') !== consoleName)
+        throw new AppError(
+          'forbidden',
+          `With a cookie this needs the header X-Requested-With: ${consoleName}`,
+        )
+      await fromOurPage(c, async () => {})
+    }
+    return {
+      actor: `key:${login.keyId}`,
+      scope: 'admin',
+      tenantId: null,
+      sessionId: null,
+      keyId: login.loginId,
+    }
+  }
+
   return createMiddleware<Env>(async (c, next) => {
     const key = keyOf(c)
+    const token = key === undefined && c.req.path.startsWith('/api/v1/admin/') ? cookie.read(c) : undefined
+    if (token !== undefined) {
+      const operator = await byCookie(c, token)
+      if (operator === undefined) throw unauthenticated()
+      c.set('caller', operator)
+      return next()
+    }
     if (key === undefined) throw unauthenticated()
     const caller = await callerOf(key)
     if (caller === undefined) {
@@ -74,11 +108,14 @@ export function assertTenant(caller: Caller, tenantId: string, what = 'tenant'):
   if (caller.tenantId !== null && caller.tenantId !== tenantId) throw new NotFound(what)
 }
 
-/** The tenant whose API call this is: its own key or session made it. The platform's calls are nobody's. */
+/** The tenant whose API call this is: made with its own key. The platform's calls, and the wizard's, are nobody's. */
 export function provenTenant(c: Context): string | null {
   const caller: Caller | undefined = c.get('caller')
-  return caller?.tenantId ?? null
+  return caller?.scope === 'tenant' ? caller.tenantId : null
 }
+
+/** What the console says of itself in `X-Requested-With`, which no form and no simple request of another site has. */
+const consoleName = 'stepledger-console'
 
 const unauthenticated = () =>
   new AppError('unauthenticated', 'A valid key is needed, in X-API-Key or as Authorization: Bearer')

@@ -36,4 +36,5 @@ export function routeOf(c: Context): string {
   return matchedRoutes(c).findLast(({ path }) => !path.includes('*'))?.path ?? 'unmatched'
 }
 
-const isRoutine = (route: string) => route.startsWith('/health') || route === '/metrics'
+/** Probes, scrapers, and the files of pages. */
+const isRoutine = (route: string) => /^\/(health|metrics)|\.(js|ts|css|svg|png)$/.test(route)

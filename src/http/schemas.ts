@@ -45,6 +45,8 @@ export const text = (maxLength: number) =>
     .string()
     .max(maxLength)
     .regex(/^[^\p{Cc}]+$/u, 'must not be empty or contain control characters')
+    // The same for every reader of the document: \p needs a flag there.
+    .openapi({ pattern: '^[^\\u0000-\\u001f\\u007f-\\u009f]+$' })
 
 export const tenantId = z
   .string()

@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import sparticuz from '@sparticuz/chromium'
 import type { AxeResults } from 'axe-core'
 import { type Browser, chromium, type Page } from 'playwright-core'
@@ -19,10 +20,35 @@ const left = new Set([
   '--no-zygote',
 ])
 
+/**
+ * Chromium is unpacked into the temporary directory at its first use. A second process would run it half written, so
+ * they go one after the other.
+ */
+async function unpacked(): Promise<string> {
+  const lock = join(tmpdir(), 'unpacking-chromium')
+  for (
+    let tries = 0;
+    !(await mkdir(lock).then(
+      () => true,
+      () => false,
+    ));
+    tries += 1
+  ) {
+    // Whoever holds it this long was killed.
+    if (tries === 300) await rm(lock, { recursive: true, force: true })
+    await sleep(100)
+  }
+  try {
+    return await sparticuz.executablePath()
+  } finally {
+    await rm(lock, { recursive: true, force: true })
+  }
+}
+
 /** A real Chromium. One per test file: a page or context costs little, a browser half a second. */
 export async function launchBrowser(): Promise<Browser> {
   return chromium.launch({
-    executablePath: await sparticuz.executablePath(),
+    executablePath: await unpacked(),
     args: sparticuz.args.filter((argument) => !left.has(argument)),
     headless: true,
   })

@@ -66,7 +66,7 @@ const routes = {
           name: text(200),
           phone: z
             .string()
-            .regex(/^\+?[0-9 ().-]{5,30}$/, 'must be a phone number such as +1234567890')
+            .regex(/^\+?[0-9 ().-]{5,30}$/, 'must be a phone number: digits, with + before the country')
             .optional(),
           company_name: text(200).optional(),
           metadata: stripeMetadata.default({}),

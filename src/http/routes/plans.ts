@@ -1,15 +1,23 @@
 import { OpenAPIHono, z } from '@hono/zod-openapi'
 import { listPlans } from '../../billing/plans.ts'
 import type { AppContext } from '../../context.ts'
+import { InvalidRequest } from '../../errors.ts'
 import type { Env } from '../env.ts'
 import { route } from '../route.ts'
-import { cents, envelope, listOf, success } from '../schemas.ts'
+import { cents, envelope, listOf, page, success } from '../schemas.ts'
 
 /** What can be subscribed to. */
 export function planRoutes(context: AppContext): OpenAPIHono<Env> {
   const app = new OpenAPIHono<Env>()
   app.openapi(list, async (c) => {
-    return c.json(success({ items: await listPlans(context), next_cursor: null }), 200)
+    const { limit, cursor } = c.req.valid('query')
+    const plans = await listPlans(context)
+    const start = cursor === undefined ? 0 : plans.findIndex(({ product_id }) => product_id === cursor) + 1
+    if (cursor !== undefined && start === 0)
+      throw new InvalidRequest([{ path: 'cursor', message: 'must be the next_cursor of an earlier page' }])
+    const items = plans.slice(start, start + limit)
+    const next_cursor = start + limit < plans.length ? (items.at(-1)?.product_id ?? null) : null
+    return c.json(success({ items, next_cursor }), 200)
   })
   return app
 }
@@ -32,12 +40,15 @@ const plan = z
   })
   .openapi('Plan')
 
+/** Requests and replies, for the typed client. */
+export type PlansApi = { list: typeof list }
+
 const list = route({
   method: 'get',
   path: '/billing/plans',
   tag: 'Plans',
-  summary: 'Plans and their prices, cheapest first, all in one page',
+  summary: 'Plans and their prices, cheapest first',
   allow: ['platform', 'tenant', 'session'],
-  request: {},
+  request: { query: page },
   response: envelope(listOf(plan)),
 })

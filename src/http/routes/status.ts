@@ -14,6 +14,26 @@ export function statusRoutes(context: AppContext): OpenAPIHono<Env> {
   return app
 }
 
+/** Requests and replies, for the typed client. */
+export type StatusApi = { show: typeof show }
+
+export const billingStatusOut = z
+  .object({
+    tenant_id: z.string(),
+    customer_id: z.string().nullable(),
+    has_active_subscription: z.boolean(),
+    subscription_status: z.string().nullable(),
+    trial_ends_at: timeOut.nullable(),
+    current_period_end: timeOut.nullable(),
+    is_delinquent: z.boolean(),
+    outstanding_balance_cents: cents,
+    next_invoice_amount_cents: cents.nullable().openapi({
+      description: 'Plan after discount, platform base and unbilled usage; null: no next invoice',
+    }),
+    payment_method_configured: z.boolean(),
+  })
+  .openapi('BillingStatus')
+
 const show = route({
   method: 'get',
   path: '/billing/status/tenant/{tenant_id}',
@@ -21,20 +41,5 @@ const show = route({
   summary: 'Where a tenant stands; works without Stripe',
   allow: ['platform', 'tenant'],
   request: { params: z.object({ tenant_id: tenantId }) },
-  response: z
-    .object({
-      tenant_id: z.string(),
-      customer_id: z.string().nullable(),
-      has_active_subscription: z.boolean(),
-      subscription_status: z.string().nullable(),
-      trial_ends_at: timeOut.nullable(),
-      current_period_end: timeOut.nullable(),
-      is_delinquent: z.boolean(),
-      outstanding_balance_cents: cents,
-      next_invoice_amount_cents: cents.nullable().openapi({
-        description: 'Plan after discount, platform base and unbilled usage; null: no next invoice',
-      }),
-      payment_method_configured: z.boolean(),
-    })
-    .openapi('BillingStatus'),
+  response: billingStatusOut,
 })

@@ -61,6 +61,9 @@ export function usageRoutes(context: AppContext): OpenAPIHono<Env> {
   return app
 }
 
+/** Requests and replies, for the typed client. */
+export type UsageApi = ReturnType<typeof routes>
+
 function routes({ now }: AppContext) {
   const recent = time.refine((value) => {
     const agoMs = now().getTime() - Date.parse(value)

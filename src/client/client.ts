@@ -1,0 +1,145 @@
+import { StepledgerError } from './error.ts'
+import { readEvents } from './event-stream.ts'
+import { backoffMs, pause, type RequestOptions, sender } from './request.ts'
+import type {
+  Applicant,
+  BillingStatus,
+  CancelledSession,
+  CompletedSession,
+  CreatedCustomer,
+  CreatedSubscription,
+  PaymentSetup,
+  Plan,
+  PlanChoice,
+  Position,
+  SelectedPlan,
+  SessionChange,
+  StartedSession,
+  UsageInput,
+  UsageRecord,
+  UsageSummary,
+} from './types.ts'
+
+export { type FieldProblem, StepledgerError } from './error.ts'
+export type { RequestOptions } from './request.ts'
+export type * from './types.ts'
+
+export type Client = ReturnType<typeof createClient>
+
+/**
+ * The service, for browsers and for Node. Every call answers the reply's `data` and throws `StepledgerError`; what may
+ * pass by itself is tried again under the same Idempotency-Key before that.
+ * @param options.baseUrl such as https://billing.example.com; '' in a page of the service itself
+ * @param options.key of the platform or of a tenant; in a browser only ever a session's token
+ *
+ * ```ts
+ * const stepledger = createClient({ baseUrl: 'http://localhost:8080', key: process.env.STEPLEDGER_KEY })
+ * const { session_id, session_token } = await stepledger.start({ email, name, company_name })
+ * // and in the browser:
+ * const mine = createClient({ baseUrl: '', key: session_token })
+ * for await (const { position } of mine.watch(session_id)) show(position)
+ * ```
+ */
+export function createClient(options: { baseUrl: string; key: string; fetch?: typeof fetch }) {
+  const send = sender(options)
+  const get = async <T>(path: string, options?: RequestOptions): Promise<T> =>
+    ((await (await send('GET', path, options)).json()) as { data: T }).data
+  const post = async <T>(path: string, body: object, options?: RequestOptions): Promise<T> =>
+    ((await (await send('POST', path, { ...options, body })).json()) as { data: T }).data
+  const idOf = encodeURIComponent
+
+  return {
+    /** Step 1, with a key of the platform. `session_token` is for the browser. */
+    start: (applicant: Applicant, options?: RequestOptions) =>
+      post<StartedSession>('/onboarding/start', applicant, options),
+    /** Step 2. */
+    createCustomer: (sessionId: string, options?: RequestOptions) =>
+      post<CreatedCustomer>('/onboarding/step/create-customer', { session_id: sessionId }, options),
+    /** Step 3: the secret for Stripe.js to confirm a card with. `returnUrl`: of an allowed origin. */
+    setupPayment: (sessionId: string, returnUrl: string, options?: RequestOptions) =>
+      post<PaymentSetup>(
+        '/onboarding/step/setup-payment',
+        { session_id: sessionId, return_url: returnUrl },
+        options,
+      ),
+    /** What a plan would cost; changes nothing. */
+    previewPlan: (sessionId: string, choice: PlanChoice, options?: RequestOptions) =>
+      post<SelectedPlan>('/onboarding/step/preview-plan', { session_id: sessionId, ...choice }, options),
+    /** Step 4; again with another plan until the subscription exists. */
+    selectPlan: (sessionId: string, choice: PlanChoice, options?: RequestOptions) =>
+      post<SelectedPlan>('/onboarding/step/select-plan', { session_id: sessionId, ...choice }, options),
+    /** Step 5. With `requires_action`, Stripe.js goes on with `client_secret`. */
+    createSubscription: (sessionId: string, options?: RequestOptions) =>
+      post<CreatedSubscription>('/onboarding/step/create-subscription', { session_id: sessionId }, options),
+    /** Step 6. */
+    complete: (sessionId: string, options?: RequestOptions) =>
+      post<CompletedSession>('/onboarding/complete', { session_id: sessionId }, options),
+    cancel: (sessionId: string, options?: RequestOptions) =>
+      post<CancelledSession>('/onboarding/cancel', { session_id: sessionId }, options),
+    /** Where it stands. */
+    session: (sessionId: string, options?: RequestOptions) =>
+      get<Position>(`/onboarding/${idOf(sessionId)}`, options),
+    /**
+     * The changes of a session as they happen, beginning with its present position, until it is over. A broken
+     * connection is taken up again where it broke.
+     * @param options.after an `id` of an earlier change: begins after that one
+     * @throws StepledgerError when the service refuses
+     */
+    watch: (sessionId: string, options: { after?: string; signal?: AbortSignal } = {}) =>
+      changes(send, `/onboarding/${idOf(sessionId)}/stream`, options),
+
+    /** What can be subscribed to; the plans with the lowest prices first. */
+    plans: async (options?: RequestOptions): Promise<Plan[]> =>
+      (await get<{ items: Plan[] }>('/billing/plans', options)).items,
+    recordUsage: (usage: UsageInput, options?: RequestOptions) =>
+      post<UsageRecord>('/billing/usage', usage, options),
+    /** 1 to 1000 records, all or none. */
+    recordUsageBatch: async (records: UsageInput[], options?: RequestOptions): Promise<UsageRecord[]> =>
+      (await post<{ records: UsageRecord[] }>('/billing/usage/batch', { records }, options)).records,
+    /** Times are ISO 8601; by default this month, UTC. */
+    usageSummary: (
+      tenantId: string,
+      period: { period_start?: string; period_end?: string } = {},
+      options?: RequestOptions,
+    ) =>
+      get<UsageSummary>(
+        `/billing/usage/tenant/${idOf(tenantId)}/summary?${new URLSearchParams(period)}`,
+        options,
+      ),
+    billingStatus: async (tenantId: string, options?: RequestOptions): Promise<BillingStatus> =>
+      (await (
+        await send('GET', `/billing/status/tenant/${idOf(tenantId)}`, options)
+      ).json()) as BillingStatus,
+  }
+}
+
+async function* changes(
+  send: ReturnType<typeof sender>,
+  path: string,
+  { after, signal }: { after?: string; signal?: AbortSignal },
+): AsyncGenerator<SessionChange, void> {
+  let lastId = after
+  for (let failures = 0; ; ) {
+    let waitMs = 0
+    try {
+      const headers = lastId === undefined ? {} : { 'Last-Event-ID': lastId }
+      const response = await send('GET', path, { headers, signal, attempts: 1 })
+      // The stream's way of saying that nothing will come any more.
+      if (response.status === 204 || response.body === null) return
+      for await (const { id, type, data } of readEvents(response.body)) {
+        failures = 0
+        lastId = id
+        yield { id, type, position: JSON.parse(data) }
+      }
+    } catch (error) {
+      signal?.throwIfAborted()
+      if (error instanceof StepledgerError) {
+        const { status, retryAfterSeconds = 0 } = error
+        if (status >= 400 && status < 500 && status !== 408 && status !== 429) throw error
+        waitMs = retryAfterSeconds * 1000
+      }
+    }
+    failures += 1
+    await pause(Math.max(waitMs, backoffMs(failures)), signal)
+  }
+}

@@ -1,0 +1,48 @@
+import type { z } from 'zod'
+import type { OnboardingApi } from '../http/routes/onboarding.ts'
+import type { PlansApi } from '../http/routes/plans.ts'
+import type { StatusApi } from '../http/routes/status.ts'
+import type { UsageApi } from '../http/routes/usage.ts'
+
+/** What the routes' schemas say of requests and replies. Types only: nothing of the service is loaded. */
+
+type Reply<Route> = Route extends {
+  responses: { 200: { content: { 'application/json': { schema: infer S extends z.ZodType } } } }
+}
+  ? z.output<S>
+  : never
+type Data<Route> = Reply<Route> extends { data: infer D } ? D : never
+type Body<Route> = Route extends {
+  request: { body: { content: { 'application/json': { schema: infer S extends z.ZodType } } } }
+}
+  ? z.input<S>
+  : never
+
+/** The session's token is a key for one session: its id goes into every body by itself. */
+type OfSession<Route> = Omit<Body<Route>, 'session_id'>
+
+export type Applicant = Body<OnboardingApi['start']>
+export type StartedSession = Data<OnboardingApi['start']>
+/** The whole position of a session; times are UTC ISO 8601. */
+export type Position = Data<OnboardingApi['show']>
+/** A change of a session: the position after it. The publishable key comes with `session()` alone. */
+export type SessionChange = {
+  /** The position in the log, for `after`. */
+  id: string
+  /** The fact's type, such as `onboarding.plan_selected`. */
+  type: string
+  position: Omit<Position, 'publishable_key'>
+}
+export type CreatedCustomer = Data<OnboardingApi['createCustomer']>
+export type PaymentSetup = Data<OnboardingApi['setupPayment']>
+export type PlanChoice = OfSession<OnboardingApi['selectPlan']>
+/** Amounts in the currency's minor unit. */
+export type SelectedPlan = Data<OnboardingApi['selectPlan']>
+export type CreatedSubscription = Data<OnboardingApi['createSubscription']>
+export type CompletedSession = Data<OnboardingApi['complete']>
+export type CancelledSession = Data<OnboardingApi['cancel']>
+export type Plan = Data<PlansApi['list']>['items'][number]
+export type UsageInput = Body<UsageApi['recordOne']>
+export type UsageRecord = Data<UsageApi['recordOne']>
+export type UsageSummary = Data<UsageApi['summary']>
+export type BillingStatus = Reply<StatusApi['show']>

@@ -1,0 +1,110 @@
+import { OpenAPIHono, z } from '@hono/zod-openapi'
+import { streamSSE } from 'hono/streaming'
+import type { AppContext } from '../../context.ts'
+import { InvalidRequest } from '../../errors.ts'
+import { type StoredFact, streamEvents } from '../../ops/events.ts'
+import { redact } from '../../ops/redact.ts'
+import type { Env } from '../env.ts'
+import { route } from '../route.ts'
+import { envelope, listOf, page, success, tenantId, text } from '../schemas.ts'
+import { fact, flag, wholeNumber } from './admin-schemas.ts'
+
+/** A comment now and then keeps proxies from closing a quiet stream. */
+const heartbeatMs = 15_000
+
+/** The log: in pages, and live. */
+export function adminEventRoutes(context: AppContext): OpenAPIHono<Env> {
+  const { db, closing } = context
+  const app = new OpenAPIHono<Env>()
+
+  app.openapi(list, async (c) => {
+    const { stream, tenant_id, type, after, limit, personal } = c.req.valid('query')
+    const facts = await Array.fromAsync(
+      streamEvents(db.reader, {
+        stream,
+        tenantId: tenant_id,
+        type,
+        after,
+        limit: limit + 1,
+        follow: false,
+        signal: closing,
+      }),
+    )
+    const items = facts.slice(0, limit).map(personal ? (one) => one as Shown : shown)
+    const nextCursor = facts.length > limit ? String(items.at(-1)?.position) : null
+    return c.json(success({ items, next_cursor: nextCursor }), 200)
+  })
+
+  app.openapi(live, async (c) => {
+    const { tenant_id, type, stream: ofStream, after } = c.req.valid('query')
+    const from = resumePosition(c.req.header('Last-Event-ID')) ?? after
+    c.header('X-Accel-Buffering', 'no')
+    return streamSSE(c, async (stream) => {
+      const gone = new AbortController()
+      stream.onAbort(() => gone.abort())
+      const signal = AbortSignal.any([gone.signal, closing])
+      const heartbeat = setInterval(() => void stream.write(': still here\n\n'), heartbeatMs)
+      try {
+        const facts = streamEvents(db.reader, {
+          stream: ofStream,
+          tenantId: tenant_id,
+          type,
+          after: from,
+          follow: true,
+          signal,
+        })
+        await stream.write(': connected\n\n')
+        for await (const one of facts)
+          await stream.writeSSE({ id: String(one.position), data: JSON.stringify(shown(one)) })
+      } finally {
+        clearInterval(heartbeat)
+      }
+    }) as never
+  })
+
+  return app
+}
+
+type Shown = z.infer<typeof storedFact>
+const shown = (one: StoredFact): Shown => redact(one) as Shown
+
+function resumePosition(header: string | undefined): number | undefined {
+  if (header === undefined) return undefined
+  if (/^\d{1,15}$/.test(header)) return Number(header)
+  throw new InvalidRequest([{ path: 'Last-Event-ID', message: 'must be the id of an event of this stream' }])
+}
+
+const storedFact = fact.extend({ previous_hash: z.string(), hash: z.string() })
+
+const filter = z.object({
+  stream: text(200).optional(),
+  tenant_id: tenantId.optional(),
+  type: text(100).optional(),
+  after: wholeNumber.default(0).openapi({ param: { description: 'Facts after this position' } }),
+})
+
+const list = route({
+  method: 'get',
+  path: '/admin/events',
+  tag: 'Operators',
+  summary: 'The log, oldest first; next_cursor goes into `after`',
+  allow: [],
+  request: {
+    query: filter.extend({
+      limit: page.shape.limit,
+      personal: flag.default(false).openapi({ param: { description: 'With personal data' } }),
+    }),
+  },
+  response: envelope(listOf(storedFact)),
+})
+
+const live = route({
+  method: 'get',
+  path: '/admin/events/stream',
+  tag: 'Operators',
+  summary: 'The log as it grows, as server-sent events',
+  description: 'The id of an event is its position: `Last-Event-ID` goes on after it.',
+  allow: [],
+  request: { query: filter },
+  response: z.string().openapi({ description: 'text/event-stream' }),
+})

@@ -1,0 +1,77 @@
+import { OpenAPIHono, z } from '@hono/zod-openapi'
+import type { AppContext } from '../../context.ts'
+import { listTenants, showTenant } from '../../ops/tenants.ts'
+import type { Env } from '../env.ts'
+import { route } from '../route.ts'
+import { cents, envelope, listOf, page, success, tenantId, text, timeOut } from '../schemas.ts'
+import { pricedLine, row, sessionListing } from './admin-schemas.ts'
+import { billingStatusOut } from './status.ts'
+
+export function adminTenantRoutes(context: AppContext): OpenAPIHono<Env> {
+  const app = new OpenAPIHono<Env>()
+
+  app.openapi(list, async (c) => {
+    const { query, ...pageQuery } = c.req.valid('query')
+    return c.json(success(await listTenants(context.db.reader, query, pageQuery)), 200)
+  })
+
+  app.openapi(show, async (c) => {
+    return c.json(success(await showTenant(context, c.req.valid('param').tenant_id)), 200)
+  })
+
+  return app
+}
+
+const list = route({
+  method: 'get',
+  path: '/admin/tenants',
+  tag: 'Operators',
+  summary: 'Tenants, newest first',
+  allow: [],
+  request: {
+    query: page.extend({
+      query: text(200)
+        .optional()
+        .openapi({ param: { description: "Part of the id, or of the customer's e-mail or name" } }),
+    }),
+  },
+  response: envelope(
+    listOf(
+      z
+        .object({
+          tenant_id: z.string(),
+          email: z.string().nullable(),
+          name: z.string().nullable(),
+          subscription_status: z.string().nullable(),
+          plan_id: z.string().nullable(),
+          sessions: z.int(),
+          created_at: timeOut,
+        })
+        .openapi('AdminTenant'),
+    ),
+  ),
+})
+
+const show = route({
+  method: 'get',
+  path: '/admin/tenants/{tenant_id}',
+  tag: 'Operators',
+  summary: 'All that is known of a tenant: the rows as they stand in the tables',
+  allow: [],
+  request: { params: z.object({ tenant_id: tenantId }) },
+  response: envelope(
+    z.object({
+      tenant_id: z.string(),
+      status: billingStatusOut,
+      customer: row.nullable(),
+      sessions: z.array(sessionListing),
+      subscriptions: z.array(row),
+      invoices: z.array(row),
+      payment_methods: z.array(row),
+      usage: z
+        .array(pricedLine.extend({ day: z.string().openapi({ format: 'date' }) }))
+        .openapi({ description: 'Of the last 35 days; amounts are rounded per day, unlike an invoice’s' }),
+      unbilled: z.object({ lines: z.array(pricedLine), amount_cents: cents }),
+    }),
+  ),
+})

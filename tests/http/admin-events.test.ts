@@ -1,0 +1,101 @@
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { recordAll, usageRecorded } from '../support/facts.ts'
+import { adminKey, type TestApp, testApp } from '../support/test-app.ts'
+
+let app: TestApp
+beforeAll(async () => {
+  app = await testApp()
+})
+afterAll(() => app.close())
+
+const admin = { key: adminKey }
+const get = async (path: string) => (await app.get(`/api/v1/admin${path}`, admin)).body.data
+
+/** Reads the stream until it has so many events; then goes away. */
+async function listen(path: string, count: number, headers: Record<string, string> = {}) {
+  const gone = new AbortController()
+  const response = await app.app.request(`/api/v1/admin/events/stream${path}`, {
+    headers: { 'X-API-Key': adminKey, ...headers },
+    signal: gone.signal,
+  })
+  const events: { id: number; data: Record<string, unknown> }[] = []
+  let text = ''
+  const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader()
+  while (events.length < count) {
+    const chunk = await reader?.read()
+    if (chunk === undefined || chunk.done) break
+    text += chunk.value
+    const parts = text.split('\n\n')
+    text = parts.pop() ?? ''
+    for (const part of parts) {
+      const id = /^id: (\d+)$/m.exec(part)?.[1]
+      const data = /^data: (.*)$/m.exec(part)?.[1]
+      if (id !== undefined && data !== undefined) events.push({ id: Number(id), data: JSON.parse(data) })
+    }
+  }
+  await reader?.cancel()
+  gone.abort()
+  return { status: response.status, type: response.headers.get('Content-Type'), events }
+}
+
+test('the log is read in pages, filtered, without personal data unless it is asked for', async () => {
+  const first = await get('/events?limit=2')
+  expect(first.items.map((one: { position: number }) => one.position)).toEqual([1, 2])
+  expect(first.next_cursor).toBe('2')
+  expect(await get('/events?after=2&limit=5')).toMatchObject({ items: [{ position: 3 }], next_cursor: null })
+  const { items } = await get('/events?tenant_id=tenant_a&type=stripe.object_observed')
+  expect(items).toMatchObject([
+    {
+      stream: 'billing-tenant_a',
+      data: { personal: '[personal]' },
+      hash: expect.stringMatching(/^[0-9a-f]{64}$/),
+    },
+  ])
+  const whole = await get('/events?stream=billing-tenant_a&personal=true')
+  expect(whole.items[0].data.personal.object.email).toBe('owner@tenant_a.example')
+})
+
+test('the stream goes on where a reader left, filtered, and brings what is recorded meanwhile', async () => {
+  const all = await listen('', 3)
+  expect(all).toMatchObject({ status: 200, events: [{ id: 1 }, { id: 2 }, { id: 3 }] })
+  expect(all.type).toContain('text/event-stream')
+  expect(JSON.stringify(all.events)).not.toContain('owner@')
+  const resumed = listen('?after=1&type=usage.recorded', 1, { 'Last-Event-ID': '2' })
+  await recordAll(app.db, [usageRecorded('usg_live', 1)])
+  expect((await resumed).events).toMatchObject([{ id: 4, data: { type: 'usage.recorded', position: 4 } }])
+  expect((await listen('', 1, { 'Last-Event-ID': 'last' })).status).toBe(422)
+})
+
+test('no operator’s route lets another scope in, and each is in the OpenAPI document', async () => {
+  const { paths } = (await app.get('/openapi.json')).body
+  const routes = Object.keys(paths).filter((path) => path.startsWith('/api/v1/admin/'))
+  expect(routes.length).toBeGreaterThan(18)
+  for (const path of routes)
+    for (const method of Object.keys(paths[path]))
+      for (const [key, status] of [
+        [app.keys.platform, 403],
+        [app.keys.a, 403],
+        ['', 401],
+      ] as const) {
+        const at = path.replaceAll(/\{\w+\}/g, 'x')
+        const reply = await app.call(method.toUpperCase(), at, {
+          key,
+          ...(method === 'post' && { body: {} }),
+        })
+        expect([at, key, reply.status]).toEqual([at, key, status])
+      }
+})
+
+test('keys are made, listed without themselves and revoked', async () => {
+  const made = await app.post('/api/v1/admin/keys', { scope: 'tenant', tenant_id: 'tenant_a' }, admin)
+  const { id, key } = made.body.data
+  const usage = '/api/v1/billing/usage/tenant/tenant_a/summary'
+  expect((await app.get(usage, { key })).status).toBe(200)
+  const list = await app.get('/api/v1/admin/keys', admin)
+  expect(list.text).toContain(id)
+  expect(list.text).not.toContain(key)
+  expect((await app.post(`/api/v1/admin/keys/${id}/revoke`, undefined, admin)).status).toBe(200)
+  expect((await app.get(usage, { key })).status).toBe(401)
+  expect((await app.post('/api/v1/admin/keys/key_none/revoke', undefined, admin)).status).toBe(404)
+  expect((await app.post('/api/v1/admin/keys', { scope: 'tenant' }, admin)).status).toBe(422)
+})
