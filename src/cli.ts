@@ -1,12 +1,17 @@
 import { Command, CommanderError, Option } from 'commander'
+import { diffCommand } from './cli/diff.ts'
 import { eventsCommand } from './cli/events.ts'
 import { keysCommand } from './cli/keys.ts'
 import { migrateCommand } from './cli/migrate.ts'
 import { Misuse } from './cli/misuse.ts'
+import { rehearseCommand } from './cli/rehearse.ts'
 import { replayCommand } from './cli/replay.ts'
+import { repriceCommand } from './cli/reprice.ts'
 import { sandboxCommand } from './cli/sandbox.ts'
 import { serveCommand } from './cli/serve.ts'
+import { sessionsCommand } from './cli/sessions.ts'
 import { verifyCommand } from './cli/verify.ts'
+import { whyCommand } from './cli/why.ts'
 import { BadEnvironment } from './config.ts'
 import { AppError } from './errors.ts'
 
@@ -16,6 +21,8 @@ export async function cli(args: string[]): Promise<number> {
   const program = new Command('stepledger')
     .description('Takes tenants from sign-up to paying through Stripe; operates what it did')
     .exitOverride()
+    // What stands after a command's name is the command's.
+    .enablePositionalOptions()
     .configureOutput({ writeErr: (text) => process.stderr.write(text) })
     .showHelpAfterError('(--help says more)')
   for (const makeCommand of commands) program.addCommand(withExitOverride(makeCommand()))
@@ -35,15 +42,23 @@ const commands = [
   eventsCommand,
   replayCommand,
   verifyCommand,
+  sessionsCommand,
+  diffCommand,
+  whyCommand,
+  rehearseCommand,
+  repriceCommand,
   keysCommand,
 ]
 
 function withExitOverride(command: Command): Command {
   command.exitOverride().showHelpAfterError('(--help says more)')
-  if (command.commands.length === 0) command.addOption(databaseOption())
+  if (!groups.includes(command.name())) command.addOption(databaseOption())
   for (const child of command.commands) withExitOverride(child)
   return command
 }
+
+/** These do nothing themselves. */
+const groups = ['keys', 'sessions']
 
 const databaseOption = () =>
   new Option(

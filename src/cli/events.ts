@@ -1,5 +1,6 @@
 import { Command } from 'commander'
 import { type StoredFact, streamEvents } from '../ops/events.ts'
+import { exportCommand } from './capsule.ts'
 import { printJson, printLine } from './print.ts'
 import { whole } from './whole.ts'
 import { type DatabaseOptions, withDatabase } from './with-database.ts'
@@ -16,6 +17,8 @@ type Options = DatabaseOptions & {
 export const eventsCommand = () =>
   new Command('events')
     .description('print the log, oldest first')
+    .enablePositionalOptions()
+    .addCommand(exportCommand())
     .option('--stream <stream>', 'only this stream, such as billing-TENANT')
     .option('--tenant <id>', 'only this tenant')
     .option('--type <type>', 'only this type, such as onboarding.started')

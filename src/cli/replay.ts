@@ -1,13 +1,21 @@
 import { Command } from 'commander'
+import { replayCapsule } from '../ops/capsule.ts'
 import { buildPast, ImpossiblePast } from '../ops/past.ts'
 import { driftText } from '../ops/verify.ts'
 import { type Drift, type ReplayReport, replay, verifyTables } from '../projections/replay.ts'
+import { printCapsuleReplay, readCapsule } from './capsule.ts'
 import { Misuse } from './misuse.ts'
 import { printJson, printLine, printTable } from './print.ts'
 import { withProgress } from './progress.ts'
 import { type DatabaseOptions, withDatabase } from './with-database.ts'
 
-type Options = DatabaseOptions & { tenant?: string; verify?: boolean; until?: string; into?: string }
+type Options = DatabaseOptions & {
+  tenant?: string
+  verify?: boolean
+  until?: string
+  into?: string
+  fromCapsule?: string
+}
 
 export const replayCommand = () =>
   new Command('replay')
@@ -16,9 +24,11 @@ export const replayCommand = () =>
     .option('--verify', 'change nothing; list each value that differs from the log, exit code 1 if any does')
     .option('--until <moment>', 'a position, or a UTC time in ISO 8601: rebuild what was then (needs --into)')
     .option('--into <file>', 'the SQLite file to make for --until; it must not exist')
+    .option('--from-capsule <file>', 'fold the session of an incident capsule instead, without a database')
     .option('--json', 'print the report as one JSON document')
     .action((options: Options) => {
       assertTogether(options)
+      if (options.fromCapsule !== undefined) return replayFile(options.fromCapsule, options)
       return withDatabase(options, async (db) => {
         const { tenant: tenantId, until, into } = options
         const report = await withProgress('Replaying', (onProgress) => {
@@ -35,11 +45,20 @@ export const replayCommand = () =>
       })
     })
 
-function assertTogether({ until, into, verify, tenant }: Options): void {
+function assertTogether({ until, into, verify, tenant, fromCapsule }: Options): void {
+  if (fromCapsule !== undefined && [until, into, verify, tenant].some((option) => option !== undefined))
+    throw new Misuse('--from-capsule needs no database: leave out the other options')
   if ((until === undefined) !== (into === undefined))
     throw new Misuse('--until and --into go together: the past is built in a file of its own')
   if (until !== undefined && (verify || tenant !== undefined))
     throw new Misuse('--until builds the whole past: leave out --verify and --tenant')
+}
+
+async function replayFile(file: string, { json }: Options): Promise<void> {
+  const report = await replayCapsule(await readCapsule(file))
+  if (json) await printJson(report)
+  else await printCapsuleReplay(report)
+  if (!report.ok) process.exitCode = 1
 }
 
 async function printReport(report: ReplayReport): Promise<void> {

@@ -1,0 +1,77 @@
+import { Command, InvalidArgumentError } from 'commander'
+import { changesMoreThan, type Delta, type RepriceReport, reprice } from '../ops/reprice.ts'
+import { Misuse } from './misuse.ts'
+import { paint, printJson, printLine, printTable } from './print.ts'
+import { withProgress } from './progress.ts'
+import { readRates } from './rates-file.ts'
+import { type DatabaseOptions, withDatabase } from './with-database.ts'
+
+type Options = DatabaseOptions & {
+  rates: string
+  tenant?: string
+  from?: string
+  to?: string
+  failAbove?: number
+}
+
+export const repriceCommand = () =>
+  new Command('reprice')
+    .description('say what metered usage and the platform base would cost under other rates; change nothing')
+    .requiredOption('--rates <file>', 'JSON: {"case": {"rate_cents": 1200, "per_units": 1}, …}')
+    .option('--tenant <id>', 'only this tenant')
+    .option('--from <time>', 'from this UTC time on, in ISO 8601', time)
+    .option('--to <time>', 'up to and without this time', time)
+    .option('--fail-above <percent>', 'exit code 1 when the total or a tenant changes by more', percent)
+    .option('--json', 'print the report as one JSON document')
+    .action(async (options: Options) => {
+      const { tenant: tenantId, from, to, failAbove } = options
+      if (from !== undefined && to !== undefined && to <= from) throw new Misuse('--to must be after --from')
+      const rates = await readRates(options.rates)
+      await withDatabase(options, async (db) => {
+        const report = await withProgress(
+          'Pricing',
+          (onProgress) => reprice(db, { rates, tenantId, from, to, now: new Date(), onProgress }),
+          'tenants',
+        )
+        const isTooMuch = failAbove !== undefined && changesMoreThan(report, failAbove)
+        if (isTooMuch) process.exitCode = 1
+        if (options.json) return printJson(report)
+        await printReport(report)
+        if (isTooMuch) await printLine(paint('red', `\nA change is above ${failAbove} %`))
+      })
+    })
+
+async function printReport({ tenants, total, currency }: RepriceReport): Promise<void> {
+  const cells = ({ old_cents, new_cents, delta_cents, percent }: Delta) => [
+    money(old_cents, currency),
+    money(new_cents, currency),
+    `${delta_cents > 0 ? '+' : ''}${money(delta_cents, currency)}`,
+    percent === null ? 'new' : `${percent > 0 ? '+' : ''}${percent} %`,
+  ]
+  await printTable(
+    ['tenant', 'old', 'new', 'delta', 'percent'],
+    [...tenants.map((one) => [one.tenant_id, ...cells(one)]), ['total', ...cells(total)]],
+  )
+}
+
+/** As people write it: 149.00 USD. */
+function money(cents: number, currency: string): string {
+  const format = new Intl.NumberFormat('en-US', {
+    style: 'currency',
+    currency: currency || 'usd',
+    currencyDisplay: 'code',
+  })
+  return format.format(cents / 10 ** (format.resolvedOptions().maximumFractionDigits ?? 2))
+}
+
+function time(value: string): string {
+  if (!/^\d{4}-\d\d-\d\d(T.*(Z|[+-]\d\d:\d\d))?$/.test(value) || Number.isNaN(Date.parse(value)))
+    throw new InvalidArgumentError('Expected a time such as 2026-01-31 or 2026-01-31T12:00:00Z.')
+  return new Date(value).toISOString()
+}
+
+function percent(value: string): number {
+  const number = /^(\d+(?:\.\d+)?) ?%?$/.exec(value)?.[1]
+  if (number === undefined) throw new InvalidArgumentError('Expected a percentage such as 5%.')
+  return Number(number)
+}

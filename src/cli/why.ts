@@ -1,0 +1,40 @@
+import { Command } from 'commander'
+import { type Why, why } from '../ops/why.ts'
+import { causesText } from './causes.ts'
+import { paint, printJson, printLine, shortValue } from './print.ts'
+import { type DatabaseOptions, withDatabase } from './with-database.ts'
+
+export const whyCommand = () =>
+  new Command('why')
+    .description('list the facts that made a row, or one value of it')
+    .argument('<table>', 'such as billing_subscriptions')
+    .argument('<key>', 'the row’s primary key, such as sub_…')
+    .argument('[column]', 'only the facts that changed this')
+    .option('--json', 'print one JSON document')
+    .action((table: string, key: string, column: string | undefined, options: DatabaseOptions) =>
+      withDatabase(options, async (db) => {
+        const answer = await why(db, table, key, column)
+        if (options.json) await printJson(answer)
+        else await printWhy(answer)
+      }),
+    )
+
+async function printWhy({ table, key, column, tenant_id, row, facts, usage_lines }: Why): Promise<void> {
+  const value = column === null ? '' : ` ${column} = ${shortValue(row[column])}`
+  await printLine(paint('bold', `${table} ${key}${value}`))
+  if (tenant_id !== null) await printLine(`of tenant ${tenant_id}`)
+  for (const { position, occurred_at, type, actor, causation, fact_id, changes } of facts) {
+    const because = causation === null ? '' : `, because of ${causation}`
+    await printLine(`\n#${position}  ${occurred_at}  ${type}  ${paint('dim', `by ${actor}${because}`)}`)
+    await printLine(`  ${paint('dim', fact_id)}`)
+    const width = Math.max(...changes.map((change) => change.column.length))
+    for (const change of changes)
+      await printLine(
+        `  ${change.column.padEnd(width)}  ${shortValue(change.before)} → ${shortValue(change.after)}`,
+      )
+  }
+  for (const line of usage_lines ?? [])
+    await printLine(
+      `\nusage ${line.usage_type}: ${line.quantity}, ${line.amount_cents} cents: ${causesText(line.facts)}`,
+    )
+}

@@ -1,0 +1,189 @@
+import { nextInvoiceAmountCents } from '../billing/next-invoice.ts'
+import { latestSubscription } from '../billing/subscriptions/read.ts'
+import type { Database } from '../db/database.ts'
+import type { Reader } from '../db/tables.ts'
+import { NotFound } from '../errors.ts'
+import { readRateCards } from '../usage/rate-cards.ts'
+import { unbilledUsage } from '../usage/summary.ts'
+import { type Cause, causesAt } from './causes.ts'
+import { ImpossiblePast, positionAt } from './past.ts'
+import { type ColumnChange, columnChanges, type RowChange, rowChanges } from './row-changes.ts'
+import { timeAt } from './session-at.ts'
+import { placeIn } from './session-path.ts'
+
+/** `facts`: what caused it, in their order. */
+export type Diff = {
+  tenant_id: string
+  /** `time`: when the fact at the position was recorded; null before the first. */
+  from: { position: number; time: string | null }
+  to: { position: number; time: string | null }
+  sessions: { session_id: string; before: string | null; after: string | null; facts: Cause[] }[]
+  rows: {
+    table: string
+    key: string
+    change: 'added' | 'changed'
+    columns: (ColumnChange & { facts: Cause[] })[]
+  }[]
+  /** Those that differ. Null: there was none, or no next invoice. */
+  money: {
+    amount: keyof Money
+    before: number | null
+    after: number | null
+    delta: number
+    facts: Cause[]
+  }[]
+}
+
+/** In cents. */
+export type Money = {
+  next_invoice_cents: number | null
+  outstanding_cents: number
+  unbilled_usage_cents: number
+  subscription_cents: number | null
+}
+
+/**
+ * What changed for a tenant between two moments of the log, and by which facts: where its sessions stand, its rows, its
+ * money.
+ * @param from,to a position, or an ISO 8601 time
+ * @throws NotFound for a tenant without a fact; ImpossiblePast
+ */
+export async function diff(
+  db: Database,
+  { tenantId, from, to }: { tenantId: string; from: string; to: string },
+): Promise<Diff> {
+  const after = await positionAt(db.reader, from)
+  const until = await positionAt(db.reader, to)
+  if (after > until)
+    throw new ImpossiblePast(`${from} (position ${after}) is after ${to} (position ${until})`)
+  await assertTenant(db.reader, tenantId)
+  const times = { from: await timeAt(db, after), to: await timeAt(db, until) }
+  const money: Money[] = []
+  const visit = (time: string | null) => async (tables: Reader) => {
+    money.push(await moneyOf(tables, tenantId, new Date(time ?? 0)))
+  }
+  const changes = await rowChanges(
+    db,
+    { tenantId },
+    { after, until, foldsTenant: tenantId },
+    { before: visit(times.from), after: visit(times.to) },
+  )
+  const cards = await newRateCards(db.reader, after, until)
+  const causes = await causesAt(db.reader, [...changes.map(({ position }) => position), ...cards])
+  const factsAt = (positions: number[]) =>
+    [...new Set(positions)].sort((a, b) => a - b).flatMap((position) => causes.get(position) ?? [])
+  const byRow = [...Map.groupBy(changes, ({ table, key }) => JSON.stringify([table, key])).values()]
+  return {
+    tenant_id: tenantId,
+    from: { position: after, time: times.from },
+    to: { position: until, time: times.to },
+    sessions: byRow.flatMap((ofRow) => sessionChange(ofRow, factsAt)),
+    rows: byRow.flatMap((ofRow) => rowChange(ofRow, factsAt)),
+    money: moneyChanges(money, changes, cards, factsAt),
+  }
+}
+
+type FactsAt = (positions: number[]) => Cause[]
+
+function sessionChange(changes: RowChange[], factsAt: FactsAt): Diff['sessions'] {
+  const { first, last } = ends(changes)
+  if (first.table !== 'onboarding_sessions') return []
+  const before = placeOf(first.before)
+  const after = placeOf(last.after)
+  if (before === after) return []
+  const moves = changes.filter((change) => placeOf(change.before) !== placeOf(change.after))
+  return [{ session_id: first.key, before, after, facts: factsAt(moves.map(({ position }) => position)) }]
+}
+
+const placeOf = (row: RowChange['before']) => (row === null ? null : placeIn(String(row.snapshot)))
+
+function rowChange(changes: RowChange[], factsAt: FactsAt): Diff['rows'] {
+  const { first, last } = ends(changes)
+  const columns = columnChanges({ before: first.before, after: last.after }).map((column) => ({
+    ...column,
+    facts: factsAt(
+      changes
+        .filter((change) => columnChanges(change).some((one) => one.column === column.column))
+        .map(({ position }) => position),
+    ),
+  }))
+  if (columns.length === 0) return []
+  const change = first.before === null ? ('added' as const) : ('changed' as const)
+  return [{ table: first.table, key: first.key, change, columns }]
+}
+
+function ends(changes: RowChange[]): { first: RowChange; last: RowChange } {
+  const [first] = changes
+  const last = changes.at(-1)
+  if (first === undefined || last === undefined) throw new Error('a row that changed has a change')
+  return { first, last }
+}
+
+/** The tables that an amount is made of; the usage's and the base's price depends on the rate card too. */
+const sources: Record<keyof Money, { tables: string[]; isMetered: boolean }> = {
+  next_invoice_cents: { tables: ['billing_subscriptions', 'billing_usage_records'], isMetered: true },
+  outstanding_cents: { tables: ['billing_invoices'], isMetered: false },
+  unbilled_usage_cents: { tables: ['billing_usage_records'], isMetered: true },
+  subscription_cents: { tables: ['billing_subscriptions'], isMetered: false },
+}
+
+function moneyChanges(
+  [before, after]: Money[],
+  changes: RowChange[],
+  cards: number[],
+  factsAt: FactsAt,
+): Diff['money'] {
+  if (before === undefined || after === undefined) return []
+  const amounts = Object.keys(sources) as (keyof Money)[]
+  return amounts
+    .filter((amount) => before[amount] !== after[amount])
+    .map((amount) => {
+      const { tables, isMetered } = sources[amount]
+      const positions = changes.filter(({ table }) => tables.includes(table)).map(({ position }) => position)
+      return {
+        amount,
+        before: before[amount],
+        after: after[amount],
+        delta: (after[amount] ?? 0) - (before[amount] ?? 0),
+        facts: factsAt(isMetered ? [...positions, ...cards] : positions),
+      }
+    })
+}
+
+async function moneyOf(tables: Reader, tenantId: string, now: Date): Promise<Money> {
+  const subscription = await latestSubscription(tables, tenantId)
+  const invoices = await tables
+    .selectFrom('billing_invoices')
+    .select('amount_remaining_cents')
+    .where('tenant_id', '=', tenantId)
+    .where('status', '=', 'open')
+    .execute()
+  const isPriced = (await readRateCards(tables)).length > 0
+  return {
+    next_invoice_cents: isPriced ? await nextInvoiceAmountCents(tables, subscription, now) : null,
+    outstanding_cents: invoices.reduce((sum, invoice) => sum + invoice.amount_remaining_cents, 0),
+    unbilled_usage_cents: isPriced ? (await unbilledUsage(tables, tenantId)).amountCents : 0,
+    subscription_cents: subscription?.amount_cents ?? null,
+  }
+}
+
+async function newRateCards(reader: Reader, after: number, until: number): Promise<number[]> {
+  const rows = await reader
+    .selectFrom('billing_events')
+    .select('position')
+    .where('type', '=', 'rates.card_set')
+    .where('position', '>', after)
+    .where('position', '<=', until)
+    .execute()
+  return rows.map(({ position }) => position)
+}
+
+async function assertTenant(reader: Reader, tenantId: string): Promise<void> {
+  const row = await reader
+    .selectFrom('billing_events')
+    .select('position')
+    .where('tenant_id', '=', tenantId)
+    .limit(1)
+    .executeTakeFirst()
+  if (row === undefined) throw new NotFound('tenant')
+}

@@ -1,0 +1,119 @@
+import { randomUUID } from 'node:crypto'
+import type { AppContext } from '../context.ts'
+import { Conflict, NotFound } from '../errors.ts'
+import type { Rates } from '../log/facts.ts'
+import { maskText } from '../mask.ts'
+import { replay, verifyTables } from '../projections/replay.ts'
+import { rehearse } from './rehearse.ts'
+import { reprice } from './reprice.ts'
+import { verify } from './verify.ts'
+
+export const jobKinds = ['replay', 'verify', 'verify_tables', 'rehearse', 'reprice'] as const
+export type JobKind = (typeof jobKinds)[number]
+
+export type JobRequest = {
+  kind: JobKind
+  tenantId?: string | undefined
+  /** For reprice. */
+  rates?: Partial<Rates> | undefined
+  from?: string | undefined
+  to?: string | undefined
+}
+
+export type Job = {
+  job_id: string
+  kind: JobKind
+  tenant_id: string | null
+  status: 'running' | 'done' | 'failed'
+  /** Facts, sessions or tenants, whichever the kind counts. */
+  progress: { done: number; total: number }
+  /** What the command of that name prints with --json. */
+  result: object | null
+  error: string | null
+  started_at: string
+  ended_at: string | null
+}
+
+export type Jobs = {
+  /** Starts it and returns at once. @throws Conflict when too many run already */
+  start(request: JobRequest): Job
+  /** @throws NotFound */
+  show(jobId: string): Job
+  /** Newest first. */
+  list(): Job[]
+}
+
+const kept = 50
+const parallel = 2
+
+/** Long work, in this process and remembered by it alone: the last fifty. They end when the service stops. */
+export function startJobs(context: AppContext): Jobs {
+  const jobs = new Map<string, Job>()
+
+  const run = async (job: Job, request: JobRequest): Promise<void> => {
+    try {
+      const result = await work(context, request, (done, total) => {
+        context.closing.throwIfAborted()
+        job.progress = { done, total }
+      })
+      const total = Math.max(job.progress.done, job.progress.total)
+      Object.assign(job, { status: 'done', result, progress: { done: total, total } })
+    } catch (error) {
+      context.log.error({ err: error, job_id: job.job_id, kind: job.kind }, 'a job failed')
+      const message = error instanceof Error ? error.message : String(error)
+      Object.assign(job, { status: 'failed', error: maskText(message) })
+    }
+    job.ended_at = context.now().toISOString()
+  }
+
+  return {
+    start(request) {
+      const running = [...jobs.values()].filter(({ status }) => status === 'running')
+      if (running.length >= parallel)
+        throw new Conflict(`${parallel} jobs run already; wait until one has ended`)
+      const job: Job = {
+        job_id: `job_${randomUUID()}`,
+        kind: request.kind,
+        tenant_id: request.tenantId ?? null,
+        status: 'running',
+        progress: { done: 0, total: 0 },
+        result: null,
+        error: null,
+        started_at: context.now().toISOString(),
+        ended_at: null,
+      }
+      jobs.set(job.job_id, job)
+      for (const { job_id, status } of [...jobs.values()].slice(0, -kept))
+        if (status !== 'running') jobs.delete(job_id)
+      void run(job, request)
+      return job
+    },
+    show(jobId) {
+      const job = jobs.get(jobId)
+      if (job === undefined) throw new NotFound('job of this instance')
+      return job
+    },
+    list: () => [...jobs.values()].reverse(),
+  }
+}
+
+function work(
+  { db, now }: AppContext,
+  { kind, tenantId, rates = {}, from, to }: JobRequest,
+  onProgress: (done: number, total: number) => void,
+): Promise<object> {
+  switch (kind) {
+    case 'replay':
+      return replay(db, { tenantId, onProgress })
+    case 'verify':
+      return verify(db, { onProgress })
+    case 'verify_tables':
+      return verifyTables(db, { tenantId, onProgress })
+    case 'rehearse':
+      return rehearse(db, { tenantId, onProgress })
+    case 'reprice':
+      return reprice(db, { rates, tenantId, from, to, now: now(), onProgress })
+    default:
+      return kind satisfies never
+  }
+}

@@ -1,0 +1,18 @@
+import type { Fact } from '../log/facts.ts'
+import { maskValue } from '../mask.ts'
+
+/** A fact for an operator's screen: that there is personal data is shown, and not what it is. */
+export type RedactedFact = Omit<Fact, 'data' | 'metadata'> & {
+  data: Record<string, unknown>
+  metadata: Record<string, string>
+}
+
+export function redact(fact: Fact): RedactedFact {
+  const { personal, ...data } = fact.data as Record<string, unknown>
+  const shown = maskValue(data)
+  return {
+    ...fact,
+    data: personal === undefined ? shown : { ...shown, personal: '[personal]' },
+    metadata: fact.metadata as Record<string, string>,
+  }
+}

@@ -1,0 +1,57 @@
+import type { Database } from '../db/database.ts'
+import type { TableRow } from '../projections/compare.ts'
+import { openFold } from '../projections/fold.ts'
+import { positionAt } from './past.ts'
+import { placeOfValue } from './session-path.ts'
+import { sessionRow } from './sessions.ts'
+import { rowsOfTenant } from './tenant-rows.ts'
+
+export type SessionAt = {
+  session_id: string
+  tenant_id: string
+  position: number
+  /** When the last fact up to there was recorded; null before the first. */
+  time: string | null
+  /** Null: the session had not begun. */
+  place: string | null
+  context: Record<string, unknown> | null
+  /** The tenant's rows, by table. */
+  tables: Record<string, TableRow[]>
+}
+
+/**
+ * The session and its tenant's rows as they were after a fact of the log, folded anew.
+ * @throws NotFound; ImpossiblePast
+ */
+export async function sessionAt(db: Database, sessionId: string, position: number): Promise<SessionAt> {
+  const { tenant_id } = await sessionRow(db.reader, sessionId)
+  const until = await positionAt(db.reader, String(position))
+  const fold = await openFold({ tenantId: tenant_id })
+  try {
+    await fold.advance(db.reader, until)
+    const tables = await rowsOfTenant(fold.tables, tenant_id)
+    const row = tables.onboarding_sessions?.find(({ session_id }) => session_id === sessionId)
+    const snapshot = row === undefined ? null : JSON.parse(String(row.snapshot))
+    return {
+      session_id: sessionId,
+      tenant_id,
+      position: until,
+      time: await timeAt(db, until),
+      place: placeOfValue(snapshot?.value),
+      context: snapshot?.context ?? null,
+      tables,
+    }
+  } finally {
+    await fold.close()
+  }
+}
+
+/** When the fact at a position was recorded; null for position 0. */
+export async function timeAt({ reader }: Pick<Database, 'reader'>, position: number): Promise<string | null> {
+  const row = await reader
+    .selectFrom('billing_events')
+    .select('recorded_at')
+    .where('position', '=', position)
+    .executeTakeFirst()
+  return row?.recorded_at ?? null
+}

@@ -1,0 +1,63 @@
+import type { OnboardingFact } from '../../machines/onboarding-facts.ts'
+import type { Fact } from '../log/facts.ts'
+import { evolve, initialSnapshot, positionOf, type Snapshot, StrandedFact } from '../onboarding/session.ts'
+
+/** The statechart's place after a fact; null from the fact on that the statechart does not take. */
+export type PathStep = {
+  position: number
+  fact_id: string
+  type: string
+  place: string | null
+  occurred_at: string
+  actor: string
+}
+
+/** The fact that this code's statechart does not take. */
+export type Stranded = { position: number; type: string; message: string }
+
+export type SessionPath = {
+  path: PathStep[]
+  /** After the last fact that the statechart takes. */
+  snapshot: Snapshot
+  stranded: Stranded | null
+}
+
+/** Folds a session's facts, in their order, and says where each of them led. */
+export function sessionPath(facts: readonly Fact[]): SessionPath {
+  let snapshot = initialSnapshot
+  let stranded: Stranded | null = null
+  const path = facts.map((fact): PathStep => {
+    if (stranded === null) {
+      try {
+        snapshot = evolve(snapshot, fact as OnboardingFact).snapshot
+      } catch (error) {
+        if (!(error instanceof StrandedFact)) throw error
+        stranded = { position: fact.position, type: fact.type, message: error.message }
+      }
+    }
+    return {
+      position: fact.position,
+      fact_id: fact.fact_id,
+      type: fact.type,
+      place: stranded === null ? positionOf(snapshot) : null,
+      occurred_at: fact.occurred_at,
+      actor: fact.metadata.actor,
+    }
+  })
+  return { path, snapshot, stranded }
+}
+
+/** The place that a stored snapshot names, whatever machine it is of; null when it is no snapshot. */
+export function placeIn(snapshot: string): string | null {
+  try {
+    return placeOfValue(JSON.parse(snapshot).value)
+  } catch {
+    return null
+  }
+}
+
+/** @param value of a snapshot: `'completed'` or `{plan_selected: 'idle'}` */
+export function placeOfValue(value: unknown): string | null {
+  if (typeof value === 'string') return value
+  return typeof value === 'object' && value !== null ? Object.entries(value).flat().join('.') : null
+}

@@ -1,0 +1,147 @@
+import { sql } from 'kysely'
+import { type Page, type PageQuery, pageOf, readCursor } from '../billing/page.ts'
+import type { Reader, Row } from '../db/tables.ts'
+import { NotFound } from '../errors.ts'
+import { streams } from '../log/facts.ts'
+import { readFacts } from '../log/read.ts'
+import { position } from '../onboarding/position.ts'
+import { machineVersion, StrandedFact } from '../onboarding/session.ts'
+import { snapshotOf } from '../onboarding/snapshot.ts'
+import { strandedVersion } from '../projections/onboarding-sessions.ts'
+import { type RedactedFact, redact } from './redact.ts'
+import { type PathStep, placeIn, type Stranded, sessionPath } from './session-path.ts'
+
+export type SessionListing = Pick<
+  Row<'onboarding_sessions'>,
+  'session_id' | 'tenant_id' | 'status' | 'version' | 'created_at' | 'updated_at' | 'expires_at'
+> & {
+  /** The statechart's place, such as `plan_selected.creating_subscription`; null: the snapshot is broken. */
+  position: string | null
+  /** This code's statechart does not take what the log holds. */
+  is_quarantined: boolean
+}
+
+export type SessionFilter = {
+  status?: string | undefined
+  tenantId?: string | undefined
+  /** Quarantined, or waiting for Stripe's answer for more than two minutes. */
+  stuck?: boolean | undefined
+}
+
+/** Longer than a call to Stripe with its retries. */
+const patienceMs = 120_000
+export const finalStatuses = ['completed', 'cancelled', 'expired']
+
+/** Newest first. @throws InvalidRequest on `cursor` */
+export async function listSessions(
+  reader: Reader,
+  { status, tenantId, stuck }: SessionFilter,
+  { limit, cursor }: PageQuery,
+  now: Date,
+): Promise<Page<SessionListing>> {
+  const after = readCursor(cursor)
+  let query = reader.selectFrom('onboarding_sessions').selectAll()
+  if (status !== undefined) query = query.where('status', '=', status)
+  if (tenantId !== undefined) query = query.where('tenant_id', '=', tenantId)
+  if (stuck) {
+    const since = new Date(now.getTime() - patienceMs).toISOString()
+    query = query
+      .where('status', 'not in', finalStatuses)
+      .where((eb) =>
+        eb.or([
+          eb('machine_version', '=', strandedVersion),
+          eb.and([eb('updated_at', '<', since), sql<boolean>`snapshot like '{"value":{"%":"creating%'`]),
+        ]),
+      )
+  }
+  if (after !== undefined)
+    query = query.where((eb) =>
+      eb.or([
+        eb('created_at', '<', after.createdAt),
+        eb.and([eb('created_at', '=', after.createdAt), eb('session_id', '<', after.id)]),
+      ]),
+    )
+  const rows = await query
+    .orderBy('created_at', 'desc')
+    .orderBy('session_id', 'desc')
+    .limit(limit + 1)
+    .execute()
+  const page = pageOf(rows, limit, (row) => row.session_id)
+  return { ...page, items: await Promise.all(page.items.map((row) => listing(reader, row))) }
+}
+
+export type SessionView = ReturnType<typeof position> & {
+  place: string | null
+  machine_version: string
+  is_quarantined: boolean
+  stranded: Stranded | null
+  path: PathStep[]
+  facts: RedactedFact[]
+}
+
+/**
+ * A session and how it came there. Of a quarantined one the statechart's last good state is shown.
+ * @throws NotFound
+ */
+export async function showSession(reader: Reader, sessionId: string): Promise<SessionView> {
+  const row = await sessionRow(reader, sessionId)
+  const facts = await Array.fromAsync(
+    readFacts(reader, { stream: streams.onboarding(sessionId), until: row.last_position }),
+  )
+  const folded = sessionPath(facts)
+  const snapshot = folded.stranded === null ? await snapshotOf(reader, row) : folded.snapshot
+  const session = {
+    sessionId,
+    tenantId: row.tenant_id,
+    snapshot,
+    version: row.version,
+    lastPosition: row.last_position,
+    updatedAt: row.updated_at,
+  }
+  return {
+    ...position(session),
+    place: placeIn(row.snapshot),
+    machine_version: row.machine_version,
+    is_quarantined: folded.stranded !== null,
+    stranded: folded.stranded,
+    path: folded.path,
+    facts: facts.map(redact),
+  }
+}
+
+/** @throws NotFound */
+export async function sessionRow(reader: Reader, sessionId: string): Promise<Row<'onboarding_sessions'>> {
+  const row = await reader
+    .selectFrom('onboarding_sessions')
+    .selectAll()
+    .where('session_id', '=', sessionId)
+    .executeTakeFirst()
+  if (row === undefined) throw new NotFound('onboarding session')
+  return row
+}
+
+async function listing(reader: Reader, row: Row<'onboarding_sessions'>): Promise<SessionListing> {
+  const { session_id, tenant_id, status, version, created_at, updated_at, expires_at } = row
+  return {
+    session_id,
+    tenant_id,
+    status,
+    position: placeIn(row.snapshot),
+    version,
+    is_quarantined: await isQuarantined(reader, row),
+    created_at,
+    updated_at,
+    expires_at,
+  }
+}
+
+async function isQuarantined(reader: Reader, row: Row<'onboarding_sessions'>): Promise<boolean> {
+  if (row.machine_version === machineVersion) return false
+  try {
+    await snapshotOf(reader, row)
+    return false
+  } catch (error) {
+    if (error instanceof StrandedFact) return true
+    throw error
+  }
+}

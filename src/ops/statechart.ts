@@ -1,0 +1,73 @@
+import { sql } from 'kysely'
+import { onboardingMachine } from '../../machines/onboarding.ts'
+import type { Database } from '../db/database.ts'
+import { machineVersion } from '../onboarding/session.ts'
+import { strandedVersion } from '../projections/onboarding-sessions.ts'
+import { placeOfValue } from './session-path.ts'
+
+export type Statechart = {
+  machine_version: string
+  graph: {
+    /** `key` is a place, such as `plan_selected.idle`; `parent` the compound state that it is in. */
+    states: { key: string; parent: string | null; type: string; is_initial: boolean }[]
+    /** Targets are states of the graph; a transition without one changes what is remembered, not the place. */
+    transitions: { source: string; target: string; event: string; guard: string | null }[]
+  }
+  /** How many sessions are at each place. */
+  population: Record<string, number>
+  /** How many of them this code's statechart could not go on with. */
+  quarantined: number
+}
+
+/** The statechart of this code, and where the sessions are on it. */
+export async function statechart(db: Database): Promise<Statechart> {
+  const states: Statechart['graph']['states'] = []
+  const transitions: Statechart['graph']['transitions'] = []
+  for (const node of descendants(onboardingMachine.root)) {
+    const source = placeOfNode(node)
+    const { parent } = node
+    states.push({
+      key: source,
+      parent: parent === undefined || parent === onboardingMachine.root ? null : placeOfNode(parent),
+      type: node.type,
+      is_initial: parent?.initial.target[0] === node,
+    })
+    for (const candidates of node.transitions.values())
+      for (const { target, eventType, guard } of candidates)
+        transitions.push({
+          source,
+          target: target?.[0] === undefined ? source : placeOfNode(target[0]),
+          event: eventType,
+          guard: typeof guard === 'string' ? guard : null,
+        })
+  }
+  return { machine_version: machineVersion, graph: { states, transitions }, ...(await population(db)) }
+}
+
+type Node = typeof onboardingMachine.root
+
+function descendants(node: Node): Node[] {
+  return Object.values(node.states).flatMap((child) => [child as Node, ...descendants(child as Node)])
+}
+
+const placeOfNode = ({ path }: { path: string[] }) => path.join('.')
+
+/** Counted by the text of the snapshot's `value`, with which it begins: no row has to be parsed. */
+async function population(db: Database): Promise<Pick<Statechart, 'population' | 'quarantined'>> {
+  const find = db.dialect === 'sqlite' ? sql`instr` : sql`strpos`
+  const value = sql<string>`substr(snapshot, 10, ${find}(snapshot, ',"context"') - 10)`
+  const rows = await db.reader
+    .selectFrom('onboarding_sessions')
+    .select((eb) => [value.as('value'), 'machine_version', eb.fn.countAll<number>().as('count')])
+    .where('snapshot', 'like', '{"value":%,"context"%')
+    .groupBy([value, 'machine_version'])
+    .execute()
+  const counts: Record<string, number> = {}
+  let quarantined = 0
+  for (const { value, machine_version, count } of rows) {
+    const place = placeOfValue(JSON.parse(value)) ?? ''
+    counts[place] = (counts[place] ?? 0) + Number(count)
+    if (machine_version === strandedVersion) quarantined += Number(count)
+  }
+  return { population: counts, quarantined }
+}

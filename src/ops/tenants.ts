@@ -1,0 +1,159 @@
+import { sql } from 'kysely'
+import { findCustomer } from '../billing/customers.ts'
+import { type Page, type PageQuery, pageOf, readCursor } from '../billing/page.ts'
+import { type BillingStatus, billingStatus } from '../billing/status.ts'
+import { isLive, type SubscriptionRow } from '../billing/subscriptions/read.ts'
+import type { AppContext } from '../context.ts'
+import type { Reader, Row } from '../db/tables.ts'
+import { NotFound } from '../errors.ts'
+import type { UsageType } from '../log/facts.ts'
+import { knownTenants } from '../tenants.ts'
+import { type PricedLine, priceLine } from '../usage/price.ts'
+import { readRateCards } from '../usage/rate-cards.ts'
+import { unbilledUsage } from '../usage/summary.ts'
+import { listSessions, type SessionListing } from './sessions.ts'
+
+export type TenantListing = {
+  tenant_id: string
+  email: string | null
+  name: string | null
+  /** Of the live subscription, or of the last one. */
+  subscription_status: string | null
+  plan_id: string | null
+  sessions: number
+  /** When it was first heard of. */
+  created_at: string
+}
+
+/**
+ * Newest first. @param query part of a tenant's id, or of its customer's e-mail or name, in any case
+ * @throws InvalidRequest on `cursor`
+ */
+export async function listTenants(
+  reader: Reader,
+  query: string | undefined,
+  { limit, cursor }: PageQuery,
+): Promise<Page<TenantListing>> {
+  const after = readCursor(cursor)
+  let tenants = reader
+    .selectFrom(
+      reader
+        .selectFrom('onboarding_sessions')
+        .select(['tenant_id', 'created_at'])
+        .unionAll(reader.selectFrom('billing_customers').select(['tenant_id', 'created_at']))
+        .as('seen'),
+    )
+    .select((eb) => ['tenant_id', eb.fn.min('created_at').as('created_at')])
+    .groupBy('tenant_id')
+  if (query !== undefined) {
+    const pattern = `%${query.toLowerCase().replaceAll(/[\\%_]/g, '\\$&')}%`
+    tenants = tenants.where(
+      sql<boolean>`(lower(tenant_id) like ${pattern} escape '\\' or tenant_id in (
+        select tenant_id from billing_customers
+        where lower(email) like ${pattern} escape '\\' or lower(name) like ${pattern} escape '\\'))`,
+    )
+  }
+  if (after !== undefined)
+    tenants = tenants.having(
+      sql<boolean>`(min(created_at) < ${after.createdAt}
+        or (min(created_at) = ${after.createdAt} and tenant_id < ${after.id}))`,
+    )
+  const rows = await tenants
+    .orderBy('created_at', 'desc')
+    .orderBy('tenant_id', 'desc')
+    .limit(limit + 1)
+    .execute()
+  const page = pageOf(rows, limit, (row) => row.tenant_id)
+  const ids = page.items.map(({ tenant_id }) => tenant_id)
+  if (ids.length === 0) return { items: [], next_cursor: null }
+  const of = <T extends { tenant_id: string }>(rows: T[]) => Map.groupBy(rows, (row) => row.tenant_id)
+  const customers = of(await rowsOf(reader, 'billing_customers', ids))
+  const subscriptions = of(await rowsOf(reader, 'billing_subscriptions', ids))
+  const sessions = of(await rowsOf(reader, 'onboarding_sessions', ids))
+  const items = page.items.map(({ tenant_id, created_at }) => {
+    const customer = (customers.get(tenant_id) ?? []).sort((a, b) => a.is_deleted - b.is_deleted)[0]
+    const ofTenant = (subscriptions.get(tenant_id) ?? []).sort(newestFirst)
+    const subscription = ofTenant.find(isLive) ?? ofTenant[0]
+    return {
+      tenant_id,
+      email: customer?.email ?? null,
+      name: customer?.name ?? null,
+      subscription_status: subscription?.status ?? null,
+      plan_id: subscription?.plan_id ?? null,
+      sessions: sessions.get(tenant_id)?.length ?? 0,
+      created_at,
+    }
+  })
+  return { items, next_cursor: page.next_cursor }
+}
+
+export type TenantView = {
+  tenant_id: string
+  status: BillingStatus
+  customer: Row<'billing_customers'> | null
+  sessions: SessionListing[]
+  subscriptions: SubscriptionRow[]
+  invoices: Row<'billing_invoices'>[]
+  payment_methods: Row<'billing_payment_methods'>[]
+  /** Of the last 35 days, UTC, as recorded and not voided; days and types without usage are left out. */
+  usage: (PricedLine & { day: string; usage_type: UsageType })[]
+  /** What no invoice has billed yet, whenever it occurred. */
+  unbilled: { lines: (PricedLine & { usage_type: UsageType })[]; amount_cents: number }
+}
+
+/** All that is known of a tenant: rows as they stand in the tables, newest first. @throws NotFound */
+export async function showTenant(context: AppContext, tenantId: string): Promise<TenantView> {
+  const { reader } = context.db
+  if (!(await knownTenants(reader, [tenantId])).has(tenantId)) throw new NotFound('tenant')
+  const { items } = await listSessions(reader, { tenantId }, { limit: 100 }, context.now())
+  const unbilled = await unbilledUsage(reader, tenantId)
+  return {
+    tenant_id: tenantId,
+    status: await billingStatus(context, tenantId),
+    customer: (await findCustomer(reader, tenantId)) ?? null,
+    sessions: items,
+    subscriptions: (await rowsOf(reader, 'billing_subscriptions', [tenantId])).sort(newestFirst),
+    invoices: (await rowsOf(reader, 'billing_invoices', [tenantId])).sort(newestFirst),
+    payment_methods: (await rowsOf(reader, 'billing_payment_methods', [tenantId])).sort(newestFirst),
+    usage: await usageByDay(reader, tenantId, context.now()),
+    unbilled: { lines: unbilled.lines, amount_cents: unbilled.amountCents },
+  }
+}
+
+const shownDays = 35
+
+async function usageByDay(reader: Reader, tenantId: string, now: Date): Promise<TenantView['usage']> {
+  const since = new Date(now.getTime() - shownDays * 86_400_000).toISOString().slice(0, 10)
+  const rows = await reader
+    .selectFrom('billing_usage_records')
+    .select(['usage_type', 'action', 'quantity', 'occurred_at', 'position'])
+    .$narrowType<{ usage_type: UsageType }>()
+    .where('tenant_id', '=', tenantId)
+    .where('voided_at', 'is', null)
+    .where('occurred_at', '>=', since)
+    .execute()
+  const cards = await readRateCards(reader)
+  const byDay = Map.groupBy(
+    rows,
+    ({ occurred_at, usage_type }) => `${occurred_at.slice(0, 10)} ${usage_type}`,
+  )
+  return [...byDay.keys()].sort().map((key) => {
+    const [day = '', usage_type = ''] = key.split(' ')
+    return { day, usage_type: usage_type as UsageType, ...priceLine(byDay.get(key) ?? [], cards) }
+  })
+}
+
+type TenantTable =
+  | 'billing_customers'
+  | 'billing_subscriptions'
+  | 'billing_invoices'
+  | 'billing_payment_methods'
+  | 'onboarding_sessions'
+
+function rowsOf<T extends TenantTable>(reader: Reader, table: T, tenantIds: string[]): Promise<Row<T>[]> {
+  const query = (reader as Reader).selectFrom(table as TenantTable).selectAll()
+  return query.where('tenant_id', 'in', tenantIds).execute() as unknown as Promise<Row<T>[]>
+}
+
+const newestFirst = (a: { created_at: string }, b: { created_at: string }) =>
+  a.created_at < b.created_at ? 1 : a.created_at > b.created_at ? -1 : 0

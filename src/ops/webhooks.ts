@@ -1,0 +1,142 @@
+import type Stripe from 'stripe'
+import { recordCatalogue } from '../billing/catalogue.ts'
+import { type Page, type PageQuery, pageOf, readCursor } from '../billing/page.ts'
+import { type AppContext, type By, requireStripe } from '../context.ts'
+import type { Reader, Row, Trx } from '../db/tables.ts'
+import { Conflict, NotFound } from '../errors.ts'
+import { type Fact, type NewFact, type StripeObjectType, streams } from '../log/facts.ts'
+import { factById } from '../log/read.ts'
+import { recordAnswer } from '../onboarding/calls.ts'
+import { record } from '../projections/record.ts'
+import { StripeFailure } from '../stripe/failure.ts'
+import type { Observation } from '../stripe/gateway.ts'
+import { enqueueRefresh } from '../webhooks/enqueue-refresh.ts'
+import { ownerOf } from '../webhooks/owner.ts'
+import { releaseParked } from '../webhooks/release.ts'
+
+export type WebhookListing = Omit<Row<'stripe_events'>, 'last_position'>
+export type Disposition = Row<'stripe_events'>['disposition']
+
+/** Stripe's events, newest first. @throws InvalidRequest on `cursor` */
+export async function listWebhooks(
+  reader: Reader,
+  disposition: Disposition | undefined,
+  { limit, cursor }: PageQuery,
+): Promise<Page<WebhookListing>> {
+  const after = readCursor(cursor)
+  let query = reader.selectFrom('stripe_events').selectAll()
+  if (disposition !== undefined) query = query.where('disposition', '=', disposition)
+  if (after !== undefined)
+    query = query.where((eb) =>
+      eb.or([
+        eb('created_at', '<', after.createdAt),
+        eb.and([eb('created_at', '=', after.createdAt), eb('event_id', '<', after.id)]),
+      ]),
+    )
+  const rows = await query
+    .orderBy('created_at', 'desc')
+    .orderBy('event_id', 'desc')
+    .limit(limit + 1)
+    .execute()
+  const events = rows.map(({ last_position: _, ...event }) => event)
+  return pageOf(events, limit, (event) => event.event_id)
+}
+
+/**
+ * Judges an event again by what is known now. A parked one whose customer is known by now is released, with all that
+ * wait for that customer. Of a quarantined one the object is fetched from Stripe: what does not contradict any more is
+ * recorded, and the event is released.
+ * @throws NotFound; Conflict for an event that waits for nothing
+ */
+export async function retryWebhook(context: AppContext, eventId: string, by: By): Promise<WebhookListing> {
+  const event = await webhook(context.db.reader, eventId)
+  if (event.disposition === 'parked') await retryParked(context, event)
+  else if (event.disposition === 'quarantined') await retryQuarantined(context, eventId, by)
+  else throw new Conflict(`This event is ${event.disposition}: there is nothing to try again`)
+  return webhook(context.db.reader, eventId)
+}
+
+/** What the events leave open is in the outbox, whose worker takes it. */
+async function retryParked({ db, now }: AppContext, { customer_id }: WebhookListing): Promise<void> {
+  if (customer_id === null) return
+  await db.transact(async (trx) => {
+    const customer = await trx
+      .selectFrom('billing_customers')
+      .select('tenant_id')
+      .where('customer_id', '=', customer_id)
+      .executeTakeFirst()
+    if (customer !== undefined) await releaseParked(trx, customer.tenant_id, customer_id, now().toISOString())
+  })
+}
+
+const catalogue: readonly string[] = ['product', 'price', 'coupon', 'promotion_code']
+
+async function retryQuarantined(context: AppContext, eventId: string, by: By): Promise<void> {
+  const { db, now, config } = context
+  const fact = (await factById(db.reader, eventId)) as Fact<'stripe.event_received'>
+  const { object_type, object_id, livemode } = fact.data
+  if (livemode !== (config.stripe.environment === 'live')) return
+  const observation = await fetchObject(context, object_type as StripeObjectType, object_id)
+  if (observation === undefined) return
+  await db.transact(async (trx) => {
+    const time = now().toISOString()
+    if ((await webhook(trx, eventId)).disposition !== 'quarantined') return
+    if (catalogue.includes(object_type)) {
+      await recordCatalogue(trx, [observation], `retry:${eventId}`, time, by)
+      await release(trx, fact, null, by, time)
+      return
+    }
+    const object = observation.object as unknown as Stripe.Event.Data.Object
+    const { tenantId, conflict } = await ownerOf(trx, object_type as StripeObjectType, { object })
+    if (tenantId === null || conflict !== null) return
+    // The newer one first, so that the event's own payload, which was wrong, is not shown.
+    await recordAnswer(trx, tenantId, observation, `retry:${eventId}`, time, by)
+    await release(trx, fact, tenantId, by, time)
+    // The outbox tells the sessions that it is about.
+    await enqueueRefresh(trx, { ...observation, tenantId }, `retry:${eventId}`, time)
+  })
+}
+
+async function fetchObject(
+  context: AppContext,
+  objectType: StripeObjectType,
+  id: string,
+): Promise<Observation | undefined> {
+  try {
+    return (await requireStripe(context).fetch(objectType, id)).observation
+  } catch (error) {
+    if (!(error instanceof StripeFailure)) throw error
+    if (error.kind === 'missing') return undefined
+    throw error.toAppError()
+  }
+}
+
+async function release(
+  trx: Trx,
+  { data, occurred_at }: Fact<'stripe.event_received'>,
+  tenantId: string | null,
+  by: By,
+  now: string,
+): Promise<void> {
+  const { event_id, event_type, object_type, object_id, customer_id, created, personal } = data
+  const fact: NewFact<'stripe.event_released'> = {
+    fact_id: `release:${event_id}`,
+    type: 'stripe.event_released',
+    tenant_id: tenantId,
+    data: { event_id, event_type, object_type, object_id, customer_id, created, personal },
+    metadata: { actor: by.actor, causation: event_id },
+    occurred_at,
+  }
+  await record(trx, tenantId === null ? streams.catalog : streams.billing(tenantId), 'any', [fact], now)
+}
+
+async function webhook(reader: Reader, eventId: string): Promise<WebhookListing> {
+  const row = await reader
+    .selectFrom('stripe_events')
+    .selectAll()
+    .where('event_id', '=', eventId)
+    .executeTakeFirst()
+  if (row === undefined) throw new NotFound('event of Stripe’s')
+  const { last_position: _, ...event } = row
+  return event
+}

@@ -1,0 +1,109 @@
+import type { Kysely } from 'kysely'
+import type { Database } from '../db/database.ts'
+import type { Reader } from '../db/tables.ts'
+import { AppError, NotFound } from '../errors.ts'
+import type { UsageType } from '../log/facts.ts'
+import { lastPosition } from '../log/read.ts'
+import type { TableRow } from '../projections/compare.ts'
+import { projections } from '../projections/project.ts'
+import { type PricedLine, priceLine } from '../usage/price.ts'
+import { readRateCards } from '../usage/rate-cards.ts'
+import { type Cause, causesAt } from './causes.ts'
+import { type ColumnChange, columnChanges, type RowChange, rowChanges } from './row-changes.ts'
+
+export type Why = {
+  table: string
+  key: string
+  column: string | null
+  tenant_id: string | null
+  /** As the log makes it. */
+  row: TableRow
+  /** In their order. Of a column: those that changed it. */
+  facts: (Cause & { changes: ColumnChange[] })[]
+  /** Of an invoice: the metered usage that is on it. Null for every other table. */
+  usage_lines: UsageLine[] | null
+}
+
+export type UsageLine = PricedLine & { usage_type: UsageType; facts: Cause[] }
+
+/**
+ * The facts that made a row, or one value of it.
+ * @throws AppError invalid_request for a table or column that is none; NotFound for a row that the log does not make
+ */
+export async function why(db: Database, table: string, key: string, column?: string): Promise<Why> {
+  const projection = projections.find((one) => one.table === table)
+  if (projection === undefined)
+    throw refused('table', `no table of the log's is called ${table}; there are ${tableNames.join(', ')}`)
+  const changes = await changesOf(db, table, key, await owner(db.reader, table, projection.primaryKey, key))
+  const last = changes.at(-1)
+  if (last === undefined) throw new NotFound(`row ${key} in ${table}`)
+  if (column !== undefined && !(column in last.after))
+    throw refused('column', `${table} has no column ${column}; it has ${Object.keys(last.after).join(', ')}`)
+  const causes = await causesAt(
+    db.reader,
+    changes.map(({ position }) => position),
+  )
+  const facts = changes.flatMap((change) => {
+    const columns = columnChanges(change).filter((one) => column === undefined || one.column === column)
+    const cause = causes.get(change.position)
+    return columns.length === 0 || cause === undefined ? [] : [{ ...cause, changes: columns }]
+  })
+  return {
+    table,
+    key,
+    column: column ?? null,
+    tenant_id: last.after.tenant_id === null ? null : String(last.after.tenant_id),
+    row: last.after,
+    facts,
+    usage_lines: table === 'billing_invoices' ? await usageLines(db.reader, key) : null,
+  }
+}
+
+const tableNames = projections.map(({ table }) => table)
+
+const refused = (path: string, message: string) =>
+  new AppError('invalid_request', message, { details: { fields: [{ path, message }] } })
+
+/** Whose facts to fold: null where the live table has no such row. A row of nobody's is a row of ''. */
+async function owner(reader: Reader, table: string, primaryKey: string, key: string): Promise<string | null> {
+  const row = (await (reader as unknown as Kysely<Record<string, TableRow>>)
+    .selectFrom(table)
+    .select('tenant_id')
+    .where(primaryKey, '=', key)
+    .executeTakeFirst()) as { tenant_id: string | null } | undefined
+  return row === undefined ? null : (row.tenant_id ?? '')
+}
+
+async function changesOf(
+  db: Database,
+  table: string,
+  key: string,
+  ofTenant: string | null,
+): Promise<RowChange[]> {
+  const range = { after: 0, until: await lastPosition(db.reader) }
+  const changes =
+    ofTenant === null ? [] : await rowChanges(db, { table, key }, { ...range, foldsTenant: ofTenant })
+  // The live row is missing, or says that it is another tenant's: the whole log knows better.
+  return changes.length > 0 ? changes : rowChanges(db, { table, key }, { ...range, foldsTenant: undefined })
+}
+
+async function usageLines(reader: Reader, invoiceId: string): Promise<UsageLine[]> {
+  const records = await reader
+    .selectFrom('billing_usage_records')
+    .select(['usage_type', 'action', 'quantity', 'occurred_at', 'position'])
+    .$narrowType<{ usage_type: UsageType }>()
+    .where('invoice_id', '=', invoiceId)
+    .where('voided_at', 'is', null)
+    .orderBy('position')
+    .execute()
+  const cards = await readRateCards(reader)
+  const causes = await causesAt(
+    reader,
+    records.map(({ position }) => position),
+  )
+  return [...Map.groupBy(records, ({ usage_type }) => usage_type)].map(([usage_type, line]) => ({
+    usage_type,
+    ...priceLine(line, cards),
+    facts: line.flatMap(({ position }) => causes.get(position) ?? []),
+  }))
+}

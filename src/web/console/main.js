@@ -1,0 +1,70 @@
+import { login, logOut } from './api.js'
+import { announce, find } from './dom.js'
+import { showLogin } from './login.js'
+import { createRouter, href } from './router.js'
+import { effectsView } from './views/effects.js'
+import { jobsView } from './views/jobs.js'
+import { logView } from './views/log.js'
+import { overviewView } from './views/overview.js'
+import { sessionView } from './views/session.js'
+import { sessionsView } from './views/sessions.js'
+import { tenantView } from './views/tenant.js'
+import { tenantsView } from './views/tenants.js'
+import { webhooksView } from './views/webhooks.js'
+
+const router = createRouter({
+  '': overviewView,
+  sessions: (asked) => (asked.id === '' ? sessionsView(asked) : sessionView(asked)),
+  tenants: (asked) => (asked.id === '' ? tenantsView(asked) : tenantView(asked)),
+  log: logView,
+  webhooks: webhooksView,
+  effects: effectsView,
+  jobs: jobsView,
+})
+
+let isOpen = false
+
+async function open() {
+  const { key_id, expires_at } = await login()
+  if (key_id === null) {
+    showLogin(() => void open())
+    return
+  }
+  const isFirst = !isOpen
+  isOpen = true
+  for (const id of ['#head', '#foot']) find(id, HTMLElement).hidden = false
+  find('#whose', HTMLElement).textContent =
+    `Logged in with ${key_id === 'admin' ? 'the admin key' : key_id} until ${expires_at?.slice(11, 16)}.`
+  await router.show({ isFirst })
+}
+
+/** @param {string} message */
+function close(message) {
+  if (!isOpen) return
+  isOpen = false
+  router.leave()
+  find('#why', HTMLDialogElement).close()
+  showLogin(() => void open())
+  announce(message)
+}
+
+addEventListener('hashchange', () => {
+  if (isOpen) void router.show()
+})
+addEventListener('logged-out', () => close('Your login has ended'))
+find('#logout', HTMLButtonElement).addEventListener('click', async () => {
+  await logOut()
+  close('Logged out')
+})
+find('#find', HTMLFormElement).addEventListener('submit', (event) => {
+  event.preventDefault()
+  const text = find('#find-text', HTMLInputElement).value.trim()
+  const isSession = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text)
+  location.hash = isSession ? href(`/sessions/${text.toLowerCase()}`) : href('/tenants', { query: text })
+})
+find('.skip', HTMLAnchorElement).addEventListener('click', (event) => {
+  event.preventDefault()
+  find('#main', HTMLElement).focus()
+})
+
+void open()

@@ -1,0 +1,117 @@
+import { h } from './dom.js'
+import { table } from './table.js'
+import { counted, grouped, money, spaced } from './words.js'
+
+/** @typedef {import('../../ops/tenants.ts').TenantView['usage'][number]} UsageDay */
+
+/**
+ * Usage by day: one chart per type, since their sizes differ by thousands, and the same numbers as a table.
+ * @param {readonly UsageDay[]} usage
+ * @param {AbortSignal} signal
+ */
+export function usageCharts(usage, signal) {
+  if (usage.length === 0) return h('p', { class: 'empty' }, 'No usage in the last 35 days.')
+  const days = daysOf(usage)
+  const types = [...Map.groupBy(usage, ({ usage_type }) => usage_type)]
+  return h(
+    'div',
+    null,
+    h('div', { class: 'charts' }, ...types.map(([type, rows]) => chart(type, rows, days, signal))),
+    h(
+      'details',
+      null,
+      h('summary', null, `As a table: ${counted(usage.length, 'row')}`),
+      table(
+        'Usage by day',
+        [
+          { head: 'Day', cell: ({ day }) => day, key: true },
+          { head: 'Type', cell: ({ usage_type }) => spaced(usage_type) },
+          { head: 'Quantity', cell: ({ quantity }) => grouped(quantity), number: true },
+          { head: 'Amount', cell: ({ amount_cents }) => money(amount_cents), number: true },
+        ],
+        usage.toReversed(),
+      ),
+    ),
+  )
+}
+
+/** @param {string} type @param {readonly UsageDay[]} rows @param {string[]} days @param {AbortSignal} signal */
+function chart(type, rows, days, signal) {
+  const total = rows.reduce((sum, { quantity }) => sum + quantity, 0)
+  const place = h('div', {
+    class: 'plot',
+    role: 'img',
+    'aria-label': `${spaced(type)} per day: ${grouped(total)} on ${counted(rows.length, 'day')}; the table below has each`,
+  })
+  draw(place, rows, days, signal).catch(() => place.replaceChildren('The picture cannot be drawn here.'))
+  return h(
+    'figure',
+    null,
+    h('figcaption', null, `${spaced(type)} `, h('span', { class: 'hint' }, grouped(total))),
+    place,
+  )
+}
+
+/** @param {HTMLElement} place @param {readonly UsageDay[]} rows @param {string[]} days @param {AbortSignal} signal */
+async function draw(place, rows, days, signal) {
+  const module = '/console/vendor/uPlot.esm.js'
+  const { default: UPlot } = /** @type {{ default: typeof import('uplot') }} */ (await import(module))
+  const quantities = new Map(rows.map(({ day, quantity }) => [day, quantity]))
+  /** @type {import('uplot').AlignedData} */
+  const values = [days.map((day) => Date.parse(day) / 1000), days.map((day) => quantities.get(day) ?? 0)]
+  const plot = () => {
+    const style = getComputedStyle(place)
+    const [line, text, bar] = ['--line', '--muted', '--accent'].map((name) => style.getPropertyValue(name))
+    const axis = {
+      stroke: text ?? '',
+      grid: { stroke: line ?? '', width: 1 },
+      ticks: { show: false },
+      font: '11px system-ui',
+    }
+    const bars = UPlot.paths.bars?.({ size: [0.8, 24] })
+    return new UPlot(
+      {
+        width: place.clientWidth,
+        height: 130,
+        legend: { show: false },
+        cursor: { show: false },
+        tzDate: (seconds) => UPlot.tzDate(new Date(seconds * 1000), 'Etc/UTC'),
+        scales: { y: { range: (_plot, _min, max) => [0, Math.max(1, max)] } },
+        axes: [
+          {
+            ...axis,
+            values: (_plot, seconds) => seconds.map((at) => new Date(at * 1000).toISOString().slice(5, 10)),
+          },
+          { ...axis, size: 52, incrs: [1, 2, 5, 10, 50, 100, 500, 1000, 5000, 10_000, 100_000, 1_000_000] },
+        ],
+        series: [
+          {},
+          { fill: bar ?? '', stroke: bar ?? '', ...(bars && { paths: bars }), points: { show: false } },
+        ],
+      },
+      values,
+      place,
+    )
+  }
+  let shown = plot()
+  const again = () => {
+    shown.destroy()
+    shown = plot()
+  }
+  const resized = new ResizeObserver(() => shown.setSize({ width: place.clientWidth, height: 130 }))
+  resized.observe(place)
+  matchMedia('(prefers-color-scheme: dark)').addEventListener('change', again, { signal })
+  signal.addEventListener('abort', () => {
+    resized.disconnect()
+    shown.destroy()
+  })
+}
+
+/** Every day from the first to the last, so that days without usage are seen. @param {readonly UsageDay[]} usage */
+function daysOf(usage) {
+  const first = Date.parse(usage[0]?.day ?? '')
+  const last = Date.parse(usage.at(-1)?.day ?? '')
+  const days = []
+  for (let at = first; at <= last; at += 86_400_000) days.push(new Date(at).toISOString().slice(0, 10))
+  return days
+}

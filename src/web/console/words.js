@@ -1,0 +1,42 @@
+/** `2026-11-02 09:00:01`, UTC. @param {string} iso */
+export const clock = (iso) => iso.slice(0, 19).replace('T', ' ')
+
+/** @param {number} cents @param {string | null} [currency] */
+export function money(cents, currency) {
+  const code = (currency ?? 'usd').toUpperCase()
+  try {
+    const format = new Intl.NumberFormat('en', { style: 'currency', currency: code })
+    return format.format(cents / 10 ** (format.resolvedOptions().maximumFractionDigits ?? 2))
+  } catch {
+    return `${cents} ${code}`
+  }
+}
+
+/** @param {number} count @param {string} one @param {string} [many] */
+export const counted = (count, one, many = `${one}s`) => `${grouped(count)} ${count === 1 ? one : many}`
+
+/** @param {number} count */
+export const grouped = (count) => new Intl.NumberFormat('en').format(count)
+
+/** `payment_setup.idle` → `payment setup · idle`. @param {string | null} place */
+export const placeName = (place) => (place ?? 'unknown').replaceAll('_', ' ').replace('.', ' · ')
+
+/** @param {string} name */
+export const spaced = (name) => name.replaceAll('_', ' ')
+
+/** @param {unknown} error */
+export function explained(error) {
+  if (!(error instanceof Error)) return String(error)
+  const { requestId } = /** @type {{ requestId?: string }} */ (error)
+  return `${error.message}${requestId ? ` (request ${requestId})` : ''}`
+}
+
+/** A state in one of four tones, told by its word and not by its colour alone. @param {string | null} status */
+export function toneOf(status) {
+  if (status === null) return 'plain'
+  if (/^(active|trialing|completed|paid|done|applied|released|ready|ok|fine)$/.test(status)) return 'good'
+  if (/^(failed|quarantined|unpaid|uncollectible|incomplete_expired|unavailable|stranded)$/.test(status))
+    return 'bad'
+  if (/^(past_due|incomplete|parked|pending|open|running|lapsed)$/.test(status)) return 'warn'
+  return 'plain'
+}
