@@ -76,7 +76,10 @@ export async function serve(config: Config, log: Logger = logOf(config)): Promis
       closing.abort()
       await closed(server)
       // What waits for Stripe longer than that is in the outbox, and goes on at the next start.
-      await Promise.race([Promise.all([upkeep?.(), context.effects.stop()]), sleep(effectsMs, undefined, { ref: false })])
+      await Promise.race([
+        Promise.all([upkeep?.(), context.effects.stop()]),
+        sleep(effectsMs, undefined, { ref: false }),
+      ])
       await tracking.close().catch((error) => log.error({ err: error }, 'API calls are left in the journal'))
       await sandbox?.running.close()
       await db.close()

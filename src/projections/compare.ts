@@ -39,6 +39,40 @@ export async function* compareTable(
   }
 }
 
+/** As `compareTable`, of these rows alone. */
+export async function* compareRows(
+  projection: Projection,
+  expected: Reader,
+  actual: Reader,
+  keys: readonly string[],
+): AsyncGenerator<Difference> {
+  for (let start = 0; start < keys.length; start += pageSize) {
+    const rows = keys.slice(start, start + pageSize).map((key) => ({ [projection.primaryKey]: key }))
+    const wanted = await rowsByKey(projection, expected, rows, undefined)
+    const present = await rowsByKey(projection, actual, rows, undefined)
+    for (const key of keys.slice(start, start + pageSize)) {
+      const [before, now] = [wanted.get(key), present.get(key)]
+      if (before === now || (before !== undefined && now !== undefined && sameRow(before, now))) continue
+      yield { key, expected: before, actual: now }
+    }
+  }
+}
+
+/** The keys of the rows that a fact after this position has changed. */
+export async function keysAfter(
+  { table, primaryKey }: Projection,
+  reader: Reader,
+  position: number,
+  tenantId?: string,
+): Promise<string[]> {
+  let query = (reader as unknown as AnyTables)
+    .selectFrom(table)
+    .select(primaryKey)
+    .where('last_position', '>', position)
+  if (tenantId !== undefined) query = query.where('tenant_id', '=', tenantId)
+  return (await query.execute()).map((row) => String(row[primaryKey]))
+}
+
 /** How many rows, and the SHA-256 over their canonical JSON, one a line, in the order of their keys. */
 export async function digestTable(
   projection: Projection,

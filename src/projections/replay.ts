@@ -1,7 +1,7 @@
 import type { Database } from '../db/database.ts'
 import type { NewRow, Tables, Trx } from '../db/tables.ts'
 import { lastPosition } from '../log/read.ts'
-import { compareTable, type Difference, digestTable } from './compare.ts'
+import { compareRows, compareTable, type Difference, digestTable, keysAfter } from './compare.ts'
 import { readConsistently } from './consistent-read.ts'
 import { type Fold, openFold } from './fold.ts'
 import { projections } from './project.ts'
@@ -37,16 +37,39 @@ export type ReplayOptions = {
 }
 
 /**
- * Makes every projected table what the log says. The log is folded beside the live tables while the service goes on;
- * only the last facts, and the rows that differ, are written in the transaction that nobody else can write in.
+ * Makes every projected table what the log says. The log is folded, and the rows are compared, beside the live tables
+ * while the service goes on. The transaction that nobody else can write in looks only at the rows that differed, and
+ * at those that were changed meanwhile.
  */
 export function replay(db: Database, options: ReplayOptions = {}): Promise<ReplayReport> {
   return withFold(db, options, async (fold) => {
+    const { tenantId } = options
+    const suspects = new Map<Projection, string[]>()
+    await readConsistently(db, async (reader) => {
+      await fold.advance(reader, await lastPosition(reader))
+      await compareAll(fold, reader, tenantId, async (projection, differences) => {
+        const keys = differences.map(({ key }) => key)
+        suspects.set(projection, [...(suspects.get(projection) ?? []), ...keys])
+      })
+    })
+    const compared = fold.position
     const mended = await db.transact(async (trx) => {
+      const found: Drift[] = []
       await fold.advance(trx, await lastPosition(trx))
-      return compareAll(fold, trx, options.tenantId, (projection, differences) =>
-        mend(trx, projection, differences),
-      )
+      for (const projection of projections) {
+        const keys = new Set([
+          ...(suspects.get(projection) ?? []),
+          ...(await keysAfter(projection, fold.tables, compared, tenantId)),
+          ...(await keysAfter(projection, trx, compared, tenantId)),
+        ])
+        const differences: Difference[] = []
+        for await (const difference of compareRows(projection, fold.tables, trx, [...keys]))
+          differences.push(difference)
+        found.push(...differences.flatMap((difference) => driftOf(projection.table, difference)))
+        for (let start = 0; start < differences.length; start += 500)
+          await mend(trx, projection, differences.slice(start, start + 500))
+      }
+      return found
     })
     return { drift: [], mended }
   })

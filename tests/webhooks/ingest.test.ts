@@ -287,6 +287,26 @@ test('a discount that was given at Stripe itself is known by its terms, which an
   ])
 })
 
+test('a client secret is not kept, wherever in an event it stands', async () => {
+  const secret = 'seti_1ABC_secret_planted'
+  const url = `https://hooks.stripe.com/3d_secure_2/hosted?setup_intent=seti_1ABC&setup_intent_client_secret=${secret}&x=1`
+  const event = eventOf('setup_intent.requires_action', {
+    id: 'seti_1ABC',
+    object: 'setup_intent',
+    customer: tenant.of.customerId,
+    client_secret: secret,
+    next_action: { type: 'redirect_to_url', redirect_to_url: { url } },
+  })
+  await deliver(service, event)
+  const { data } = await service.context.db.reader
+    .selectFrom('billing_events')
+    .select('data')
+    .where('fact_id', '=', event.id)
+    .executeTakeFirstOrThrow()
+  expect(data).not.toContain('planted')
+  expect(data).toContain('setup_intent_client_secret=[removed]&x=1')
+})
+
 test('an event older than what we have seen of the object changes nothing', async () => {
   const now = await customer()
   await deliver(service, eventOf('customer.updated', { ...now, name: 'Newer' }, { created: soon() }))
