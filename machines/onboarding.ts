@@ -19,6 +19,28 @@ export type OnboardingContext = {
   attempts: { customer: number; payment_setup: number; subscription: number }
 }
 
+/** A SetupIntent is asked for in three places: first, when one can no longer be used, and after a declined payment. */
+const requestSetupIntent = {
+  target: 'creating_setup_intent',
+  actions: [
+    { type: 'countAttempt' },
+    { type: 'keepReturnUrl' },
+    { type: 'callStripe', params: { call: 'create_setup_intent' } },
+  ],
+} as const
+
+/** What Stripe says of the card that is being set up. */
+const cardNews = {
+  'onboarding.payment_confirmed': { guard: 'isThisCardUnconfirmed', actions: 'keepCard' },
+  'onboarding.payment_declined': { guard: 'isThisCardUnconfirmed', actions: 'keepDecline' },
+} as const
+
+/** Possible as long as there is no subscription and no call is under way. */
+const givenUp = {
+  'onboarding.cancelled': '#onboarding.cancelled',
+  'onboarding.expired': '#onboarding.expired',
+} as const
+
 /**
  * The six steps of onboarding: started, customer_created, payment_setup, plan_selected, subscription_created,
  * completed. A step that calls Stripe has an inner state for the time between the fact that asks and the fact that
@@ -148,8 +170,7 @@ export const onboardingMachine = setup({
               target: '#onboarding.customer_created',
               actions: 'keepCustomer',
             },
-            'onboarding.cancelled': '#onboarding.cancelled',
-            'onboarding.expired': '#onboarding.expired',
+            ...givenUp,
           },
         },
         creating_customer: {
@@ -169,16 +190,8 @@ export const onboardingMachine = setup({
       states: {
         idle: {
           on: {
-            'onboarding.payment_setup_requested': {
-              target: 'creating_setup_intent',
-              actions: [
-                'countAttempt',
-                'keepReturnUrl',
-                { type: 'callStripe', params: { call: 'create_setup_intent' } },
-              ],
-            },
-            'onboarding.cancelled': '#onboarding.cancelled',
-            'onboarding.expired': '#onboarding.expired',
+            'onboarding.payment_setup_requested': requestSetupIntent,
+            ...givenUp,
           },
         },
         creating_setup_intent: {
@@ -198,24 +211,15 @@ export const onboardingMachine = setup({
       states: {
         idle: {
           on: {
-            'onboarding.payment_confirmed': { guard: 'isThisCardUnconfirmed', actions: 'keepCard' },
-            'onboarding.payment_declined': { guard: 'isThisCardUnconfirmed', actions: 'keepDecline' },
+            ...cardNews,
             'onboarding.plan_selected': {
               guard: 'cardIsConfirmed',
               target: '#onboarding.plan_selected',
               actions: 'keepPlan',
             },
             // Only when the SetupIntent can no longer be used: the route offers the same one otherwise.
-            'onboarding.payment_setup_requested': {
-              target: 'creating_setup_intent',
-              actions: [
-                'countAttempt',
-                'keepReturnUrl',
-                { type: 'callStripe', params: { call: 'create_setup_intent' } },
-              ],
-            },
-            'onboarding.cancelled': '#onboarding.cancelled',
-            'onboarding.expired': '#onboarding.expired',
+            'onboarding.payment_setup_requested': requestSetupIntent,
+            ...givenUp,
           },
         },
         creating_setup_intent: {
@@ -232,8 +236,7 @@ export const onboardingMachine = setup({
       states: {
         idle: {
           on: {
-            'onboarding.payment_confirmed': { guard: 'isThisCardUnconfirmed', actions: 'keepCard' },
-            'onboarding.payment_declined': { guard: 'isThisCardUnconfirmed', actions: 'keepDecline' },
+            ...cardNews,
             'onboarding.subscription_requested': {
               guard: 'cardIsConfirmed',
               target: 'creating_subscription',
@@ -241,16 +244,8 @@ export const onboardingMachine = setup({
             },
             'onboarding.plan_selected': { actions: 'keepPlan' },
             // Another card, after the first payment was declined.
-            'onboarding.payment_setup_requested': {
-              target: 'creating_setup_intent',
-              actions: [
-                'countAttempt',
-                'keepReturnUrl',
-                { type: 'callStripe', params: { call: 'create_setup_intent' } },
-              ],
-            },
-            'onboarding.cancelled': '#onboarding.cancelled',
-            'onboarding.expired': '#onboarding.expired',
+            'onboarding.payment_setup_requested': requestSetupIntent,
+            ...givenUp,
           },
         },
         creating_setup_intent: {
