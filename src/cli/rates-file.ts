@@ -17,10 +17,10 @@ export async function readRates(file: string): Promise<Partial<Rates>> {
   const rates: Partial<Rates> = {}
   for (const [name, value] of Object.entries(parsed.data)) {
     if (value === undefined) continue
-    const setting = settings[name as keyof typeof settings]
-    if (typeof value === 'number')
-      rates[setting] = { rate_cents: value, per_units: setting === 'api_call' ? 1000 : 1 }
-    else rates[name as UsageType] = value
+    const type = settings[name as keyof typeof settings] ?? (name as UsageType)
+    if (rates[type] !== undefined) throw new Misuse(`${file} has the rate of ${type} twice`)
+    rates[type] =
+      typeof value === 'number' ? { rate_cents: value, per_units: type === 'api_call' ? 1000 : 1 } : value
   }
   if (Object.keys(rates).length === 0) throw new Misuse(`${file} has no rate`)
   return rates

@@ -54,14 +54,15 @@ async function printReport({ tenants, total, currency }: RepriceReport): Promise
   )
 }
 
-/** As people write it: 149.00 USD. */
+/** As people write it: USD 149.00. */
 function money(cents: number, currency: string): string {
   const format = new Intl.NumberFormat('en-US', {
     style: 'currency',
     currency: currency || 'usd',
     currencyDisplay: 'code',
   })
-  return format.format(cents / 10 ** (format.resolvedOptions().maximumFractionDigits ?? 2))
+  const amount = format.format(cents / 10 ** (format.resolvedOptions().maximumFractionDigits ?? 2))
+  return amount.replaceAll('\u00a0', ' ')
 }
 
 function time(value: string): string {

@@ -5,6 +5,7 @@ import { genesisHash, hashOf } from '../log/append.ts'
 import { canonicalJson } from '../log/canonical-json.ts'
 import { type Fact, streams } from '../log/facts.ts'
 import { factOf, readFacts } from '../log/read.ts'
+import { maskValue } from '../mask.ts'
 import { machineVersion } from '../onboarding/session.ts'
 import { foldCapsule } from './fold-capsule.ts'
 import { placeholders } from './placeholders.ts'
@@ -134,7 +135,12 @@ function redacted(facts: Fact[]): Fact[] {
     const { personal: _, ...data } = fact.data as Record<string, unknown>
     const personal = hidden[index]
     const shown = clean(data) as Record<string, unknown>
-    return { ...fact, data: personal === undefined ? shown : { ...shown, personal } } as unknown as Fact
+    // A request id may be the caller's own text.
+    return {
+      ...fact,
+      data: personal === undefined ? shown : { ...shown, personal },
+      metadata: maskValue(fact.metadata),
+    } as unknown as Fact
   })
 }
 

@@ -25,13 +25,12 @@ const json = async (...args: string[]) => {
   return { code, stderr, document: JSON.parse(stdout) }
 }
 
-describe('what operators ask', () => {
+describe.concurrent('what operators ask', () => {
   test('sessions list and show say where a session stands and how it came there', async () => {
     expect(await json('sessions', 'list')).toMatchObject({
       code: 0,
       document: [{ session_id: session, position: 'subscription_created.live' }],
     })
-    expect(await json('sessions', 'list', '--stuck')).toMatchObject({ code: 0, document: [] })
     const { stdout } = await run('sessions', 'show', session)
     expect(stdout).toMatch(/next step +complete/)
     expect(stdout).toMatch(/onboarding\.payment_declined +payment_setup\.idle/)
@@ -40,9 +39,8 @@ describe('what operators ask', () => {
   })
 
   test('diff and why name the facts', async () => {
-    const { code, document } = await json('diff', '--tenant', tenant, '--from', '0', '--to', '2026-12-31')
-    expect([code, document.money.length]).toEqual([0, 4])
-    const { stdout } = await run('diff', '--tenant', tenant, '--from', '0', '--to', '2026-12-31')
+    const { code, stdout } = await run('diff', '--tenant', tenant, '--from', '0', '--to', '2026-12-31')
+    expect(code).toBe(0)
     expect(stdout).toMatch(/outstanding_cents +0 +20400 +\+20400 +#\d+ stripe\.event_received \(worker\)/)
     const reasons = await run('why', 'billing_customers', 'cus_ada', 'email')
     expect(reasons).toMatchObject({ code: 0, stderr: '' })
@@ -55,10 +53,9 @@ describe('what operators ask', () => {
       rates,
       '{"case": {"rate_cents": 1200, "per_units": 1}, "BILLING_RATE_PLATFORM_BASE": 11000}',
     )
-    const { code, document } = await json('reprice', '--rates', rates)
+    const { code, document } = await json('reprice', '--rates', rates, '--fail-above', '50%')
     expect(code).toBe(0)
     expect(document.total).toMatchObject({ delta_cents: 600 + 2 * 1000 })
-    expect((await run('reprice', '--rates', rates, '--fail-above', '50%')).code).toBe(0)
     const above = await run('reprice', '--rates', rates, '--fail-above', '5%')
     expect([above.code, above.stdout]).toEqual([
       1,
@@ -68,43 +65,26 @@ describe('what operators ask', () => {
 
   test('an incident goes into a file without personal data, and comes out of it as it was', async () => {
     const file = join(directory, 'incident.json')
-    expect(await json('events', 'export', '--session', session, '--out', file)).toMatchObject({ code: 0 })
-    expect((await run('events', 'export', '--session', session, '--out', file)).code).toBe(2)
+    const written = await run('events', 'export', '--session', session, '--out', file)
+    expect(written).toMatchObject({ code: 0, stdout: expect.stringContaining('without personal data') })
     const text = await readFile(file, 'utf8')
     for (const secret of secrets) expect(text).not.toContain(secret)
     const replayed = await runCli(['replay', '--from-capsule', file, '--json'], { cwd: directory })
     expect(replayed.code).toBe(0)
     expect(JSON.parse(replayed.stdout)).toMatchObject({ ok: true, place: 'subscription_created.live' })
+    expect((await run('events', 'export', '--session', session, '--out', file)).code).toBe(2)
     await writeFile(file, text.replace('"place": "subscription_created.live"', '"place": "completed"'))
     const other = await runCli(['replay', '--from-capsule', file], { cwd: directory })
     expect([other.code, other.stdout]).toEqual([1, expect.stringContaining('recorded was completed')])
-    expect((await run('events', 'export', '--session', 'nobody')).code).toBe(1)
   })
 
-  test('rehearse ends with 0 on what is fine, and with 1 once a session is stranded', async () => {
-    expect(await json('rehearse')).toMatchObject({ code: 0, document: { sessions: 1, fine: 1, ok: true } })
-    const of = { sessionId: '22222222-2222-4222-8222-222222222222', tenantId: otherTenant }
-    await recordSteps(db, steps.slice(0, 3), 0, of)
-    await recordSteps(db, [['onboarding.completed', {}]], 3, of)
-    const { code, stdout } = await run('rehearse')
-    expect(code).toBe(1)
-    expect(stdout).toContain(`stranded  ${of.sessionId}`)
-    expect((await json('sessions', 'list', '--stuck')).document).toMatchObject([{ is_quarantined: true }])
-  })
-})
-
-describe.concurrent('wrong use', () => {
   test.each([
     ['an unknown table', ['why', 'billing_refunds', 'x'], 'no table of the log'],
-    ['an unknown column', ['why', 'billing_customers', 'cus_ada', 'size'], 'no column size'],
     [
       'a moment that is none',
       ['diff', '--tenant', tenant, '--from', 'noon', '--to', '3'],
       'noon is no position',
     ],
-    ['an end before the beginning', ['diff', '--tenant', tenant, '--from', '4', '--to', '3'], 'is after 3'],
-    ['no tenant', ['diff', '--from', '1', '--to', '3'], '--tenant'],
-    ['no file of rates', ['reprice', '--rates', 'none.json'], 'there is no file none.json'],
     [
       'a percentage that is none',
       ['reprice', '--rates', 'x', '--fail-above', 'much'],
@@ -116,27 +96,21 @@ describe.concurrent('wrong use', () => {
       ['replay', '--from-capsule', 'x', '--tenant', tenant],
       'leave out the other options',
     ],
-    ['a group without a command', ['sessions'], 'Usage'],
   ])('%s ends with 2 and says what is wrong', async (_, args, message) => {
-    const needsDatabase = args[0] !== 'sessions'
-    const { code, stdout, stderr } = await runCli(needsDatabase ? [...args, '--database', db.url] : args, {
-      cwd: directory,
-    })
+    const { code, stdout, stderr } = await run(...args)
     expect([code, stdout]).toEqual([2, ''])
     expect(stderr).toContain(message)
     expect(stderr).not.toContain('    at ')
   })
+})
 
-  test.each([
-    ['an unknown type', '{"cases": 3}', 'cases'],
-    ['half a rate', '{"case": {"rate_cents": 3}}', 'per_units'],
-    ['a negative rate', '{"BILLING_RATE_PER_CASE": -3}', 'BILLING_RATE_PER_CASE'],
-    ['nothing', '{}', 'has no rate'],
-    ['no JSON', 'case: 3', 'is not JSON'],
-  ])('rates with %s end with 2', async (name, text, message) => {
-    const file = join(directory, `${name}.json`)
-    await writeFile(file, text)
-    const { code, stderr } = await run('reprice', '--rates', file)
-    expect([code, stderr]).toEqual([2, expect.stringContaining(message)])
-  })
+test('rehearse ends with 0 on what is fine, and with 1 once a session is stranded', async () => {
+  expect(await json('rehearse')).toMatchObject({ code: 0, document: { sessions: 1, fine: 1, ok: true } })
+  const of = { sessionId: '22222222-2222-4222-8222-222222222222', tenantId: otherTenant }
+  await recordSteps(db, steps.slice(0, 3), 0, of)
+  await recordSteps(db, [['onboarding.completed', {}]], 3, of)
+  const { code, stdout } = await run('rehearse')
+  expect(code).toBe(1)
+  expect(stdout).toContain(`stranded  ${of.sessionId}`)
+  expect((await json('sessions', 'list', '--stuck')).document).toMatchObject([{ is_quarantined: true }])
 })

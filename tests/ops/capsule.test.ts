@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Capsule, capsule, exportCapsule, replayCapsule } from '../../src/ops/capsule.ts'
 import { createSqlite, type TestDatabase } from '../support/databases.ts'
-import { at, recordAll, stripeEvent } from '../support/facts.ts'
+import { at, observed, recordAll, stripeEvent } from '../support/facts.ts'
 import { customer, recordIncident, recordSteps, secrets, session, steps } from '../support/incident.ts'
 
 let db: TestDatabase
@@ -47,6 +47,20 @@ test('free text that quotes personal data has the placeholder in its place', asy
     const { facts } = await exportCapsule(other, session, new Date(at(9)))
     expect(facts[2]?.data.message).toMatch(/^\[personal \d\] is not at .+, nor at \[personal \d\]$/)
     expect(JSON.stringify(facts)).not.toMatch(/Ada|Analytical|ada@/)
+  } finally {
+    await other.close()
+  }
+})
+
+test('a request id that is an e-mail address is masked', async () => {
+  const other = await createSqlite()
+  try {
+    await recordSteps(other, steps.slice(0, 1))
+    const customerFact = observed('customer', customer('x@example.com'), 3)
+    const metadata = { actor: 'worker', request_id: 'ada@request.example.com' }
+    await recordAll(other, [{ ...customerFact, metadata }], at(3))
+    const { facts } = await exportCapsule(other, session, new Date(at(9)))
+    expect(facts[1]?.metadata).toEqual({ actor: 'worker', request_id: '[masked]' })
   } finally {
     await other.close()
   }
