@@ -1,17 +1,5 @@
 import { Command, CommanderError, Option } from 'commander'
-import { diffCommand } from './cli/diff.ts'
-import { eventsCommand } from './cli/events.ts'
-import { keysCommand } from './cli/keys.ts'
-import { migrateCommand } from './cli/migrate.ts'
 import { Misuse } from './cli/misuse.ts'
-import { rehearseCommand } from './cli/rehearse.ts'
-import { replayCommand } from './cli/replay.ts'
-import { repriceCommand } from './cli/reprice.ts'
-import { sandboxCommand } from './cli/sandbox.ts'
-import { serveCommand } from './cli/serve.ts'
-import { sessionsCommand } from './cli/sessions.ts'
-import { verifyCommand } from './cli/verify.ts'
-import { whyCommand } from './cli/why.ts'
 import { BadEnvironment } from './config.ts'
 import { AppError } from './errors.ts'
 
@@ -25,7 +13,9 @@ export async function cli(args: string[]): Promise<number> {
     .enablePositionalOptions()
     .configureOutput({ writeErr: (text) => process.stderr.write(text) })
     .showHelpAfterError('(--help says more)')
-  for (const makeCommand of commands) program.addCommand(withExitOverride(makeCommand()))
+  const wanted = commands[args[0] ?? '']
+  for (const load of wanted === undefined ? Object.values(commands) : [wanted])
+    program.addCommand(withExitOverride(await load()))
   try {
     readDotEnv()
     await program.parseAsync(args, { from: 'user' })
@@ -35,20 +25,21 @@ export async function cli(args: string[]): Promise<number> {
   }
 }
 
-const commands = [
-  serveCommand,
-  migrateCommand,
-  sandboxCommand,
-  eventsCommand,
-  replayCommand,
-  verifyCommand,
-  sessionsCommand,
-  diffCommand,
-  whyCommand,
-  rehearseCommand,
-  repriceCommand,
-  keysCommand,
-]
+/** A command's own module alone is loaded, for it takes a second to load them all. */
+const commands: Record<string, () => Promise<Command>> = {
+  serve: async () => (await import('./cli/serve.ts')).serveCommand(),
+  migrate: async () => (await import('./cli/migrate.ts')).migrateCommand(),
+  sandbox: async () => (await import('./cli/sandbox.ts')).sandboxCommand(),
+  events: async () => (await import('./cli/events.ts')).eventsCommand(),
+  replay: async () => (await import('./cli/replay.ts')).replayCommand(),
+  verify: async () => (await import('./cli/verify.ts')).verifyCommand(),
+  sessions: async () => (await import('./cli/sessions.ts')).sessionsCommand(),
+  diff: async () => (await import('./cli/diff.ts')).diffCommand(),
+  why: async () => (await import('./cli/why.ts')).whyCommand(),
+  rehearse: async () => (await import('./cli/rehearse.ts')).rehearseCommand(),
+  reprice: async () => (await import('./cli/reprice.ts')).repriceCommand(),
+  keys: async () => (await import('./cli/keys.ts')).keysCommand(),
+}
 
 function withExitOverride(command: Command): Command {
   command.exitOverride().showHelpAfterError('(--help says more)')

@@ -67,10 +67,13 @@ export async function positionAt(reader: Reader, moment: string): Promise<number
   }
   if (!/^\d{4}-\d\d-\d\d(T.*)?$/.test(moment) || Number.isNaN(Date.parse(moment)))
     throw new ImpossiblePast(`${moment} is no position and no ISO 8601 time`)
+  // A time without an offset would be the machine's own; everything here is UTC.
+  const hasOffset = /Z$|[+-]\d\d:?\d\d$/i.test(moment) || !moment.includes('T')
+  const time = new Date(hasOffset ? moment : `${moment}Z`).toISOString()
   const row = await reader
     .selectFrom('billing_events')
     .select((eb) => eb.fn.max('position').as('position'))
-    .where('recorded_at', '<=', new Date(moment).toISOString())
+    .where('recorded_at', '<=', time)
     .executeTakeFirst()
   return row?.position ?? 0
 }
