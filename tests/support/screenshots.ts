@@ -1,7 +1,9 @@
+import { randomUUID } from 'node:crypto'
 import { mkdir } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import type { Browser, Page } from 'playwright-core'
 import { launchBrowser, serveForBrowser } from './browser.ts'
+import { logInTo } from './console-page.ts'
 import { visitor } from './wizard-page.ts'
 
 /** `npm run screenshots`: the pictures of docs/screenshots, from the real pages. */
@@ -10,10 +12,12 @@ const directory = new URL('../../docs/screenshots/', import.meta.url)
 const widths = [1280, 390]
 
 await mkdir(directory, { recursive: true })
-const service = await serveForBrowser()
+const adminKey = randomUUID()
+const service = await serveForBrowser({ ADMIN_API_KEY: adminKey })
 const browser = await launchBrowser()
 try {
   for (const width of widths) await wizardAt(browser, width)
+  for (const width of widths) await consoleAt(browser, width)
 } finally {
   await browser.close()
   await service.stop()
@@ -46,6 +50,49 @@ async function wizardAt(browser: Browser, width: number): Promise<void> {
   await who.press('Finish setup')
   await who.heading('You are all set')
   await shot(page, `wizard-6-finish-${width}`)
+  await page.close()
+}
+
+/** The visitors from above are its tenants. */
+async function consoleAt(browser: Browser, width: number): Promise<void> {
+  const page = await browser.newPage({
+    viewport: { width, height: 900 },
+    colorScheme: 'light',
+    locale: 'en-US',
+  })
+  await logInTo(page, service.url, adminKey)
+  await page.locator('.statechart').waitFor()
+  await shot(page, `console-overview-${width}`)
+  await page.getByRole('link', { name: 'Tenants' }).click()
+  await page.locator('tbody th a').first().click()
+  const tenantId = await page.locator('h1 code').textContent()
+  for (const [usage_type, most] of [
+    ['case', 9],
+    ['api_call', 60_000],
+  ] as const)
+    for (let daysAgo = 0; daysAgo < 14; daysAgo += 1)
+      await fetch(`${service.url}/api/v1/billing/usage`, {
+        method: 'POST',
+        headers: { 'X-API-Key': adminKey },
+        body: JSON.stringify({
+          tenant_id: tenantId,
+          usage_type,
+          quantity: Math.ceil(most * (0.6 + 0.4 * Math.sin(daysAgo * 2))),
+          occurred_at: new Date(Date.now() - daysAgo * 86_400_000).toISOString(),
+          idempotency_key: `${usage_type}-${daysAgo}`,
+        }),
+      })
+  await page.reload()
+  await page.locator('.plot canvas').nth(1).waitFor()
+  await shot(page, `console-tenant-${width}`)
+  await page.locator('section a[href*="/sessions/"]').first().click()
+  await page.locator('.then details').first().waitFor()
+  await page.locator('.facts summary', { hasText: 'payment_declined' }).click()
+  await shot(page, `console-session-${width}`)
+  await page.getByRole('link', { name: 'Jobs' }).click()
+  await page.getByRole('button', { name: 'Verify', exact: true }).click()
+  await page.getByText('All is as the log says.').first().waitFor()
+  await shot(page, `console-jobs-${width}`)
   await page.close()
 }
 

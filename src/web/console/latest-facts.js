@@ -18,6 +18,26 @@ export async function latestFacts(filter, { upTo, count, signal }) {
   }
 }
 
+/**
+ * The moments that a session's slider stops at, oldest first: its own facts, and the tenant's from its beginning on
+ * and at the log's end. A busy tenant's middle is left out.
+ * @param {{ tenant_id: string, facts: readonly Fact[] }} session
+ * @param {{ upTo: number, signal: AbortSignal }} range
+ * @returns {Promise<Fact[]>}
+ */
+export async function momentsOf({ tenant_id, facts }, { upTo, signal }) {
+  const begun = (facts[0]?.position ?? 1) - 1
+  const [first, last] = await Promise.all([
+    get('/events', { tenant_id, after: begun, limit: 100 }, signal),
+    latestFacts({ tenant_id }, { upTo, count: 100, signal }),
+  ])
+  /** @type {Map<number, Fact>} */
+  const moments = new Map()
+  for (const fact of [...facts, ...first.items, ...last])
+    if (fact.position > begun) moments.set(fact.position, fact)
+  return [...moments.values()].sort((a, b) => a.position - b.position)
+}
+
 /** @param {FactFilter} filter @param {number} after @param {number} upTo @param {AbortSignal} [signal] */
 async function factsBetween(filter, after, upTo, signal) {
   /** @type {Fact[]} */

@@ -76,13 +76,17 @@ async function draw(place, rows, days, signal) {
         legend: { show: false },
         cursor: { show: false },
         tzDate: (seconds) => UPlot.tzDate(new Date(seconds * 1000), 'Etc/UTC'),
-        scales: { y: { range: (_plot, _min, max) => [0, Math.max(1, max)] } },
+        scales: {
+          // Half a day on either side, so that the first and the last bar are whole.
+          x: { range: (_plot, first, last) => [first - 43_200, last + 43_200] },
+          y: { range: (_plot, _least, most) => [0, Math.max(1, most)] },
+        },
         axes: [
           {
             ...axis,
             values: (_plot, seconds) => seconds.map((at) => new Date(at * 1000).toISOString().slice(5, 10)),
           },
-          { ...axis, size: 52, incrs: [1, 2, 5, 10, 50, 100, 500, 1000, 5000, 10_000, 100_000, 1_000_000] },
+          { ...axis, size: 64, incrs: steps },
         ],
         series: [
           {},
@@ -106,6 +110,9 @@ async function draw(place, rows, days, signal) {
     shown.destroy()
   })
 }
+
+/** Whole numbers, since nobody uses half a case. */
+const steps = Array.from({ length: 13 }, (_, power) => [1, 2, 5].map((one) => one * 10 ** power)).flat()
 
 /** Every day from the first to the last, so that days without usage are seen. @param {readonly UsageDay[]} usage */
 function daysOf(usage) {

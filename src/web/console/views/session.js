@@ -1,7 +1,7 @@
 import { get } from '../api.js'
 import { h, idOf, pill, time } from '../dom.js'
 import { factItem, pair } from '../fact.js'
-import { latestFacts } from '../latest-facts.js'
+import { momentsOf } from '../latest-facts.js'
 import { href } from '../router.js'
 import { drawStatechart } from '../statechart.js'
 import { counted, money, placeName } from '../words.js'
@@ -22,12 +22,7 @@ export async function sessionView({ id, query, signal }) {
     'The statechart with this session’s way; the list of facts says the same',
   )
   drawing.light(session.path)
-  const beforeIt = (session.path[0]?.position ?? 1) - 1
-  const ofTenant = await latestFacts(
-    { tenant_id: session.tenant_id },
-    { upTo: overview.log_position, count: 300, signal },
-  )
-  const moments = ofTenant.filter(({ position }) => position > beforeIt).reverse()
+  const moments = await momentsOf(session, { upTo: overview.log_position, signal })
   const asked = Number(query.get('at'))
   const then = thenPart(session, moments, {
     at: asked > 0 ? asked : null,

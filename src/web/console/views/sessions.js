@@ -28,7 +28,13 @@ export async function sessionsView({ query, signal }) {
     field('State', choice('sessions-status', status, statuses)),
     field(
       'Tenant',
-      h('input', { id: 'sessions-tenant_id', name: 'tenant_id', value: tenant_id, spellcheck: 'false' }),
+      h('input', {
+        id: 'sessions-tenant_id',
+        name: 'tenant_id',
+        value: tenant_id,
+        placeholder: 'the whole id',
+        spellcheck: 'false',
+      }),
     ),
     h(
       'div',
