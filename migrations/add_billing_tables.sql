@@ -115,6 +115,9 @@ CREATE TABLE IF NOT EXISTS billing_invoices (
   due_at TEXT,
   paid_at TEXT,
   hosted_invoice_url TEXT,
+  usage_invoiced_at TEXT, -- when its usage was decided on; null: nobody here has put usage on it
+  base_cents BIGINT NOT NULL, -- the platform base among its lines
+  owed_base_cents BIGINT NOT NULL, -- the platform base that it should have had and has not: the next invoice's
   as_of BIGINT NOT NULL,
   created_at TEXT NOT NULL,
   updated_at TEXT NOT NULL,
@@ -133,8 +136,8 @@ CREATE TABLE IF NOT EXISTS billing_usage_records (
   idempotency_key TEXT,
   metadata TEXT NOT NULL,
   is_late BIGINT NOT NULL,
-  invoice_id TEXT, -- the one invoice that bills it; null: not billed yet
-  billed_at TEXT,
+  invoice_id TEXT, -- the one invoice that it is on; null: none yet
+  billed_at TEXT, -- when that invoice was paid
   voided_at TEXT,
   position BIGINT NOT NULL, -- of the fact that recorded it: the order among records of one instant
   last_position BIGINT NOT NULL

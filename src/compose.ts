@@ -7,6 +7,7 @@ import { type EffectRunner, effectRunner } from './effects/runner.ts'
 import { expireSession, onboardingCall } from './onboarding/calls.ts'
 import { stripeClient } from './stripe/client.ts'
 import { stripeGateway } from './stripe/gateway.ts'
+import { invoiceItem } from './usage/invoice-item.ts'
 import { ingest } from './webhooks/ingest.ts'
 import { refreshObject } from './webhooks/refresh.ts'
 import { sweepEvents } from './webhooks/sweep.ts'
@@ -30,6 +31,7 @@ export function createContext(parts: {
     onboarding_call: onboardingCall(outside),
     expire_session: expireSession,
     billing_call: billingCall(outside),
+    invoice_item: invoiceItem(outside),
     refresh_object: refreshObject(outside),
     sweep_events: sweepEvents(outside, (event) => ingest(context, event)),
   })

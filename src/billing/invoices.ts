@@ -3,7 +3,10 @@ import { NotFound } from '../errors.ts'
 import { knownTenants } from '../tenants.ts'
 import { type Page, type PageQuery, pageOf, readCursor } from './page.ts'
 
-export type Invoice = Omit<Row<'billing_invoices'>, 'as_of' | 'updated_at' | 'last_position'>
+export type Invoice = Omit<
+  Row<'billing_invoices'>,
+  'usage_invoiced_at' | 'base_cents' | 'owed_base_cents' | 'as_of' | 'updated_at' | 'last_position'
+>
 
 /** The tenant's invoices, drafts included, newest first. @throws NotFound; InvalidRequest on `cursor` */
 export async function listInvoices(
@@ -30,6 +33,16 @@ export async function listInvoices(
     .orderBy('invoice_id', 'desc')
     .limit(limit + 1)
     .execute()
-  const invoices = rows.map(({ as_of: _a, updated_at: _u, last_position: _l, ...invoice }) => invoice)
+  const invoices = rows.map(
+    ({
+      usage_invoiced_at: _i,
+      base_cents: _b,
+      owed_base_cents: _o,
+      as_of: _a,
+      updated_at: _u,
+      last_position: _l,
+      ...invoice
+    }) => invoice,
+  )
   return pageOf(invoices, limit, (invoice) => invoice.invoice_id)
 }

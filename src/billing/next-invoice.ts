@@ -1,5 +1,6 @@
 import type { Reader } from '../db/tables.ts'
 import type { SubscriptionDiscount } from '../projections/subscription-discounts.ts'
+import { owedBaseCents } from '../usage/invoice-usage.ts'
 import { cardAt } from '../usage/price.ts'
 import { readRateCards } from '../usage/rate-cards.ts'
 import { unbilledUsage } from '../usage/summary.ts'
@@ -8,8 +9,8 @@ import { isLive, type SubscriptionRow } from './subscriptions/read.ts'
 
 /**
  * What the subscription's next invoice over a period is as things stand: the plan's price after discount, the platform
- * base, and the usage that no invoice has billed. In a trial, the first one that is paid. Null where there will be
- * none: without a live subscription, or when it ends with its period; usage that is left then is in the usage summary.
+ * base with what is owed of it, and the usage that is on no invoice. What is on an open or draft invoice is not on the
+ * next one. In a trial, the first one that is paid. Null where there will be none: without a live subscription, or when it ends with its period; usage that is left then is in the usage summary.
  */
 export async function nextInvoiceAmountCents(
   reader: Reader,
@@ -19,7 +20,8 @@ export async function nextInvoiceAmountCents(
   if (subscription === undefined || !isLive(subscription) || isEnding(subscription)) return null
   const { rates } = cardAt(await readRateCards(reader), now.toISOString())
   const { amountCents: usageCents } = await unbilledUsage(reader, subscription.tenant_id)
-  return planCents(subscription) + rates.platform_base.rate_cents + usageCents
+  const owedCents = await owedBaseCents(reader, subscription.tenant_id)
+  return planCents(subscription) + rates.platform_base.rate_cents + owedCents + usageCents
 }
 
 const isEnding = ({ cancel_at_period_end, cancel_at, current_period_end }: SubscriptionRow) =>

@@ -123,6 +123,9 @@ type BillingInvoices = Mirror & {
   due_at: string | null
   paid_at: string | null
   hosted_invoice_url: string | null
+  usage_invoiced_at: string | null
+  base_cents: number
+  owed_base_cents: number
 }
 
 type BillingUsageRecords = {

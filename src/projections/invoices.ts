@@ -2,20 +2,65 @@ import type Stripe from 'stripe'
 import type { Row, Trx } from '../db/tables.ts'
 import { isStub, mirrorOf } from './deletable.ts'
 import { isoTime, onStripeObject, type Projection, type Sighting, supersedes } from './projection.ts'
-import { idOf, integerOf, textOf, timeOf } from './read-value.ts'
+import { idOf, integerOf, memberOf, textOf, timeOf } from './read-value.ts'
 import { sameRow, saveRow } from './save-row.ts'
-import { billUsage } from './usage-records.ts'
+import { billUsage, releaseUsage } from './usage-records.ts'
 
 /**
  * Statuses go one way: draft, open, uncollectible, then paid or void; within one, the newer sighting is shown. A draft
  * that was deleted has the status `deleted`. The period is the invoice's own, in which the usage that it bills
  * occurred; its lines' period is the time ahead, which a subscription's price is paid for. `payment_failed_at` is
- * since when payment has been failing, null once the invoice is settled.
+ * since when payment has been failing, null once the invoice is settled. The platform base that an invoice of ours lacks,
+ * because Stripe has refused the line or the invoice was voided, is owed until the tenant's next one takes it.
  */
 export const invoices: Projection = {
   table: 'billing_invoices',
   primaryKey: 'invoice_id',
-  on: onStripeObject('invoice', show),
+  on: {
+    ...onStripeObject('invoice', show),
+    'usage.invoiced': async (trx, { tenant_id, data, occurred_at, position }) => {
+      const ofTenant = trx.updateTable('billing_invoices').where('tenant_id', '=', tenant_id)
+      if (data.base !== null)
+        await ofTenant
+          .set({ owed_base_cents: 0, last_position: position })
+          .where('owed_base_cents', '>', 0)
+          .execute()
+      await ofTenant
+        .set({
+          usage_invoiced_at: occurred_at,
+          base_cents: data.base?.amount_cents ?? 0,
+          last_position: position,
+        })
+        .where('invoice_id', '=', data.invoice_id)
+        .execute()
+    },
+    'usage.line_missed': async (trx, { tenant_id, data, position }) => {
+      if (data.line !== 'base') return
+      await trx
+        .updateTable('billing_invoices')
+        .set((eb) => ({
+          owed_base_cents: eb('owed_base_cents', '+', eb.ref('base_cents')),
+          base_cents: 0,
+          last_position: position,
+        }))
+        .where('tenant_id', '=', tenant_id)
+        .where('invoice_id', '=', data.invoice_id)
+        .where('base_cents', '>', 0)
+        .execute()
+    },
+    'usage.invoice_missed': async (trx, { tenant_id, data, occurred_at, position }) => {
+      await trx
+        .updateTable('billing_invoices')
+        .set({
+          usage_invoiced_at: occurred_at,
+          owed_base_cents: data.base_cents,
+          last_position: position,
+        })
+        .where('tenant_id', '=', tenant_id)
+        .where('invoice_id', '=', data.invoice_id)
+        .execute()
+    },
+  },
 }
 
 async function show(trx: Trx, sighting: Sighting<'invoice'>): Promise<void> {
@@ -30,9 +75,24 @@ async function show(trx: Trx, sighting: Sighting<'invoice'>): Promise<void> {
   const next = nextInvoice(sighting, row, columnsOf(sighting, invoiceId, tenantId))
   if (sameRow(next, row)) return
   await saveRow(trx, 'billing_invoices', 'invoice_id', { ...next, last_position: sighting.position })
-  if (next.status === 'paid' && row?.status !== 'paid')
-    await billUsage(trx, { ...next, last_position: sighting.position })
+  if (next.status === row?.status) return
+  const now = { ...next, last_position: sighting.position }
+  if (next.status === 'paid') await billUsage(trx, now, { isOfPlanAlone: isOfPlanAlone(object) })
+  if (isUndone(next.status)) await releaseUsage(trx, now)
 }
+
+/** Whether all that an invoice charges is items of a subscription: then it bills no usage. */
+export function isOfPlanAlone(object: object): boolean {
+  const lines = memberOf(memberOf(object, 'lines'), 'data')
+  return (
+    Array.isArray(lines) &&
+    lines.length > 0 &&
+    lines.every((line) => memberOf(memberOf(line, 'parent'), 'type') === 'subscription_item_details')
+  )
+}
+
+/** An invoice that nobody has to pay any more, and nobody has paid. */
+export const isUndone = (status: string) => status === 'void' || status === 'deleted'
 
 type Invoice = Row<'billing_invoices'>
 
@@ -43,10 +103,15 @@ function nextInvoice(sighting: Sighting<'invoice'>, row: Invoice | undefined, sh
   const failures = [row?.payment_failed_at, shown.payment_failed_at].filter(
     (time) => typeof time === 'string',
   )
+  const { usage_invoiced_at, base_cents, owed_base_cents } = row ?? columns
   return {
     ...columns,
     status,
     payment_failed_at: rankOf(status) === settled ? null : (failures.sort()[0] ?? null),
+    usage_invoiced_at,
+    ...(isUndone(status)
+      ? { base_cents: 0, owed_base_cents: owed_base_cents + base_cents }
+      : { base_cents, owed_base_cents }),
   }
 }
 
@@ -88,6 +153,9 @@ function columnsOf(sighting: Sighting<'invoice'>, invoice_id: string, tenant_id:
     due_at: timeOf(object.due_date),
     paid_at: timeOf(object.status_transitions?.paid_at),
     hosted_invoice_url: textOf(object.hosted_invoice_url),
+    usage_invoiced_at: null,
+    base_cents: 0,
+    owed_base_cents: 0,
     ...mirrorOf(sighting),
   }
 }

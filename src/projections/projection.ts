@@ -13,7 +13,7 @@ export type Projection = {
 }
 
 /** An object of Stripe's as a fact of the log carries it. */
-export type Sighting<T extends StripeObjectType = StripeObjectType> = {
+export type Sighting<T extends ShownType = ShownType> = {
   object: StripeObjects[T]
   /** Stripe's time of what is shown, unix seconds. */
   asOf: number
@@ -29,6 +29,9 @@ export type Sighting<T extends StripeObjectType = StripeObjectType> = {
   position: number
 }
 
+/** Invoice items are in the log alone: the invoice shows them. */
+type ShownType = Exclude<StripeObjectType, 'invoiceitem'>
+
 export type StripeObjects = {
   customer: Stripe.Customer
   subscription: Stripe.Subscription
@@ -42,7 +45,7 @@ export type StripeObjects = {
 }
 
 /** The three facts that carry an object of Stripe's, as one handler. */
-export function onStripeObject<T extends StripeObjectType>(
+export function onStripeObject<T extends ShownType>(
   type: T,
   apply: (trx: Trx, sighting: Sighting<T>) => Promise<void>,
 ): Projection['on'] {

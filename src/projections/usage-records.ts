@@ -3,7 +3,10 @@ import { canonicalJson } from '../log/canonical-json.ts'
 import type { Projection } from './projection.ts'
 import { saveRow } from './save-row.ts'
 
-/** What was used. `billUsage` marks what an invoice bills; `invoices` calls it. */
+/**
+ * What was used. A record is on no invoice, then on one (`invoice_id`), which is its own until Stripe refuses the line or
+ * the invoice is voided, and billed (`billed_at`) once that is paid. `invoices` calls `billUsage` and `releaseUsage`.
+ */
 export const usageRecords: Projection = {
   table: 'billing_usage_records',
   primaryKey: 'record_id',
@@ -44,13 +47,47 @@ export const usageRecords: Projection = {
         .where('voided_at', 'is', null)
         .execute()
     },
+    'usage.invoiced': async (trx, { tenant_id, data, position }) => {
+      const recordIds = data.lines.flatMap((line) => line.record_ids)
+      // SQLite takes 32,766 parameters in a statement.
+      for (let start = 0; start < recordIds.length; start += 1000)
+        await trx
+          .updateTable('billing_usage_records')
+          .set({ invoice_id: data.invoice_id, last_position: position })
+          .where('tenant_id', '=', tenant_id)
+          .where('record_id', 'in', recordIds.slice(start, start + 1000))
+          .where('invoice_id', 'is', null)
+          .execute()
+    },
+    'usage.line_missed': async (trx, { tenant_id, data, position }) => {
+      if (tenant_id === null || data.line === 'base') return
+      // The payment may have been told before the refusal: what was not on the invoice was not paid.
+      await taken(trx, { tenant_id, invoice_id: data.invoice_id, last_position: position })
+        .where('usage_type', '=', data.line)
+        .execute()
+    },
   },
 }
 
+type OnInvoice = Pick<Row<'billing_invoices'>, 'invoice_id' | 'tenant_id' | 'last_position'>
+
+/** The invoice was voided or deleted: what was on it goes on the next one. */
+export async function releaseUsage(trx: Trx, invoice: OnInvoice): Promise<void> {
+  await taken(trx, invoice).execute()
+}
+
+const taken = (trx: Trx, { tenant_id, invoice_id, last_position }: OnInvoice) =>
+  trx
+    .updateTable('billing_usage_records')
+    .set({ invoice_id: null, billed_at: null, last_position })
+    .where('tenant_id', '=', tenant_id)
+    .where('invoice_id', '=', invoice_id)
+
 /**
- * Marks as billed what an invoice that has just become paid bills: the records that were put on it before, and the
- * tenant's records in [period_start, period_end) that are on no invoice and not voided. An invoice of zero, such as
- * a trial's first, has no usage on it and marks none. What is recorded after the payment waits for the next invoice.
+ * Marks as billed what an invoice that has just become paid bills: the records that were put on it before. Where nobody
+ * here has put any on it, somebody else may have: then the tenant's records in [period_start, period_end) that are on no
+ * invoice and not voided, but only for a renewal or a manual invoice, over more than zero, that is not `isOfPlanAlone`.
+ * What is recorded after the payment waits for the next invoice.
  */
 export async function billUsage(
   trx: Trx,
@@ -65,7 +102,10 @@ export async function billUsage(
     | 'paid_at'
     | 'last_position'
     | 'updated_at'
+    | 'billing_reason'
+    | 'usage_invoiced_at'
   >,
+  { isOfPlanAlone }: { isOfPlanAlone: boolean },
 ): Promise<void> {
   const billed = {
     invoice_id: invoice.invoice_id,
@@ -79,6 +119,8 @@ export async function billUsage(
     .where('invoice_id', '=', invoice.invoice_id)
     .where('billed_at', 'is', null)
     .execute()
+  if (invoice.usage_invoiced_at !== null || isOfPlanAlone) return
+  if (!['subscription_cycle', 'manual', null].includes(invoice.billing_reason)) return
   if (invoice.amount_paid_cents <= 0 && invoice.total_cents <= 0) return
   if (invoice.period_start === null || invoice.period_end === null) return
   await trx

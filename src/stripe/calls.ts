@@ -42,6 +42,7 @@ export type CallName =
   | 'create_promotion_code'
   | 'update_promotion_code'
   | 'delete_coupon'
+  | 'create_invoice_item'
 
 export const calls: Record<CallName, Call> = {
   create_customer: {
@@ -122,6 +123,14 @@ export const calls: Record<CallName, Call> = {
     objectType: 'coupon',
     isCreate: false,
     run: (stripe, target, _params, options) => stripe.coupons.del(target, {}, options),
+  },
+  create_invoice_item: {
+    objectType: 'invoiceitem',
+    isCreate: true,
+    run: (stripe, _target, params, options) =>
+      stripe.invoiceItems.create(params as Stripe.InvoiceItemCreateParams, options),
+    find: (stripe, params, key) =>
+      firstOf(stripe.invoiceItems.list({ invoice: String(params.invoice), limit: 100 }), key),
   },
 }
 

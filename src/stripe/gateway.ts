@@ -265,6 +265,8 @@ function retrieve(stripe: Stripe, objectType: StripeObjectType, id: string): Pro
       return stripe.products.retrieve(id)
     case 'price':
       return stripe.prices.retrieve(id)
+    case 'invoiceitem':
+      return stripe.invoiceItems.retrieve(id)
   }
 }
 

@@ -101,7 +101,7 @@ export async function appendUsage(
 ): Promise<Fact<'usage.recorded'>[]> {
   const recorded: Fact<'usage.recorded'>[] = []
   for (const [tenantId, ofTenant] of Map.groupBy(drafts, (one) => one.tenant_id)) {
-    const periods = await paidPeriods(trx, tenantId)
+    const periods = await takenPeriods(trx, tenantId)
     const facts = ofTenant.map((one) => ({
       ...one,
       data: { ...one.data, is_late: periods.some((period) => isWithin(one.occurred_at, period)) },
@@ -153,14 +153,21 @@ async function recordedUsage(trx: Trx, factIds: string[]): Promise<Map<string, F
   return new Map(rows.map((row) => [row.fact_id, factOf(row) as Fact<'usage.recorded'>]))
 }
 
-/** Of the invoices that bill usage (see `billUsage`): a trial's invoice over nothing bills none. */
-function paidPeriods(trx: Trx, tenantId: string) {
+/** Of the invoices that take no more usage: ours have it, others are paid. A trial's over nothing bills none. */
+function takenPeriods(trx: Trx, tenantId: string) {
   return trx
     .selectFrom('billing_invoices')
     .select(['period_start', 'period_end'])
     .where('tenant_id', '=', tenantId)
-    .where('status', '=', 'paid')
-    .where((eb) => eb.or([eb('total_cents', '>', 0), eb('amount_paid_cents', '>', 0)]))
+    .where((eb) =>
+      eb.or([
+        eb('usage_invoiced_at', 'is not', null),
+        eb.and([
+          eb('status', '=', 'paid'),
+          eb.or([eb('total_cents', '>', 0), eb('amount_paid_cents', '>', 0)]),
+        ]),
+      ]),
+    )
     .execute()
 }
 

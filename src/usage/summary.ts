@@ -22,7 +22,10 @@ export type UsageSummary = {
   totals: { amount_cents: number; billed_amount_cents: number; unbilled_amount_cents: number }
 }
 
-/** Usage that occurred in the half-open period. Each invoice that bills it, and the unbilled rest, is a line of its own. */
+/**
+ * Usage that occurred in the half-open period. Each invoice that has it, and what is on none, is a line of its own.
+ * Billed is what is on paid invoices.
+ */
 export async function usageSummary(
   reader: Reader,
   { tenantId, start, end, now }: { tenantId: string; start: string; end: string; now: Date },
@@ -50,7 +53,7 @@ export async function usageSummary(
   }
 }
 
-/** Everything that no invoice has billed yet, whenever it occurred: a line per type that was used. */
+/** Everything that is on no invoice yet, whenever it occurred: a line per type that was used. */
 export async function unbilledUsage(
   reader: Reader,
   tenantId: string,
@@ -68,7 +71,7 @@ export async function unbilledUsage(
 function liveRecords(reader: Reader, tenantId: string) {
   return reader
     .selectFrom('billing_usage_records')
-    .select(['usage_type', 'action', 'quantity', 'occurred_at', 'position', 'invoice_id'])
+    .select(['usage_type', 'action', 'quantity', 'occurred_at', 'position', 'invoice_id', 'billed_at'])
     .$narrowType<{ usage_type: UsageType }>()
     .where('tenant_id', '=', tenantId)
     .where('voided_at', 'is', null)
@@ -76,27 +79,36 @@ function liveRecords(reader: Reader, tenantId: string) {
 
 function lineOf(
   usageType: UsageType,
-  records: readonly (Metered & { invoice_id: string | null })[],
+  records: readonly (Metered & { invoice_id: string | null; billed_at: string | null })[],
   cards: readonly RateCard[],
   current: RateCard,
 ): UsageLine {
-  const lines = Map.groupBy(records, (record) => record.invoice_id)
-  const unbilled = priceLine(lines.get(null) ?? [], cards)
-  lines.delete(null)
-  const invoiced = [...lines.values()].map((line) => priceLine(line, cards))
-  const billed = {
-    quantity: sum(invoiced.map((line) => line.quantity)),
-    amount_cents: sum(invoiced.map((line) => line.amount_cents)),
-  }
+  const { billed = [], unbilled = [] } = Object.groupBy(records, ({ billed_at }) =>
+    billed_at === null ? 'unbilled' : 'billed',
+  )
+  const ofBilled = priceByInvoice(billed, cards)
+  const ofUnbilled = priceByInvoice(unbilled, cards)
   const { rate_cents, per_units } = current.rates[usageType]
   return {
     usage_type: usageType,
-    quantity: billed.quantity + unbilled.quantity,
+    quantity: ofBilled.quantity + ofUnbilled.quantity,
     unit_rate_cents: rate_cents,
     per_units,
-    amount_cents: billed.amount_cents + unbilled.amount_cents,
-    billed,
-    unbilled,
+    amount_cents: ofBilled.amount_cents + ofUnbilled.amount_cents,
+    billed: ofBilled,
+    unbilled: ofUnbilled,
+  }
+}
+
+function priceByInvoice(
+  records: readonly (Metered & { invoice_id: string | null })[],
+  cards: readonly RateCard[],
+): PricedLine {
+  const lines = [...Map.groupBy(records, ({ invoice_id }) => invoice_id).values()]
+  const priced = lines.map((line) => priceLine(line, cards))
+  return {
+    quantity: sum(priced.map((line) => line.quantity)),
+    amount_cents: sum(priced.map((line) => line.amount_cents)),
   }
 }
 

@@ -10,7 +10,7 @@ export type VoidedUsage = UsageRecord & { voided_at: string }
 /**
  * Takes a record out of every sum, by a fact of its own. Voiding again answers the same.
  * @param tenantId whose records the caller may touch; null: anybody's
- * @throws NotFound; AppError conflict for a record that an invoice has billed
+ * @throws NotFound; AppError conflict for a record that is on an invoice, paid or not
  */
 export function voidUsage(
   context: AppContext,

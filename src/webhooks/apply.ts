@@ -1,8 +1,10 @@
+import type { Logger } from 'pino'
 import type Stripe from 'stripe'
 import type { Trx } from '../db/tables.ts'
 import type { Fact, NewFact, StripeObjectType } from '../log/facts.ts'
 import { isoTime } from '../projections/projection.ts'
 import { record } from '../projections/record.ts'
+import { invoiceUsage } from '../usage/invoice-usage.ts'
 import { enqueueRefresh } from './enqueue-refresh.ts'
 import { mirrorOf } from './mirror.ts'
 import { tellSessions } from './tell-sessions.ts'
@@ -13,8 +15,8 @@ const by = { actor: 'stripe' }
 type AppliedFact = NewFact<'stripe.event_received' | 'stripe.event_released'>
 
 /**
- * Records an event, tells the sessions, and asks Stripe for the object where the event alone does not say how it
- * stands. Returns the effects that ask; undefined when the log has the event already.
+ * Records an event, tells the sessions, puts usage on a renewal's draft, and asks Stripe for the object where the event
+ * alone does not say how it stands. Returns the effects for that; undefined when the log has the event already.
  * @param options.asksAgain whatever the event says
  */
 export async function applyEvent(
@@ -22,9 +24,9 @@ export async function applyEvent(
   stream: string,
   fact: AppliedFact,
   now: string,
-  options: { asksAgain: boolean },
+  options: { asksAgain: boolean; log?: Logger },
 ): Promise<string[] | undefined> {
-  const { event_id, event_type, object_id, customer_id, created } = fact.data
+  const { event_id, event_type, object_id, customer_id } = fact.data
   const objectType = fact.data.object_type as StripeObjectType
   const before = await mirrorOf(trx, objectType, object_id)
   const [recorded] = (await record(trx, stream, 'any', [fact], now)) as Fact[]
@@ -36,10 +38,26 @@ export async function applyEvent(
     { ...seen, isDeleted: event_type === 'customer.deleted' },
     { by, now, cause: event_id },
   )
+  const items =
+    objectType === 'invoice' && fact.tenant_id !== null
+      ? await invoiceUsage(trx, { tenantId: fact.tenant_id, object, cause: event_id }, now, options.log)
+      : []
+  return [...items, ...(await askIfUnsure(trx, fact, seen, before, now, options))]
+}
+
+async function askIfUnsure(
+  trx: Trx,
+  fact: AppliedFact,
+  seen: { objectType: StripeObjectType; tenantId: string | null },
+  before: { as_of: number } | undefined,
+  now: string,
+  options: { asksAgain: boolean },
+): Promise<string[]> {
+  const { event_id, event_type, object_id, created } = fact.data
   // Two events of one second cannot be ordered: Stripe is asked what is true. A `created` is never the later one.
   const isTie = before?.as_of === created && !event_type.endsWith('.created')
   const refresh = { ...seen, objectId: object_id }
-  if (options.asksAgain || (await lacksTerms(trx, objectType, object_id)))
+  if (options.asksAgain || (await lacksTerms(trx, seen.objectType, object_id)))
     return [await enqueueRefresh(trx, refresh, event_id, now)]
   if (!isTie) return []
   // Once its second is over no other event of it can be missed, so one question answers for all of them.

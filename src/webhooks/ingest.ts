@@ -65,7 +65,7 @@ export async function ingest(
         )
       return verdict.disposition
     }
-    const asked = await applyEvent(trx, stream, fact, now, { asksAgain: false })
+    const asked = await applyEvent(trx, stream, fact, now, { asksAgain: false, log: context.log })
     if (asked === undefined) return 'duplicate'
     refreshes.push(...asked)
     if (about.mirrored === 'customer' && fact.tenant_id !== null)
@@ -76,7 +76,7 @@ export async function ingest(
   for (const effectId of refreshes)
     context.effects
       .run(effectId)
-      .catch((error) => context.log.warn({ err: error, effect_id: effectId }, 'not refreshed'))
+      .catch((error) => context.log.warn({ err: error, effect_id: effectId }, 'not carried out yet'))
   return outcome
 }
 

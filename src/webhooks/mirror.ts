@@ -1,7 +1,7 @@
 import type { Reader } from '../db/tables.ts'
 import type { StripeObjectType } from '../log/facts.ts'
 
-/** The table and key where an object of Stripe's is mirrored; setup intents live in the session alone. */
+/** The table and key where an object of Stripe's is mirrored; setup intents live in the session alone, invoice items in their invoice. */
 export const mirrors = {
   customer: ['billing_customers', 'customer_id'],
   subscription: ['billing_subscriptions', 'subscription_id'],
@@ -19,7 +19,7 @@ export async function mirrorOf(
   objectType: StripeObjectType,
   id: string,
 ): Promise<{ as_of: number } | undefined> {
-  if (objectType === 'setup_intent') return undefined
+  if (objectType === 'setup_intent' || objectType === 'invoiceitem') return undefined
   const [table, key] = mirrors[objectType]
   return reader
     .selectFrom(table)

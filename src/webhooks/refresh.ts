@@ -7,13 +7,14 @@ import type { StripeObjectType } from '../log/facts.ts'
 import { recordAnswer } from '../onboarding/calls.ts'
 import { StripeFailure } from '../stripe/failure.ts'
 import type { Observation } from '../stripe/gateway.ts'
+import { invoiceUsage } from '../usage/invoice-usage.ts'
 import { ownerOf } from './owner.ts'
 import { tellSessions } from './tell-sessions.ts'
 
 const by = { actor: 'worker' }
 
 /** Carries out what `enqueueRefresh` asks for. */
-export const refreshObject = (context: Pick<AppContext, 'stripe'>): EffectHandler => ({
+export const refreshObject = (context: Pick<AppContext, 'stripe' | 'log'>): EffectHandler => ({
   async run({ params }) {
     try {
       const { observation } = await requireStripe(context).fetch(
@@ -37,6 +38,8 @@ export const refreshObject = (context: Pick<AppContext, 'stripe'>): EffectHandle
     const owner = effect.tenantId ?? (conflict === null ? tenantId : null)
     if (owner === null) return
     await recordAnswer(trx, owner, observation, effect.effectId, now)
+    if (objectType === 'invoice')
+      await invoiceUsage(trx, { tenantId: owner, object, cause: effect.effectId }, now, context.log)
     const seen = { ...observation, tenantId: owner, customerId }
     await tellSessions(trx, seen, { by, now, cause: effect.effectId })
   },

@@ -111,6 +111,48 @@ describe.each(eachDatabase)('invoices on $name', ({ create }) => {
       ])
     })
 
+    test('bills what was put on it alone, and what Stripe has refused is on no invoice, told before or after', async () => {
+      const line = (usage_type: 'case' | 'agent', record_id: string) => ({
+        usage_type,
+        quantity: 1,
+        amount_cents: 1000,
+        record_ids: [record_id],
+        description: usage_type,
+      })
+      await given(
+        usageRecorded('usg_1', 1),
+        usageRecorded('usg_2', 2, { usage_type: 'agent' }),
+        stripeEvent('invoice.created', 'invoice', invoice('draft'), 10),
+        newFact('usage.invoiced', {
+          invoice_id: 'in_1',
+          customer_id: 'cus_1',
+          currency: 'usd',
+          lines: [line('case', 'usg_1'), line('agent', 'usg_2')],
+          base: { amount_cents: 10_000, description: 'Platform base' },
+        }),
+        usageRecorded('usg_3', 3),
+        paid(),
+        newFact('usage.line_missed', { invoice_id: 'in_1', line: 'agent', reason: 'invoice_not_editable' }),
+        newFact('usage.line_missed', { invoice_id: 'in_1', line: 'base', reason: 'invoice_not_editable' }),
+      )
+      expect(await billed()).toEqual([
+        ['usg_1', 'in_1', at(1000)],
+        ['usg_2', null, null],
+        ['usg_3', null, null],
+      ])
+      expect(await rowOf('billing_invoices')).toMatchObject({ base_cents: 0, owed_base_cents: 10_000 })
+    })
+
+    test('of nothing but the plan, or for a change of plan, bills no usage', async () => {
+      const data = [{ parent: { type: 'subscription_item_details' } }]
+      await given(
+        usageRecorded('usg_1', 1),
+        paid({ lines: { data } }),
+        paid({ id: 'in_2', billing_reason: 'subscription_update' }),
+      )
+      expect(await billed()).toEqual([['usg_1', null, null]])
+    })
+
     test('of zero, as a trial’s first is, bills nothing', async () => {
       await given(usageRecorded('usg_1', 1), paid({ total: 0, amount_paid: 0 }))
       expect(await billed()).toEqual([['usg_1', null, null]])

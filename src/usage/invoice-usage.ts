@@ -1,0 +1,153 @@
+import { createHash } from 'node:crypto'
+import type { Logger } from 'pino'
+import type { Reader, Row, Trx } from '../db/tables.ts'
+import { enqueue } from '../effects/outbox.ts'
+import { type FactData, type NewFact, streams, type UsageType, usageTypes } from '../log/facts.ts'
+import { isOfPlanAlone, isUndone } from '../projections/invoices.ts'
+import { textOf } from '../projections/read-value.ts'
+import { record } from '../projections/record.ts'
+import { cardAt, priceLine, type RateCard } from './price.ts'
+import { readRateCards } from './rate-cards.ts'
+
+/**
+ * Decides, once, what goes on the invoice of a renewal beside the plan: on its draft all usage from before the period's
+ * end that is on no invoice, of earlier periods too, and the platform base with what is owed of it. Of an invoice that is
+ * first seen when it is final, or in another currency than the rate card's, the log says that it was missed, and all waits
+ * for the next one. Returns the effects that put the lines on it.
+ * @param seen.object the invoice, as it was just recorded
+ * @param log is told of an invoice that was missed
+ */
+export async function invoiceUsage(
+  trx: Trx,
+  seen: { tenantId: string; object: object; cause: string },
+  now: string,
+  log?: Logger,
+): Promise<string[]> {
+  const { tenantId, object } = seen
+  const invoice = await trx
+    .selectFrom('billing_invoices')
+    .selectAll()
+    .where('invoice_id', '=', textOf('id' in object ? object.id : null) ?? '')
+    .where('tenant_id', '=', tenantId)
+    .executeTakeFirst()
+  if (invoice === undefined || !isUndecidedRenewal(invoice)) return []
+  const cards = await readRateCards(trx)
+  const { invoice_id, customer_id, currency } = invoice
+  const usedUntil = invoice.period_end ?? now
+  const baseCard = cardAt(cards, usedUntil)
+  const base_cents = baseCard.rates.platform_base.rate_cents
+  const append = (fact: Pick<NewFact, 'type' | 'data'>) =>
+    record(
+      trx,
+      streams.usage(tenantId),
+      'any',
+      [
+        {
+          ...fact,
+          fact_id: invoicedFactId(invoice_id),
+          tenant_id: tenantId,
+          metadata: { actor: 'worker', causation: seen.cause },
+          occurred_at: now,
+        } as NewFact,
+      ],
+      now,
+    )
+
+  const miss = async (reason: FactData<'usage.invoice_missed'>['reason']) => {
+    await append({ type: 'usage.invoice_missed', data: { invoice_id, reason, base_cents } })
+    log?.error({ invoice_id, reason }, 'usage is not on its invoice; it goes on the next')
+    return []
+  }
+
+  // Lines that are not the plan's: somebody else puts usage on the tenant's invoices, or Stripe has not said.
+  if (invoice.status !== 'draft') return isOfPlanAlone(object) ? miss('final') : []
+  const records = await usageUntil(trx, tenantId, usedUntil)
+  const used = records.map(({ occurred_at }) => cardAt(cards, occurred_at))
+  if ([baseCard, ...used].some((card) => card.currency !== currency)) return miss('currency')
+  const baseCents = base_cents + (await owedBaseCents(trx, tenantId))
+  const data: FactData<'usage.invoiced'> = {
+    invoice_id,
+    customer_id,
+    currency,
+    lines: linesOf(records, cards),
+    base: baseCents === 0 ? null : { amount_cents: baseCents, description: 'Platform base' },
+  }
+  await append({ type: 'usage.invoiced', data })
+  const lines = [
+    ...data.lines.filter(({ amount_cents }) => amount_cents > 0).map(({ usage_type }) => usage_type),
+    ...(data.base === null ? [] : (['base'] as const)),
+  ]
+  const effectIds: string[] = []
+  for (const line of lines) {
+    const effectId = invoiceItemKey(tenantId, invoice_id, line)
+    const effect = { effectId, tenantId, stream: streams.usage(tenantId), kind: 'invoice_item', params: {} }
+    await enqueue(trx, effect, now, now)
+    effectIds.push(effectId)
+  }
+  return effectIds
+}
+
+/** A type of usage, or the platform base. */
+export type InvoiceLine = UsageType | 'base'
+
+/** One decision per invoice: both of its outcomes have this id. */
+export const invoicedFactId = (invoiceId: string) => `usage_invoiced:${invoiceId}`
+
+/** The effect's id and Stripe's idempotency key, which is at most 255 characters long. */
+export const invoiceItemKey = (tenantId: string, invoiceId: string, line: InvoiceLine) =>
+  `stepledger:${createHash('sha256').update(tenantId).digest('hex').slice(0, 24)}:invoice_item:${invoiceId}:${line}`
+
+/** The platform base that earlier invoices of the tenant should have had and have not. */
+export async function owedBaseCents(reader: Reader, tenantId: string): Promise<number> {
+  const rows = await reader
+    .selectFrom('billing_invoices')
+    .select('owed_base_cents')
+    .where('tenant_id', '=', tenantId)
+    .where('owed_base_cents', '>', 0)
+    .execute()
+  return rows.reduce((sum, { owed_base_cents }) => sum + owed_base_cents, 0)
+}
+
+const isUndecidedRenewal = (invoice: Row<'billing_invoices'>) =>
+  invoice.billing_reason === 'subscription_cycle' &&
+  invoice.subscription_id !== null &&
+  invoice.usage_invoiced_at === null &&
+  !isUndone(invoice.status)
+
+function usageUntil(reader: Reader, tenantId: string, end: string) {
+  return reader
+    .selectFrom('billing_usage_records')
+    .select(['record_id', 'usage_type', 'action', 'quantity', 'occurred_at', 'position'])
+    .$narrowType<{ usage_type: UsageType }>()
+    .where('tenant_id', '=', tenantId)
+    .where('invoice_id', 'is', null)
+    .where('voided_at', 'is', null)
+    .where('occurred_at', '<', end)
+    .orderBy('position')
+    .execute()
+}
+
+function linesOf(
+  records: Awaited<ReturnType<typeof usageUntil>>,
+  cards: readonly RateCard[],
+): FactData<'usage.invoiced'>['lines'] {
+  const byType = Map.groupBy(records, ({ usage_type }) => usage_type)
+  return usageTypes.flatMap((usage_type) => {
+    const ofType = byType.get(usage_type)
+    if (ofType === undefined) return []
+    const { quantity, amount_cents } = priceLine(ofType, cards)
+    const record_ids = ofType.map(({ record_id }) => record_id)
+    const description = `${names[usage_type]}: ${quantity}`
+    return [{ usage_type, quantity, amount_cents, record_ids, description }]
+  })
+}
+
+/** As the customer reads them on the invoice. */
+const names: Record<UsageType, string> = {
+  agent: 'Agents',
+  user: 'Users',
+  case: 'Cases',
+  event_ingestion: 'Events ingested',
+  api_call: 'API calls',
+  platform_base: 'Platform base, metered',
+}
