@@ -6,7 +6,7 @@ import { type Components, exampleOf, exampleOverrides, type Schema } from './ope
 type Media = { schema: Schema; example?: unknown }
 type Operation = {
   operationId?: string
-  parameters?: { name: string; schema: Schema; example?: unknown }[]
+  parameters?: { name: string; required?: boolean; schema: Schema; example?: unknown }[]
   requestBody?: { content: Record<string, Media> }
   responses: Record<string, { description?: string; content?: Record<string, Media>; $ref?: string }>
 }
@@ -65,8 +65,9 @@ function completed(document: Document): Document {
     for (const [method, operation] of Object.entries(operations)) {
       const given = exampleOverrides[`${method} ${path}`] ?? {}
       operation.operationId ??= operationId(method, path)
+      // The reference page sends the examples along: what may be left out is left out.
       for (const parameter of operation.parameters ?? [])
-        parameter.example ??= exampleOf(parameter.schema, components, parameter.name)
+        if (parameter.required) parameter.example ??= exampleOf(parameter.schema, components, parameter.name)
       for (const media of Object.values(operation.requestBody?.content ?? {}))
         media.example ??= exampleOf(media.schema, components, '', given)
       for (const response of Object.values(operation.responses)) asEventStream(response)

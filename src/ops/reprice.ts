@@ -133,7 +133,7 @@ async function baseDelta(
     .select('created_at')
     .where('tenant_id', '=', tenantId)
     .where('subscription_id', 'is not', null)
-    .where('billing_reason', 'in', ['subscription_create', 'subscription_cycle'])
+    .where('billing_reason', '=', 'subscription_cycle')
     .where('status', 'in', ['paid', 'open'])
     .where('total_cents', '>', 0)
     .execute()

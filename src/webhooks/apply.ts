@@ -2,7 +2,6 @@ import type { Logger } from 'pino'
 import type Stripe from 'stripe'
 import type { Trx } from '../db/tables.ts'
 import type { Fact, NewFact, StripeObjectType } from '../log/facts.ts'
-import { isoTime } from '../projections/projection.ts'
 import { record } from '../projections/record.ts'
 import { invoiceUsage } from '../usage/invoice-usage.ts'
 import { enqueueRefresh } from './enqueue-refresh.ts'
@@ -56,20 +55,8 @@ async function askIfUnsure(
   const { event_id, event_type, object_id, created } = fact.data
   // Two events of one second cannot be ordered: Stripe is asked what is true. A `created` is never the later one.
   const isTie = before?.as_of === created && !event_type.endsWith('.created')
-  const refresh = { ...seen, objectId: object_id }
-  if (options.asksAgain || (await lacksTerms(trx, seen.objectType, object_id)))
-    return [await enqueueRefresh(trx, refresh, event_id, now)]
-  if (!isTie) return []
-  // Once its second is over no other event of it can be missed, so one question answers for all of them.
-  const settledAt = isoTime(created + 2)
-  const effectId = await enqueueRefresh(
-    trx,
-    refresh,
-    `tie:${created}`,
-    now,
-    settledAt > now ? settledAt : now,
-  )
-  return settledAt > now ? [] : [effectId]
+  if (!options.asksAgain && !isTie && !(await lacksTerms(trx, seen.objectType, object_id))) return []
+  return [await enqueueRefresh(trx, { ...seen, objectId: object_id }, event_id, now)]
 }
 
 /** An event has the ids of a subscription's discounts alone; what they take off decides about the next invoice. */

@@ -3,24 +3,29 @@ import { enqueue } from '../effects/outbox.ts'
 import { type StripeObjectType, streams } from '../log/facts.ts'
 
 /**
- * Asks for an object to be fetched from Stripe and recorded. Returns the effect's id. The same cause asks once.
- * @param dueAt when at the earliest; default now
+ * Asks for an object to be fetched from Stripe and recorded. Returns the effect's id. Where an earlier question about
+ * the object has not been put yet, it answers for this one too: webhooks come in bursts.
  */
 export async function enqueueRefresh(
   trx: Trx,
   seen: { objectType: StripeObjectType; objectId: string; tenantId: string | null },
   cause: string,
   now: string,
-  dueAt = now,
 ): Promise<string> {
-  const effectId = `refresh:${seen.objectId}:${cause}`
   const stream = seen.tenantId === null ? streams.stripe : streams.billing(seen.tenantId)
+  const prefix = `refresh:${seen.objectId}:`
+  const waiting = await trx
+    .selectFrom('effects')
+    .select('effect_id')
+    .where('stream', '=', stream)
+    .where('status', '=', 'pending')
+    .where('claimed_until', 'is', null)
+    .where('effect_id', '>=', prefix)
+    .where('effect_id', '<', `refresh:${seen.objectId};`)
+    .executeTakeFirst()
+  if (waiting !== undefined) return waiting.effect_id
+  const effectId = `${prefix}${cause}`
   const params = { objectType: seen.objectType, objectId: seen.objectId }
-  await enqueue(
-    trx,
-    { effectId, tenantId: seen.tenantId, stream, kind: 'refresh_object', params },
-    dueAt,
-    now,
-  )
+  await enqueue(trx, { effectId, tenantId: seen.tenantId, stream, kind: 'refresh_object', params }, now, now)
   return effectId
 }

@@ -72,13 +72,17 @@ export async function ingest(
       refreshes.push(...(await releaseParked(trx, fact.tenant_id, fact.data.object_id, now)))
     return verdict.disposition
   })
-  // Not waited for: Stripe wants its answer, and the outbox has what fails here.
-  for (const effectId of refreshes)
+  // Not waited for: Stripe wants its answer, and the outbox has what fails here. A moment later, so that one question
+  // about an object answers for all events of a burst.
+  const carryOut = (effectId: string) =>
     context.effects
       .run(effectId)
       .catch((error) => context.log.warn({ err: error, effect_id: effectId }, 'not carried out yet'))
+  for (const effectId of new Set(refreshes)) setTimeout(carryOut, burstMs, effectId).unref()
   return outcome
 }
+
+const burstMs = 150
 
 export type Disposition = NewFact<'stripe.event_received'>['data']['disposition']
 type Verdict = { disposition: Disposition; reason: string | null; owner: Owner }
