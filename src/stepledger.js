@@ -16,27 +16,10 @@ else {
 }
 
 async function run() {
-  if (import.meta.url.includes('/node_modules/')) await stripTypesInNodeModules()
+  const { stripOwnTypes } = await import('./strip-types.js')
+  stripOwnTypes()
   const { cli } = await import('./cli.ts')
   process.exitCode = await cli(process.argv.slice(2))
-}
-
-/** Node does not strip types below a node_modules directory by itself, which is where a package's own code is. */
-async function stripTypesInNodeModules() {
-  const { readFileSync } = await import('node:fs')
-  const { registerHooks, stripTypeScriptTypes } = await import('node:module')
-  const own = new URL('..', import.meta.url).href
-  const { emitWarning } = process
-  process.emitWarning = (warning, ...rest) => {
-    if (!String(warning).includes('stripTypeScriptTypes')) emitWarning.call(process, warning, ...rest)
-  }
-  registerHooks({
-    load(url, context, nextLoad) {
-      if (!url.startsWith(own) || !url.endsWith('.ts')) return nextLoad(url, context)
-      const source = stripTypeScriptTypes(readFileSync(new URL(url), 'utf8'))
-      return { format: 'module', source, shortCircuit: true }
-    },
-  })
 }
 
 /** The same command in a newer Node, which gets our signals and whose end is ours. */
