@@ -244,7 +244,7 @@ CREATE INDEX IF NOT EXISTS stripe_events_parked ON stripe_events (disposition, c
 -- Working state, not folded from the log.
 -- The outbox: a call to the outside that a committed fact asked for. Timers are rows with a due time.
 CREATE TABLE IF NOT EXISTS effects (
-  effect_id TEXT NOT NULL PRIMARY KEY, -- also Stripe's idempotency key
+  effect_id TEXT NOT NULL PRIMARY KEY, -- of a call: the idempotency key too
   tenant_id TEXT,
   stream TEXT NOT NULL,
   kind TEXT NOT NULL,

@@ -25,16 +25,6 @@ export class FinalFailure extends Error {
   }
 }
 
-/** It cannot be carried out yet: again at `dueAt`. No failure. */
-export class NotYet extends Error {
-  readonly dueAt: string
-  constructor(dueAt: string) {
-    super(`not before ${dueAt}`)
-    this.name = 'NotYet'
-    this.dueAt = dueAt
-  }
-}
-
 /** The outcome is unknown. `params` replace the effect's for the next attempt; `cause` is what the caller sees. */
 export class Unknown extends Error {
   readonly params: Record<string, unknown>
@@ -57,7 +47,7 @@ export type EffectRunner = {
   stop(): Promise<void>
 }
 
-/** Longer than the slowest call with its retries: a lease must not end under a running call. */
+/** Longer than a call with its retries takes. Should a lease end under one, the second call has the same key. */
 const leaseMs = 60_000
 const pollMs = 1_000
 const parallel = 4
@@ -99,7 +89,6 @@ export function effectRunner(
         throw error.cause
       }
       await giveBack(error)
-      if (error instanceof NotYet) return
       throw error instanceof Unknown ? error.cause : error
     }
     await recording(async (trx) => {
@@ -154,7 +143,6 @@ export function effectRunner(
 }
 
 function postponement(effect: Effect, error: unknown, time: (offsetMs?: number) => string) {
-  if (error instanceof NotYet) return { dueAt: error.dueAt, now: time(), lastError: null }
   // 2 s, 4 s, 8 s … an hour, with jitter, so that an outage does not end in a stampede.
   const backoffMs = Math.min(3_600_000, 2 ** effect.attempts * 1000) * (0.75 + Math.random() / 2)
   return {
