@@ -21,28 +21,41 @@ type RouteOf<M, P, R, S> = {
   getRoutingPath(): string
 }
 
+type Method = 'get' | 'post' | 'put' | 'patch' | 'delete'
+
+/**
+ * What a tenant may change with its own key: `steps` of its onboarding session, which the session's token may take too,
+ * and `usage` that it adds.
+ */
+const tenantsWrites = { steps: ['tenant', 'session'], usage: ['tenant'] } as const satisfies Record<
+  string,
+  readonly Scope[]
+>
+
+/** A read is for whom it names. A write is never a tenant's, unless it says which of the two it is. */
+type Access<M extends Method> = M extends 'get'
+  ? { allow: readonly Exclude<Scope, 'admin'>[]; tenants?: never }
+  : { allow: readonly 'platform'[]; tenants?: keyof typeof tenantsWrites }
+
 /**
  * A route under /api/v1, as the router, the validators and /openapi.json take it.
  * `allow` names the scopes besides admin that may use it; see `allow` in auth.ts for what that checks.
  * `response` is the whole reply: mostly `envelope(…)`, answered with `c.json(success(…), 200)`.
  */
-export function route<
-  M extends 'get' | 'post' | 'put' | 'patch' | 'delete',
-  const P extends string,
-  R extends Request,
-  S extends z.ZodType,
->(spec: {
-  method: M
-  path: P
-  tag: string
-  summary: string
-  description?: string
-  allow: readonly Exclude<Scope, 'admin'>[]
-  request: R
-  response: S
-}): RouteOf<M, P, R, S> {
+export function route<M extends Method, const P extends string, R extends Request, S extends z.ZodType>(
+  spec: {
+    method: M
+    path: P
+    tag: string
+    summary: string
+    description?: string
+    request: R
+    response: S
+  } & Access<M>,
+): RouteOf<M, P, R, S> {
   const { method, path, tag, summary, description, request, response } = spec
-  const scopes = ['admin', ...spec.allow] as const
+  const ofTenants = spec.tenants === undefined ? [] : tenantsWrites[spec.tenants]
+  const scopes: Scope[] = ['admin', ...spec.allow, ...ofTenants]
   const middleware: MiddlewareHandler<Env>[] = [allow(scopes)]
   if (request.body?.required) middleware.push(requireBody)
   return createRoute({

@@ -26,6 +26,8 @@ export type UsageInput = {
   metadata: Record<string, unknown>
 }
 
+export type UsageRequest = { metadata: Metadata; by: 'platform' | 'tenant'; key?: string | undefined }
+
 export type UsageRecord = FactData<'usage.recorded'> & {
   tenant_id: string
   occurred_at: string
@@ -37,7 +39,8 @@ export const aheadMs = 5 * 60_000
 export const backMs = 35 * 24 * 3_600_000
 
 /**
- * Records all or nothing. A record whose key its tenant has used already is answered as it stands in the log.
+ * Records all or nothing. A record whose key has been used for its tenant already is answered as it stands in the log.
+ * @param request.by whose keys they are: what a tenant sends neither collides with the platform's records nor reads them
  * @param request.key the request's own idempotency key and whose it is: a repeated request counts once even where its
  *   records have no keys of their own
  * @param request.pathOf how the caller calls a field of a record
@@ -47,7 +50,7 @@ export const backMs = 35 * 24 * 3_600_000
 export async function recordUsage(
   context: AppContext,
   inputs: readonly UsageInput[],
-  request: { metadata: Metadata; key?: string | undefined; pathOf: (index: number, field: string) => string },
+  request: UsageRequest & { pathOf: (index: number, field: string) => string },
 ): Promise<UsageRecord[]> {
   const now = context.now().toISOString()
   const drafts = inputs.map((input, index) => draft(input, request, index, now))
@@ -122,12 +125,15 @@ export const derivedId = (parts: unknown) =>
  */
 function draft(
   input: UsageInput,
-  { metadata, key }: { metadata: Metadata; key?: string | undefined },
+  { metadata, by, key }: UsageRequest,
   index: number,
   now: string,
 ): UsageDraft {
   const { tenant_id, usage_type, action, quantity, occurred_at, idempotency_key } = input
-  const ownKey = idempotency_key === undefined ? undefined : ['usage', tenant_id, idempotency_key]
+  const ownKey =
+    idempotency_key === undefined
+      ? undefined
+      : [by === 'tenant' ? 'usage-of-tenant' : 'usage', tenant_id, idempotency_key]
   const requestKey = key === undefined ? undefined : ['usage-request', metadata.actor, key, index]
   const id = derivedId(ownKey ?? requestKey ?? randomUUID())
   return {

@@ -9,12 +9,11 @@ export type VoidedUsage = UsageRecord & { voided_at: string }
 
 /**
  * Takes a record out of every sum, by a fact of its own. Voiding again answers the same.
- * @param tenantId whose records the caller may touch; null: anybody's
  * @throws NotFound; AppError conflict for a record that is on an invoice, paid or not
  */
 export function voidUsage(
   context: AppContext,
-  request: { recordId: string; tenantId: string | null; reason: string | null; metadata: Metadata },
+  request: { recordId: string; reason: string | null; metadata: Metadata },
 ): Promise<VoidedUsage> {
   const { recordId, reason, metadata } = request
   const now = context.now().toISOString()
@@ -25,8 +24,7 @@ export function voidUsage(
       .$narrowType<{ usage_type: UsageType }>()
       .where('record_id', '=', recordId)
       .executeTakeFirst()
-    if (row === undefined || (request.tenantId !== null && row.tenant_id !== request.tenantId))
-      throw new NotFound('usage record')
+    if (row === undefined) throw new NotFound('usage record')
     if (row.voided_at !== null) return view(row, row.voided_at)
     if (row.invoice_id !== null)
       throw new AppError('conflict', 'This usage is on an invoice already: it cannot be voided', {

@@ -293,9 +293,10 @@ describe.each(eachDatabase)('on $name', ({ create }) => {
       expect(facts).toMatchObject([{ data: { record_id: id, reason: 'counted twice' } }])
     })
 
-    test("another tenant's or an unknown record is 404 and stays", async () => {
+    test("is the platform's: a tenant's key is 403, whosever the record; an unknown one is 404", async () => {
       const id = await record()
-      expect((await t.post(`/api/v1/billing/usage/${id}/void`, {}, { key: t.keys.b })).status).toBe(404)
+      for (const key of [t.keys.a, t.keys.b])
+        expect((await t.post(`/api/v1/billing/usage/${id}/void`, {}, { key })).status).toBe(403)
       expect((await t.post('/api/v1/billing/usage/usg_none/void')).status).toBe(404)
       expect(await Array.fromAsync(readFacts(t.db.reader, { type: 'usage.voided' }))).toEqual([])
     })

@@ -54,7 +54,7 @@ const routes = {
     tag: 'Customers',
     summary: "Make the tenant's customer; again: the same one",
     description: 'A tenant becomes known by this, and its id may be any text of the pattern.',
-    allow: ['platform', 'tenant'],
+    allow: ['platform'],
     request: {
       body: body(
         z.strictObject({

@@ -219,7 +219,8 @@ const step = <const P extends string, B extends z.ZodType, S extends z.ZodType>(
     path,
     tag: 'Onboarding',
     summary,
-    allow: ['platform', 'tenant', 'session'],
+    allow: ['platform'],
+    tenants: 'steps',
     request: { body: body(request) },
     response: envelope(data),
   })

@@ -144,7 +144,7 @@ const verb = <const P extends string, B extends ReturnType<typeof body>, S exten
     path,
     tag: 'Subscriptions',
     summary,
-    allow: ['platform', 'tenant'],
+    allow: ['platform'],
     request: { params: z.object({ id: resourceId }), body: request },
     response: envelope(data),
   })
@@ -158,7 +158,7 @@ const routes = {
     description:
       'One live subscription per tenant. `client_secret` is there when the bank wants the customer to authenticate ' +
       'the first payment with Stripe.js; the subscription is `incomplete` until then.',
-    allow: ['platform', 'tenant'],
+    allow: ['platform'],
     request: {
       body: body(
         z.strictObject({

@@ -1,7 +1,7 @@
 import { OpenAPIHono, z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import type { AppContext } from '../../context.ts'
-import { InvalidRequest, NotFound } from '../../errors.ts'
+import { AppError, InvalidRequest, NotFound } from '../../errors.ts'
 import { type Metadata, usageTypes } from '../../log/facts.ts'
 import { knownTenants } from '../../tenants.ts'
 import { aheadMs, backMs, recordUsage, type UsageInput } from '../../usage/record.ts'
@@ -21,7 +21,12 @@ export function usageRoutes(context: AppContext): OpenAPIHono<Env> {
     c: Context<Env>,
     inputs: UsageInput[],
     pathOf: (index: number, field: string) => string,
-  ) => recordUsage(context, inputs, { metadata: metadataOf(c), key: c.get('idempotencyKey'), pathOf })
+  ) => {
+    const isTenant = c.get('caller').scope === 'tenant'
+    if (isTenant) assertAdded(inputs)
+    const by = isTenant ? ('tenant' as const) : ('platform' as const)
+    return recordUsage(context, inputs, { metadata: metadataOf(c), by, key: c.get('idempotencyKey'), pathOf })
+  }
 
   app.openapi(recordOne, async (c) => {
     const [recorded] = await recordAll(c, [c.req.valid('json')], (_index, field) => field)
@@ -39,7 +44,6 @@ export function usageRoutes(context: AppContext): OpenAPIHono<Env> {
   app.openapi(voidOne, async (c) => {
     const voided = await voidUsage(context, {
       recordId: c.req.valid('param').id,
-      tenantId: c.get('caller').tenantId,
       reason: c.req.valid('json').reason ?? null,
       metadata: metadataOf(c),
     })
@@ -86,7 +90,9 @@ function routes({ now }: AppContext) {
       path: '/billing/usage',
       tag: 'Usage',
       summary: 'Record usage',
-      allow: ['platform', 'tenant'],
+      description: tenantsUsage,
+      allow: ['platform'],
+      tenants: 'usage',
       request: { body: body(usageInput) },
       response: envelope(usageRecord),
     }),
@@ -95,7 +101,9 @@ function routes({ now }: AppContext) {
       path: '/billing/usage/batch',
       tag: 'Usage',
       summary: 'Record 1 to 1000 records, all or none',
-      allow: ['platform', 'tenant'],
+      description: tenantsUsage,
+      allow: ['platform'],
+      tenants: 'usage',
       request: { body: body(z.strictObject({ records: z.array(usageInput).min(1).max(1000) })) },
       response: envelope(z.object({ records: z.array(usageRecord) })),
     }),
@@ -104,7 +112,7 @@ function routes({ now }: AppContext) {
       path: '/billing/usage/{id}/void',
       tag: 'Usage',
       summary: 'Take a record that is not billed yet out of every sum',
-      allow: ['platform', 'tenant'],
+      allow: ['platform'],
       request: {
         params: z.object({ id: resourceId }),
         body: optionalBody(z.strictObject({ reason: text(500).optional() })),
@@ -124,6 +132,19 @@ function routes({ now }: AppContext) {
       response: envelope(usageSummaryReply),
     }),
   }
+}
+
+const tenantsUsage =
+  "A tenant's own key adds usage: it sets none and records no `platform_base` (403), and its `idempotency_key`s live " +
+  "apart from the platform's."
+
+/** What a tenant records of itself only ever makes its bill larger. @throws AppError forbidden */
+function assertAdded(inputs: readonly UsageInput[]): void {
+  if (inputs.some(({ action, usage_type }) => action !== 'increment' || usage_type === 'platform_base'))
+    throw new AppError(
+      'forbidden',
+      'A key of the scope tenant adds usage: it cannot set any, nor record platform_base',
+    )
 }
 
 const usageRecord = z

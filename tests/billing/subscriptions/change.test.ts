@@ -183,9 +183,9 @@ test('a price in another currency, or none, is 422', async () => {
     }
 })
 
-test("another tenant's subscription does not exist", async () => {
+test('a subscription is changed by the platform: a tenant’s key, its own or another’s, is 403', async () => {
   await subscribe('tenant_b')
-  const key = await service.tenantKey('tenant_b')
+  const keys = [await service.tenantKey('tenant_a'), await service.tenantKey('tenant_b')]
   const price = { price_id: 'price_enterprise_monthly' }
   const before = await service.context.db.reader.selectFrom('billing_events').select('position').execute()
   for (const [verb, body] of [
@@ -194,10 +194,11 @@ test("another tenant's subscription does not exist", async () => {
     ['pause', undefined],
     ['change-plan', price],
     ['preview-change', price],
-  ] as const) {
-    const reply = await service.request('POST', `/billing/subscriptions/${id}/${verb}`, body, { key })
-    expect(reply.status).toBe(404)
-  }
+  ] as const)
+    for (const key of keys) {
+      const reply = await service.request('POST', `/billing/subscriptions/${id}/${verb}`, body, { key })
+      expect(reply.status).toBe(403)
+    }
   const after = await service.context.db.reader.selectFrom('billing_events').select('position').execute()
   expect(after).toHaveLength(before.length)
 })
