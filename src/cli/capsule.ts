@@ -20,10 +20,12 @@ export const exportCommand = () =>
         const recorded = await exportCapsule(db, options.session, new Date())
         const text = JSON.stringify(recorded, null, options.json ? undefined : 2)
         if (options.out === undefined) return printLine(text)
-        await writeFile(options.out, `${text}\n`, { flag: 'wx' }).catch((error: NodeJS.ErrnoException) => {
-          if (error.code !== 'EEXIST') throw error
-          throw new Misuse(`${options.out} exists already; name a file that does not`)
-        })
+        await writeFile(options.out, `${text}\n`, { flag: 'wx', mode: 0o600 }).catch(
+          (error: NodeJS.ErrnoException) => {
+            if (error.code !== 'EEXIST') throw error
+            throw new Misuse(`${options.out} exists already; name a file that does not`)
+          },
+        )
         const facts = recorded.facts.length
         if (options.json) await printJson({ file: options.out, facts })
         else await printLine(`${facts} facts in ${options.out}, without personal data`)

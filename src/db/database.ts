@@ -15,6 +15,7 @@ import {
 } from 'kysely'
 import pg from 'pg'
 import { AppError } from '../errors.ts'
+import { keepPrivate } from './private-file.ts'
 import { SqliteDriver } from './sqlite-driver.ts'
 import type { Reader, Tables, Trx } from './tables.ts'
 
@@ -94,6 +95,7 @@ export function openDatabase(url: string): Database {
 
 function openSqlite(path: string): Reader {
   mkdirSync(dirname(path), { recursive: true })
+  keepPrivate(path)
   // Waiting inside SQLite would stop the event loop: `transact` waits instead.
   const database = new Sqlite(path, { timeout: 50 })
   database.pragma('journal_mode = WAL')

@@ -1,11 +1,11 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { allRoutes } from './all-routes.ts'
 import { createApi, type LoggedRequest } from './api.ts'
 import { type CliSessions, createCliSessions } from './cli-session.ts'
 import { createFaults, type Fault } from './faults.ts'
 import { createHidden } from './hidden.ts'
 import { openIdempotencyKeys } from './idempotency.ts'
+import { listenOn } from './listen.ts'
 import { isLoopback, isLoopbackOrigin } from './loopback.ts'
 import { createRunner } from './runner.ts'
 import { seed } from './seed.ts'
@@ -17,7 +17,7 @@ export type SandboxOptions = {
   file: string
   /** 0, the default, takes any free port. */
   port?: number
-  /** A loopback address (the default) answers on every loopback address and to nobody else. */
+  /** A loopback address (the default): this machine alone, see `listenOn`. Another one: that, as it is told. */
   host?: string
   /** Unix milliseconds. */
   clock?: () => number
@@ -52,19 +52,11 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   const server = createServer((request, response) => {
     answer(request, response).catch(() => response.destroy())
   })
-  // The wildcard address hears 127.0.0.2 and ::1 too; whoever is not on this machine is turned away.
-  if (isLoopback(host))
-    server.on('connection', (socket) => {
-      if (!isLoopback(socket.remoteAddress ?? '')) socket.destroy()
-    })
   const store = openStore(file, () => Math.floor(clock() / 1000))
-  try {
-    await listen(server, port, isLoopback(host) ? undefined : host)
-  } catch (error) {
+  const { port: actualPort, close: stopListening } = await listenOn(server, { host, port }).catch((error) => {
     store.close()
     throw error
-  }
-  const { port: actualPort } = server.address() as AddressInfo
+  })
   url = `http://${isLoopback(host) || host === '0.0.0.0' ? '127.0.0.1' : host}:${actualPort}`
 
   const cli: CliSessions = createCliSessions(server, { url: () => url, clock })
@@ -107,8 +99,9 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     close: async () => {
       clearInterval(ticking)
       cli.close()
+      const stopped = stopListening()
       server.closeAllConnections()
-      await new Promise((resolve) => server.close(resolve))
+      await stopped
       await webhooks.close()
       store.close()
     },
@@ -147,18 +140,4 @@ function allowOrigin(request: IncomingMessage, response: ServerResponse): boolea
   )
   response.writeHead(204).end()
   return false
-}
-
-function listen(
-  server: ReturnType<typeof createServer>,
-  port: number,
-  host: string | undefined,
-): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(port, host, () => {
-      server.off('error', reject)
-      resolve()
-    })
-  })
 }

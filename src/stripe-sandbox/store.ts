@@ -1,5 +1,6 @@
 import Database from 'better-sqlite3'
 import type Stripe from 'stripe'
+import { keepPrivate } from './private-file.ts'
 
 /** Every kind of object that the sandbox keeps, by the value of its `object` field. */
 export type ObjectTypes = {
@@ -61,6 +62,7 @@ export type Store = {
 
 /** Opens the file that holds all of the sandbox's state; `created` is in unix seconds of `nowSeconds`. */
 export function openStore(file: string, nowSeconds: () => number): Store {
+  keepPrivate(file)
   const db = new Database(file)
   db.pragma('journal_mode = WAL')
   db.pragma('synchronous = NORMAL')

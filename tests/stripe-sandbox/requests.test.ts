@@ -1,4 +1,7 @@
-import { expect, test } from 'vitest'
+import { once } from 'node:events'
+import { type AddressInfo, createServer } from 'node:net'
+import { networkInterfaces } from 'node:os'
+import { expect, onTestFinished, test } from 'vitest'
 import { clientOf, customerWithCard, refusal, start } from './start.ts'
 
 test('only test keys get in; a publishable key reaches no secret route', async () => {
@@ -18,14 +21,36 @@ test('only test keys get in; a publishable key reaches no secret route', async (
   expect(error).toMatchObject({ statusCode: 403, code: 'secret_key_required' })
 })
 
-test('answers on every loopback address', async () => {
+const statusAt = async (host: string, port: number) => {
+  const headers = { Authorization: 'Bearer sk_test_1' }
+  return (await fetch(`http://${host}:${port}/v1/account`, { headers })).status
+}
+const ownAddresses = () =>
+  Object.values(networkInterfaces()).flatMap((addresses) =>
+    (addresses ?? []).filter(({ family, internal }) => family === 'IPv4' && !internal),
+  )
+
+test('answers on the loopback addresses, and nobody else finds the port', async () => {
   const { box } = await start()
-  for (const host of ['127.0.0.1', '127.0.0.2', 'localhost']) {
-    const response = await fetch(`http://${host}:${box.port}/v1/account`, {
-      headers: { Authorization: 'Bearer sk_test_1' },
-    })
-    expect(response.status).toBe(200)
-  }
+  for (const host of ['127.0.0.1', '127.0.0.2', '127.0.1.1', 'localhost'])
+    expect(await statusAt(host, box.port), host).toBe(200)
+  for (const { address } of ownAddresses())
+    await expect(statusAt(address, box.port)).rejects.toMatchObject({ cause: { code: 'ECONNREFUSED' } })
+})
+
+test('a port that is taken on one loopback address is taken, and none is left open', async () => {
+  const other = createServer().listen(0, '127.0.0.2')
+  await once(other, 'listening')
+  onTestFinished(() => void other.close())
+  const { port } = other.address() as AddressInfo
+  await expect(start({ port })).rejects.toMatchObject({ code: 'EADDRINUSE', port })
+  await expect(statusAt('127.0.0.1', port)).rejects.toMatchObject({ cause: { code: 'ECONNREFUSED' } })
+})
+
+test('the network is answered where it is told to', async () => {
+  const { box } = await start({ host: '0.0.0.0' })
+  for (const { address } of ownAddresses()) expect(await statusAt(address, box.port)).toBe(200)
+  expect(await statusAt('127.0.0.1', box.port)).toBe(200)
 })
 
 test('unknown routes, versions and parameters are refused in the shape of Stripe', async () => {

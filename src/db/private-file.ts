@@ -1,0 +1,33 @@
+import { chmodSync, closeSync, openSync, statSync } from 'node:fs'
+
+/**
+ * Makes the file of a SQLite database if it is missing, and closes it to everybody but its owner (0600): it holds what
+ * persons gave. SQLite gives its -wal, -shm and -journal the same mode. Another user's file stays as it is.
+ */
+export function keepPrivate(path: string): void {
+  if (path === ':memory:') return
+  create(path)
+  for (const file of [path, `${path}-wal`, `${path}-shm`]) closeToOthers(file)
+}
+
+const ownerOnly = 0o600
+
+/** What is there is not opened: closing it would give up the locks that SQLite holds on it in this process. */
+function create(path: string): void {
+  try {
+    closeSync(openSync(path, 'wx', ownerOnly))
+  } catch (error) {
+    if (codeOf(error) !== 'EEXIST') throw error
+  }
+}
+
+function closeToOthers(file: string): void {
+  try {
+    if ((statSync(file).mode & 0o077) !== 0) chmodSync(file, ownerOnly)
+  } catch (error) {
+    // Not there; another's; a file system that is read-only or has no modes.
+    if (!['ENOENT', 'EPERM', 'EROFS', 'ENOTSUP'].includes(codeOf(error))) throw error
+  }
+}
+
+const codeOf = (error: unknown) => (error instanceof Error && 'code' in error ? String(error.code) : '')
