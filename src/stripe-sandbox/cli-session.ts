@@ -17,10 +17,14 @@ export type CliSessions = {
 
 const path = '/v1/stripecli/socket'
 
-/** Takes the WebSockets of `stripe listen` on the server that also has the API. */
+/**
+ * Takes the WebSockets of `stripe listen` on the server that also has the API.
+ * @param options.secret what forwarded events are signed with: the receiver's own, so that it need not be configured.
+ * Default: one for each device.
+ */
 export function createCliSessions(
   server: Server,
-  options: { url: () => string; clock: () => number },
+  options: { url: () => string; clock: () => number; secret?: string | undefined },
 ): CliSessions {
   const sockets = new WebSocketServer({ noServer: true })
   const secrets = new Map<string, string>()
@@ -48,7 +52,7 @@ export function createCliSessions(
     open: (deviceName) => {
       const id = newId('cliws')
       // The same device gets the same secret, so a configured receiver survives restarts of the CLI.
-      const secret = `whsec_${createHash('sha256').update(deviceName).digest('hex')}`
+      const secret = options.secret ?? `whsec_${createHash('sha256').update(deviceName).digest('hex')}`
       secrets.set(id, secret)
       return {
         websocket_id: id,

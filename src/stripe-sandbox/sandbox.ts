@@ -21,7 +21,7 @@ export type SandboxOptions = {
   host?: string
   /** Unix milliseconds. */
   clock?: () => number
-  /** An endpoint for every event, beside those made over the API. */
+  /** An endpoint for every event, beside those made over the API; `stripe listen` signs with its secret too. */
   webhook?: { url: string; secret: string }
 }
 
@@ -59,7 +59,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   })
   url = `http://${isLoopback(host) || host === '0.0.0.0' ? '127.0.0.1' : host}:${actualPort}`
 
-  const cli: CliSessions = createCliSessions(server, { url: () => url, clock })
+  const cli: CliSessions = createCliSessions(server, { url: () => url, clock, secret: webhook?.secret })
   const webhooks = createWebhooks({ store, clock, builtIn: webhook })
   const runner = createRunner({ store, clock, url: () => url, webhooks, onEvent: cli.send })
   const faults = createFaults()
