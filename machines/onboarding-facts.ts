@@ -21,7 +21,8 @@ export const selectedDiscount = z.object({
   code: id,
   coupon_id: id,
   promotion_code_id: id.nullable(),
-  percent_off_bp: z.int().min(1).max(10_000).nullable(),
+  /** Parts per million: 33.3333 % is 333,333. */
+  percent_off_ppm: z.int().min(1).max(1_000_000).nullable(),
   amount_off_cents: cents.nullable(),
   duration: z.enum(['once', 'repeating', 'forever']),
   duration_in_months: z.int().positive().nullable(),
@@ -34,7 +35,9 @@ export const selectedPlan = z.object({
   price_id: id,
   amount_cents: cents,
   currency: z.string(),
+  /** A quarterly price is one of every 3 months. */
   billing_interval: z.string(),
+  billing_interval_count: z.int().positive(),
   discount: selectedDiscount.nullable(),
   discount_cents: cents,
   amount_after_discount_cents: cents,

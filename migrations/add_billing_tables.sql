@@ -77,6 +77,7 @@ CREATE TABLE IF NOT EXISTS billing_subscriptions (
   amount_cents BIGINT,
   currency TEXT,
   billing_interval TEXT,
+  billing_interval_count BIGINT, -- a quarterly price: every 3 months
   discounts TEXT NOT NULL, -- JSON: [{discount_id, coupon_id, promotion_code_id, percent_off, amount_off_cents, duration, ends_at}]
   trial_ends_at TEXT,
   current_period_start TEXT,
@@ -170,7 +171,7 @@ CREATE TABLE IF NOT EXISTS billing_discounts (
   code TEXT NOT NULL,
   coupon_id TEXT NOT NULL,
   name TEXT,
-  percent_off_bp BIGINT, -- hundredths of a percent; null on promotion codes, whose coupon has the terms
+  percent_off_ppm BIGINT, -- parts per million: 33.3333 % is 333333; null on promotion codes, whose coupon has the terms
   amount_off_cents BIGINT,
   currency TEXT,
   duration TEXT,
@@ -205,7 +206,7 @@ CREATE TABLE IF NOT EXISTS billing_prices (
   price_id TEXT NOT NULL PRIMARY KEY,
   tenant_id TEXT, -- always null
   product_id TEXT NOT NULL,
-  amount_cents BIGINT NOT NULL,
+  amount_cents BIGINT, -- for one of it, each period; null: there is no such amount (tiers, a meter, fractions of a cent)
   currency TEXT NOT NULL,
   billing_interval TEXT, -- day, week, month, year; null: one-time
   interval_count BIGINT,

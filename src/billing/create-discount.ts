@@ -1,6 +1,7 @@
 import { type AppContext, type By, requireStripe } from '../context.ts'
 import type { Reader } from '../db/tables.ts'
 import { AppError, InvalidRequest } from '../errors.ts'
+import { ppmOf } from '../projections/read-value.ts'
 import { keyInMetadata } from '../stripe/calls.ts'
 import { StripeFailure } from '../stripe/failure.ts'
 import {
@@ -18,7 +19,7 @@ import type { PendingOperation } from './pending-operations.ts'
 export type DiscountInput = {
   code: string
   name?: string | undefined
-  /** Up to two decimals. */
+  /** Up to four decimals. */
   percent_off?: number | undefined
   /** In the currency's minor unit. */
   amount_off?: number | undefined
@@ -125,8 +126,7 @@ function sameParams(a: Record<string, unknown>, b: Record<string, unknown>): boo
 
 function assertSameTerms({ coupon, promotionCode }: FoundDiscount, input: DiscountInput): void {
   const isSame =
-    coupon.percent_off_bp ===
-      (input.percent_off === undefined ? null : Math.round(input.percent_off * 100)) &&
+    coupon.percent_off_ppm === ppmOf(input.percent_off) &&
     coupon.amount_off_cents === (input.amount_off ?? null) &&
     coupon.currency === (input.currency ?? null) &&
     coupon.duration === input.duration &&

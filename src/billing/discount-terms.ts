@@ -2,6 +2,7 @@ import type Stripe from 'stripe'
 import type { SelectedDiscount } from '../../machines/onboarding-facts.ts'
 import type { Reader } from '../db/tables.ts'
 import { AppError, InvalidRequest } from '../errors.ts'
+import { ppmOf } from '../projections/read-value.ts'
 import type { Observation, StripeGateway } from '../stripe/gateway.ts'
 import { askStripe } from './ask-stripe.ts'
 
@@ -34,7 +35,7 @@ export async function resolveDiscount(
       code: promotionCode?.code ?? coupon.id,
       coupon_id: coupon.id,
       promotion_code_id: promotionCode?.id ?? null,
-      percent_off_bp: coupon.percent_off === null ? null : Math.round(coupon.percent_off * 100),
+      percent_off_ppm: ppmOf(coupon.percent_off),
       amount_off_cents: coupon.amount_off,
       duration: coupon.duration as SelectedDiscount['duration'],
       duration_in_months: coupon.duration_in_months,
@@ -42,14 +43,14 @@ export async function resolveDiscount(
   }
 }
 
-/** What it takes off an amount: a percentage is rounded half up, and nothing goes below zero. */
+/** What it takes off an amount: a percentage is rounded half up once, as Stripe does, and nothing goes below zero. */
 export function discountCents(
-  terms: Pick<SelectedDiscount, 'percent_off_bp' | 'amount_off_cents'>,
+  terms: Pick<SelectedDiscount, 'percent_off_ppm' | 'amount_off_cents'>,
   amountCents: number,
 ): number {
-  const { percent_off_bp: basisPoints, amount_off_cents: amountOffCents } = terms
+  const { percent_off_ppm: ppm, amount_off_cents: amountOffCents } = terms
   const off =
-    basisPoints === null ? (amountOffCents ?? 0) : Math.floor((amountCents * basisPoints + 5_000) / 10_000)
+    ppm === null ? (amountOffCents ?? 0) : Number((BigInt(amountCents) * BigInt(ppm) + 500_000n) / 1_000_000n)
   return Math.min(amountCents, off)
 }
 

@@ -114,7 +114,7 @@ export function shownDiscount({ coupon, promotionCode }: FoundDiscount, now: Dat
   return {
     code: promotionCode?.code ?? coupon.code,
     name: coupon.name,
-    percent_off: coupon.percent_off_bp === null ? null : coupon.percent_off_bp / 100,
+    percent_off: coupon.percent_off_ppm === null ? null : coupon.percent_off_ppm / 10_000,
     amount_off: coupon.amount_off_cents,
     currency: coupon.currency,
     duration: coupon.duration,

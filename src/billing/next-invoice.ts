@@ -1,4 +1,5 @@
 import type { Reader } from '../db/tables.ts'
+import { ppmOf } from '../projections/read-value.ts'
 import type { SubscriptionDiscount } from '../projections/subscription-discounts.ts'
 import { owedBaseCents } from '../usage/invoice-usage.ts'
 import { cardAt } from '../usage/price.ts'
@@ -37,6 +38,6 @@ function planCents({ amount_cents, discounts, current_period_end }: Subscription
 }
 
 const termsOf = ({ percent_off, amount_off_cents }: SubscriptionDiscount) => ({
-  percent_off_bp: percent_off === null ? null : Math.round(percent_off * 100),
+  percent_off_ppm: ppmOf(percent_off),
   amount_off_cents,
 })

@@ -1,3 +1,4 @@
+import type { NotNull } from 'kysely'
 import type { AppContext } from '../context.ts'
 import type { Reader } from '../db/tables.ts'
 import { syncCatalogue } from './catalogue.ts'
@@ -17,7 +18,7 @@ export type Plan = {
   }[]
 }
 
-/** What can be subscribed to: active products with an active recurring price, by their lowest price. */
+/** What can be subscribed to: active products with an active price of one amount each period, by their lowest price. */
 export async function listPlans(context: AppContext): Promise<Plan[]> {
   const { reader } = context.db
   const plans = await readPlans(reader)
@@ -45,6 +46,8 @@ async function readPlans(reader: Reader): Promise<Plan[]> {
     .where('product.is_active', '=', 1)
     .where('price.is_active', '=', 1)
     .where('price.billing_interval', 'is not', null)
+    .where('price.amount_cents', 'is not', null)
+    .$narrowType<{ amount_cents: NotNull; billing_interval: NotNull }>()
     .orderBy('price.amount_cents')
     .orderBy('price.price_id')
     .execute()
@@ -63,7 +66,7 @@ async function readPlans(reader: Reader): Promise<Plan[]> {
                 price_id,
                 amount_cents,
                 currency,
-                billing_interval: billing_interval ?? '',
+                billing_interval,
                 interval_count: interval_count ?? 1,
               }),
             ),

@@ -90,6 +90,7 @@ type BillingSubscriptions = Mirror & {
   amount_cents: number | null
   currency: string | null
   billing_interval: string | null
+  billing_interval_count: number | null
   discounts: string
   trial_ends_at: string | null
   current_period_start: string | null
@@ -165,7 +166,7 @@ type BillingDiscounts = Mirror & {
   code: string
   coupon_id: string
   name: string | null
-  percent_off_bp: number | null
+  percent_off_ppm: number | null
   amount_off_cents: number | null
   currency: string | null
   duration: string | null
@@ -191,7 +192,7 @@ type BillingPrices = Mirror & {
   price_id: string
   tenant_id: null
   product_id: string
-  amount_cents: number
+  amount_cents: number | null
   currency: string
   billing_interval: string | null
   interval_count: number | null

@@ -71,7 +71,10 @@ async function resolveChoice(stripe: StripeGateway, choice: PlanChoice) {
   const price = await resolvePrice(stripe, choice.price_id)
   if (price.plan_id !== choice.plan_id)
     throw new InvalidRequest([
-      { path: 'price_id', message: `belongs to the plan ${price.plan_id}, not to ${choice.plan_id}` },
+      {
+        path: 'price_id',
+        message: `The price "${choice.price_id}" is one of the plan "${price.plan_id}", not of "${choice.plan_id}".`,
+      },
     ])
   const discount =
     choice.discount_code === undefined
@@ -88,6 +91,7 @@ async function resolveChoice(stripe: StripeGateway, choice: PlanChoice) {
     amount_cents: price.amount_cents,
     currency: price.currency,
     billing_interval: price.billing_interval,
+    billing_interval_count: price.billing_interval_count,
     discount: discount?.terms ?? null,
     discount_cents,
     amount_after_discount_cents: price.amount_cents - discount_cents,

@@ -1,7 +1,7 @@
 import { flag, type Row, type Trx } from '../db/tables.ts'
 import { nextRow } from './deletable.ts'
 import { onStripeObject, type Projection, type Sighting } from './projection.ts'
-import { idOf, integerOf, textOf, timeOf } from './read-value.ts'
+import { idOf, integerOf, ppmOf, textOf, timeOf } from './read-value.ts'
 import { saveRow } from './save-row.ts'
 
 /** Coupons and promotion codes in one table. The code of a coupon is its id. */
@@ -22,8 +22,7 @@ async function showCoupon(trx: Trx, sighting: Sighting<'coupon'>): Promise<void>
     code: couponId,
     coupon_id: couponId,
     name: textOf(object.name),
-    percent_off_bp:
-      typeof object.percent_off === 'number' ? integerOf(Math.round(object.percent_off * 100)) : null,
+    percent_off_ppm: ppmOf(object.percent_off),
     amount_off_cents: integerOf(object.amount_off),
     currency: textOf(object.currency),
     duration: textOf(object.duration),
@@ -46,7 +45,7 @@ async function showPromotionCode(trx: Trx, sighting: Sighting<'promotion_code'>)
     code: textOf(object.code) ?? promotionCodeId,
     coupon_id: idOf(object.promotion?.coupon) ?? '',
     name: null,
-    percent_off_bp: null,
+    percent_off_ppm: null,
     amount_off_cents: null,
     currency: null,
     duration: null,

@@ -1,3 +1,4 @@
+import type Stripe from 'stripe'
 import { flag, type Trx } from '../db/tables.ts'
 import { nextRow } from './deletable.ts'
 import { onStripeObject, type Projection, type Sighting } from './projection.ts'
@@ -23,7 +24,7 @@ async function show(trx: Trx, sighting: Sighting<'price'>): Promise<void> {
     price_id: priceId,
     tenant_id: null,
     product_id: idOf(object.product) ?? '',
-    amount_cents: integerOf(object.unit_amount) ?? 0,
+    amount_cents: fixedAmountCents(object),
     currency: textOf(object.currency) ?? '',
     billing_interval: textOf(object.recurring?.interval),
     interval_count: integerOf(object.recurring?.interval_count),
@@ -32,4 +33,17 @@ async function show(trx: Trx, sighting: Sighting<'price'>): Promise<void> {
   if (next === undefined) return
   const is_active = next.is_deleted ? 0 : next.is_active
   await saveRow(trx, 'billing_prices', 'price_id', { ...next, is_active })
+}
+
+/**
+ * What one of it costs, each period, in the currency's minor unit. Null where there is no such amount: tiers, a meter,
+ * an amount of the customer's choice, quantities that are divided first, fractions of a cent.
+ */
+export function fixedAmountCents(price: Stripe.Price): number | null {
+  const isFixed =
+    price.billing_scheme !== 'tiered' &&
+    price.recurring?.usage_type !== 'metered' &&
+    !price.custom_unit_amount &&
+    !price.transform_quantity
+  return isFixed ? integerOf(price.unit_amount) : null
 }

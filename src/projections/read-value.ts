@@ -14,6 +14,11 @@ export function integerOf(value: unknown): number | null {
   return Number.isSafeInteger(value) ? (value as number) : null
 }
 
+/** A percentage as parts per million: 33.3333 % is 333,333. Stripe has no finer ones. */
+export function ppmOf(percent: unknown): number | null {
+  return typeof percent === 'number' ? integerOf(Math.round(percent * 10_000)) : null
+}
+
 /** Unix seconds as UTC ISO 8601 with milliseconds. */
 export function timeOf(value: unknown): string | null {
   const seconds = integerOf(value)

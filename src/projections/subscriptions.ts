@@ -93,6 +93,7 @@ function columnsOf(
     amount_cents: unitAmount === null ? null : integerOf(unitAmount * quantity),
     currency: textOf(object.currency) ?? textOf(price?.currency),
     billing_interval: textOf(price?.recurring?.interval),
+    billing_interval_count: integerOf(price?.recurring?.interval_count),
     discounts: readDiscounts(object.discounts),
     trial_ends_at: timeOf(object.trial_end),
     current_period_start: timeOf(item?.current_period_start),

@@ -83,6 +83,8 @@ const onDemand: Record<string, (turn: Turn, target: Hash) => unknown> = {
     const intent = turn.store.find('payment_intent', idOf(payment?.payment.payment_intent) ?? '')
     return intent?.client_secret ? { client_secret: intent.client_secret, type: 'payment_intent' } : null
   },
+  'coupon.applies_to': (turn, coupon) => turn.store.find('coupon', String(coupon.id))?.applies_to,
+  'price.tiers': (turn, price) => turn.store.find('price', String(price.id))?.tiers,
   'customer.subscriptions': (turn, customer) => {
     const all = turn.store.all('subscription', { customer: String(customer.id) })
     const live = all.filter(({ status }) => status !== 'canceled' && status !== 'incomplete_expired')

@@ -1,7 +1,7 @@
 import type Stripe from 'stripe'
 import type { ObjectTypes, StoredObject } from './store.ts'
 
-/** How an object looks from outside at a moment: computed fields filled in, long lists cut. */
+/** How an object looks from outside at a moment: computed fields filled in, long lists cut, what has to be asked for left out. */
 export function present<T extends StoredObject>(object: T, now: number): T {
   if ('deleted' in object) return object
   // The key is the object's own kind, which the compiler cannot follow through the map.
@@ -26,7 +26,8 @@ export function codeIsActive(code: Stripe.PromotionCode, now: number): boolean {
 const shownLines = 10
 
 const presenters: { [K in keyof ObjectTypes]?: (object: ObjectTypes[K], now: number) => ObjectTypes[K] } = {
-  coupon: (coupon, now) => ({ ...coupon, valid: couponIsValid(coupon, now) }),
+  coupon: ({ applies_to: _asked, ...coupon }, now) => ({ ...coupon, valid: couponIsValid(coupon, now) }),
+  price: ({ tiers: _asked, ...price }) => price,
   promotion_code: (code, now) => ({ ...code, active: codeIsActive(code, now) }),
   invoice: (invoice) => {
     const { data } = invoice.lines

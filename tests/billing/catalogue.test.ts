@@ -1,7 +1,10 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { syncCatalogue } from '../../src/billing/catalogue.ts'
+import { resolvePrice } from '../../src/billing/price-terms.ts'
+import { requireStripe } from '../../src/context.ts'
 import { readFacts } from '../../src/log/read.ts'
 import { ingest } from '../../src/webhooks/ingest.ts'
+import { makeUnfixedPrices } from '../support/prices.ts'
 import { type Service, startService } from '../support/service.ts'
 
 let service: Service
@@ -43,6 +46,50 @@ test('plans are there at the first request, cheapest first', async () => {
       },
     ],
   })
+})
+
+test('a price without one amount for a period is offered as no plan', async () => {
+  await makeUnfixedPrices(service.stripe)
+  await syncCatalogue(service.context)
+  const { items } = await plans()
+  expect(items).toHaveLength(3)
+  expect(items[0].prices.map((price: { price_id: string }) => price.price_id)).toEqual([
+    'price_basic_monthly',
+    'price_basic_yearly',
+  ])
+})
+
+test('a quarterly price is offered, chosen, subscribed to and changed to as one of every three months', async () => {
+  const { id: price_id } = await service.stripe.prices.create({
+    product: 'prod_basic',
+    currency: 'usd',
+    unit_amount: 13_900,
+    recurring: { interval: 'month', interval_count: 3 },
+  })
+  await syncCatalogue(service.context)
+  const everyThreeMonths = { billing_interval: 'month', billing_interval_count: 3 }
+  expect((await plans()).items[0].prices[1]).toMatchObject({
+    price_id,
+    billing_interval: 'month',
+    interval_count: 3,
+  })
+
+  const body = { tenant_id: 'tenant_a', email: 'a@example.com', name: 'A' }
+  const { customer_id } = (await service.request('POST', '/billing/customers', body)).body.data
+  const subscription = {
+    tenant_id: 'tenant_a',
+    customer_id,
+    price_id,
+    payment_method_id: 'pm_card_visa',
+  }
+  const subscribed = await service.request('POST', '/billing/subscriptions', subscription)
+  expect(subscribed.body.data).toMatchObject(everyThreeMonths)
+  const path = `/billing/subscriptions/${subscribed.body.data.subscription_id}/preview-change`
+  const monthly = await service.request('POST', path, { price_id: 'price_basic_monthly' })
+  expect(monthly.body.data).toMatchObject({ billing_interval: 'month', billing_interval_count: 1 })
+
+  const stripe = requireStripe(service.context)
+  expect(await resolvePrice(stripe, price_id)).toMatchObject(everyThreeMonths)
 })
 
 test('a sync records what has changed and nothing else', async () => {

@@ -74,7 +74,7 @@ test.each([
   ['percent_off', { percent_off: 0 }],
   ['percent_off', { percent_off: 101 }],
   ['percent_off', { percent_off: 'NaN' }],
-  ['percent_off', { percent_off: 12.345 }],
+  ['percent_off', { percent_off: 12.34567 }],
   ['percent_off', { percent_off: undefined }],
   ['percent_off', { amount_off: 500, currency: 'usd' }],
   ['currency', { percent_off: undefined, amount_off: 500 }],
@@ -96,8 +96,9 @@ test('NaN is no JSON', async () => {
   expect(reply.status).toBe(400)
 })
 
-test('two decimals of a percentage are kept', async () => {
-  expect((await create({ code: 'ODD', percent_off: 33.33 })).body.data.percent_off).toBe(33.33)
+test('four decimals of a percentage are kept', async () => {
+  expect((await create({ code: 'ODD', percent_off: 33.3333 })).body.data.percent_off).toBe(33.3333)
+  expect((await create({ code: 'ODD', percent_off: 33.33 })).status).toBe(409)
 })
 
 test.each([

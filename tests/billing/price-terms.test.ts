@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { resolvePrice } from '../../src/billing/price-terms.ts'
 import { requireStripe } from '../../src/context.ts'
+import { makeUnfixedPrices } from '../support/prices.ts'
 import { type Service, startService } from '../support/service.ts'
 
 let service: Service
@@ -24,6 +25,7 @@ test('a price is what Stripe says now, with its plan', async () => {
     amount_cents: 4900,
     currency: 'usd',
     billing_interval: 'month',
+    billing_interval_count: 1,
   })
 })
 
@@ -37,14 +39,10 @@ test('a product without a plan id is a plan by its name', async () => {
 
 test('what cannot be subscribed to is refused on price_id', async () => {
   const oneTime = await priceOf({})
-  const fractional = await priceOf({
-    unit_amount: undefined,
-    unit_amount_decimal: '0.5',
-    recurring: { interval: 'month' },
-  })
+  const unfixed = await makeUnfixedPrices(service.stripe)
   await service.stripe.prices.update('price_basic_yearly', { active: false })
   await service.stripe.products.update('prod_enterprise', { active: false })
-  for (const id of ['price_unknown', oneTime, fractional, 'price_basic_yearly', 'price_enterprise_monthly'])
+  for (const id of ['price_unknown', oneTime, ...unfixed, 'price_basic_yearly', 'price_enterprise_monthly'])
     await expect(resolve(id)).rejects.toMatchObject(refused)
 })
 

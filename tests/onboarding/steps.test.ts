@@ -137,11 +137,12 @@ describe.each(eachDatabase)('onboarding on $name', ({ create }) => {
         amount_cents: 4900,
         currency: 'usd',
         billing_interval: 'month',
+        billing_interval_count: 1,
         discount: {
           code: 'LAUNCH50',
           coupon_id: 'LAUNCH50',
           promotion_code_id: 'promo_launch50',
-          percent_off_bp: 5000,
+          percent_off_ppm: 500_000,
           amount_off_cents: null,
           duration: 'once',
           duration_in_months: null,

@@ -40,7 +40,7 @@ describe.each(eachDatabase)('customers, cards and the catalogue on $name', ({ cr
     const dead = { is_active: 0, is_deleted: 1, tenant_id: null }
     expect(await rowOf('billing_discounts')).toMatchObject({ ...dead, code: 'coupon_1', kind: 'coupon' })
     expect(await rowOf('billing_products')).toMatchObject({ ...dead, plan_id: 'gro-e-co' })
-    expect(await rowOf('billing_prices')).toMatchObject({ ...dead, amount_cents: 0 })
+    expect(await rowOf('billing_prices')).toMatchObject({ ...dead, amount_cents: null })
   })
 
   test('what the API answered wins over a webhook of the same second, in either order', async () => {

@@ -60,6 +60,7 @@ export const steps: Step[] = [
       amount_cents: 4900,
       currency: 'usd',
       billing_interval: 'month',
+      billing_interval_count: 1,
       discount: null,
       discount_cents: 0,
       amount_after_discount_cents: 4900,

@@ -21,6 +21,7 @@ export type ChangePreview = {
   /** Of each later period, before discounts. */
   recurring_amount_cents: number
   billing_interval: string
+  billing_interval_count: number
   lines: {
     description: string | null
     amount_cents: number
@@ -64,6 +65,7 @@ export async function previewChange(
     proration_cents: sum(lines.filter((line) => line.is_proration).map((line) => line.amount_cents)),
     recurring_amount_cents: price.amount_cents * row.quantity,
     billing_interval: price.billing_interval,
+    billing_interval_count: price.billing_interval_count,
     lines,
   }
 }

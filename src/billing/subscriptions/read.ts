@@ -18,6 +18,7 @@ export type Subscription = Pick<
   | 'amount_cents'
   | 'currency'
   | 'billing_interval'
+  | 'billing_interval_count'
   | 'trial_ends_at'
   | 'current_period_start'
   | 'current_period_end'

@@ -53,7 +53,7 @@ const discount = z
   })
   .openapi('Discount')
 
-const hundredths = (value: number) => Math.abs(value * 100 - Math.round(value * 100)) < 1e-6
+const hasFourDecimals = (value: number) => Number(value.toFixed(4)) === value
 
 const discountInput = z
   .strictObject({
@@ -62,9 +62,9 @@ const discountInput = z
     name: text(40).optional(),
     percent_off: z
       .number()
-      .min(0.01)
+      .min(0.0001)
       .max(100)
-      .refine(hundredths, 'must have at most two decimals')
+      .refine(hasFourDecimals, 'must have at most four decimals')
       .optional(),
     amount_off: z.int().min(1).max(99_999_999).optional(),
     currency: z

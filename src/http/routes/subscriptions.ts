@@ -87,6 +87,7 @@ const subscription = z
     amount_cents: cents.nullable().openapi({ description: 'Of a period, before discounts' }),
     currency: z.string().nullable(),
     billing_interval: z.string().nullable(),
+    billing_interval_count: z.int().nullable(),
     discounts: z.array(discountOut),
     trial_ends_at: timeOut.nullable(),
     current_period_start: timeOut.nullable(),
@@ -116,6 +117,7 @@ const preview = z.object({
   proration_cents: cents,
   recurring_amount_cents: cents,
   billing_interval: z.string(),
+  billing_interval_count: z.int(),
   lines: z.array(
     z.object({
       description: z.string().nullable(),

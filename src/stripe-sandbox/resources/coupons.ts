@@ -113,6 +113,8 @@ function checkTerms(terms: CouponInput, now: number): void {
     })
   if (percent !== undefined && (percent <= 0 || percent > 100))
     throw invalidRequest('Invalid decimal: must be greater than 0 and at most 100.', { param: 'percent_off' })
+  if (percent !== undefined && Number(percent.toFixed(4)) !== percent)
+    throw invalidRequest('Invalid decimal: must have at most four decimals.', { param: 'percent_off' })
   if (amount !== undefined && amount <= 0)
     throw invalidRequest('This value must be greater than or equal to 1.', {
       code: 'parameter_invalid_integer',

@@ -2,7 +2,7 @@ import type Stripe from 'stripe'
 import { idOf, newId } from '../ids.ts'
 import type { Turn } from '../turn.ts'
 import { couponOf } from './discount.ts'
-import { priceAmount, roundHalfUp, wireDecimal } from './price.ts'
+import { percentOf, priceAmount, roundHalfUp, wireDecimal } from './price.ts'
 
 export type Line = Stripe.InvoiceLineItem
 export type Period = { start: number; end: number }
@@ -108,7 +108,7 @@ export function applyDiscounts(turn: Turn, lines: Line[], discounts: Stripe.Disc
     const off =
       coupon.percent_off === null
         ? Math.min(coupon.amount_off ?? 0, base)
-        : roundHalfUp((base * coupon.percent_off) / 100)
+        : percentOf(base, coupon.percent_off)
     let soFar = 0
     let given = 0
     for (const at of eligible) {

@@ -1,4 +1,5 @@
 import type Stripe from 'stripe'
+import { z } from 'zod'
 import { invalidRequest, missing } from '../errors.ts'
 import { listPage } from '../lists.ts'
 import {
@@ -28,10 +29,23 @@ export const recurringShape = hash({
   usage_type: oneOf('licensed').optional(),
 })
 
+const tier = hash({
+  up_to: z.union([z.literal('inf').transform(() => null), whole]),
+  flat_amount: whole.optional(),
+  unit_amount: whole.optional(),
+  unit_amount_decimal: decimal.optional(),
+})
+
 const createShape = {
   currency,
   active: yesNo.optional(),
-  billing_scheme: oneOf('per_unit').optional(),
+  billing_scheme: oneOf('per_unit', 'tiered').optional(),
+  custom_unit_amount: hash({
+    enabled: yesNo,
+    maximum: whole.optional(),
+    minimum: whole.optional(),
+    preset: whole.optional(),
+  }).optional(),
   lookup_key: text.optional(),
   metadata: metadata.optional(),
   nickname: text.optional(),
@@ -42,8 +56,12 @@ const createShape = {
     active: yesNo.optional(),
     metadata: metadata.optional(),
   }).optional(),
-  recurring: recurringShape.optional(),
+  recurring: recurringShape
+    .extend({ meter: text.optional(), usage_type: oneOf('licensed', 'metered').optional() })
+    .optional(),
   tax_behavior: oneOf('exclusive', 'inclusive', 'unspecified').optional(),
+  tiers: listOf(tier).optional(),
+  tiers_mode: oneOf('graduated', 'volume').optional(),
   unit_amount: whole.optional(),
   unit_amount_decimal: decimal.optional(),
 } satisfies ShapeOf<Stripe.PriceCreateParams>
@@ -100,7 +118,13 @@ export const priceRoutes = [
 
 /** A new price, told of. @throws StripeFailure 400 */
 export function makePrice(turn: Turn, input: PriceInput): Stripe.Price {
-  if (input.unit_amount === undefined && input.unit_amount_decimal === undefined) throw missing('unit_amount')
+  const isTiered = input.billing_scheme === 'tiered'
+  const hasAmount = input.unit_amount !== undefined || input.unit_amount_decimal !== undefined
+  if (isTiered && input.tiers === undefined) throw missing('tiers')
+  if (isTiered && input.tiers_mode === undefined) throw missing('tiers_mode')
+  if (!isTiered && !hasAmount && !input.custom_unit_amount?.enabled) throw missing('unit_amount')
+  if (input.recurring?.usage_type === 'metered' && input.recurring.meter === undefined)
+    throw missing('recurring[meter]')
   if ((input.unit_amount ?? 0) < 0)
     throw invalidRequest('This value must be greater than or equal to 0.', {
       code: 'parameter_invalid_integer',

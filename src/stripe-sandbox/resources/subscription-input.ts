@@ -21,7 +21,7 @@ import { mustFind, type Turn } from '../turn.ts'
 import { cardOfName } from './cards.ts'
 import { discountList } from './discount.ts'
 import { attachPaymentMethod, resolvePaymentMethod } from './payment-method.ts'
-import { savePrice } from './price.ts'
+import { hasFixedAmount, savePrice } from './price.ts'
 import { recurringShape } from './prices.ts'
 
 const priceData = { currency, product: text, unit_amount: whole }
@@ -201,6 +201,10 @@ function recurringPrice(turn: Turn, input: ItemInput, param: string): Stripe.Pri
       `The price specified is set to \`type=one_time\` but this field only accepts prices with \`type=recurring\`.`,
       { param: `${param}[price]` },
     )
+  if (!hasFixedAmount(price))
+    throw invalidRequest('The sandbox bills no tiers, no meters and no amounts of the customer’s choice.', {
+      param: `${param}[price]`,
+    })
   return price
 }
 

@@ -40,3 +40,11 @@ export function toneOf(status) {
   if (/^(past_due|incomplete|parked|pending|open|running|lapsed)$/.test(status)) return 'warn'
   return 'plain'
 }
+
+/**
+ * How often it is paid, such as "3 months": to stand after "every".
+ * @param {{ billing_interval: string | null, billing_interval_count: number | null }} row
+ */
+export function periodOf({ billing_interval: interval, billing_interval_count: count }) {
+  return (count ?? 1) === 1 ? interval : `${count} ${interval}s`
+}

@@ -50,6 +50,7 @@ test('a subscription is paid, shown and known by its plan', async () => {
     amount_cents: 4900,
     currency: 'usd',
     billing_interval: 'month',
+    billing_interval_count: 1,
     discounts: [],
     trial_ends_at: null,
     cancel_at_period_end: false,

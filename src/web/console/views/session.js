@@ -4,7 +4,7 @@ import { factItem, pair } from '../fact.js'
 import { momentsOf } from '../latest-facts.js'
 import { href } from '../router.js'
 import { drawStatechart } from '../statechart.js'
-import { counted, money, placeName } from '../words.js'
+import { counted, money, periodOf, placeName } from '../words.js'
 import { thenPart } from './then.js'
 
 /** @typedef {import('../../../ops/sessions.ts').SessionView} SessionView */
@@ -94,7 +94,7 @@ function standing({
     ...pair(
       'Plan',
       plan &&
-        `${plan.plan_name}, ${money(plan.amount_after_discount_cents, plan.currency)} a ${plan.billing_interval}`,
+        `${plan.plan_name}, ${money(plan.amount_after_discount_cents, plan.currency)} every ${periodOf(plan)}`,
     ),
     ...pair(
       'Subscription',

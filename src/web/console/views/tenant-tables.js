@@ -1,7 +1,7 @@
 import { h, pill, time } from '../dom.js'
 import { table } from '../table.js'
 import { why } from '../why.js'
-import { grouped, money, spaced } from '../words.js'
+import { grouped, money, periodOf, spaced } from '../words.js'
 
 /** @typedef {import('../../../ops/tenants.ts').TenantView} TenantView */
 /** @typedef {import('../dom.js').Child} Child */
@@ -47,7 +47,7 @@ export function subscriptionTable(rows) {
       column('Status', 'status', pill),
       column('Plan', 'plan_id'),
       column('Price', 'amount_cents', (cents, { currency }) => money(cents, currency), { number: true }),
-      column('Every', 'billing_interval'),
+      column('Every', 'billing_interval', (_interval, row) => periodOf(row)),
       column('Trial ends', 'trial_ends_at', time),
       column('Period ends', 'current_period_end', time),
       column('Cancels at its end', 'cancel_at_period_end', yesNo),

@@ -156,8 +156,8 @@ const periodOf = ({ billing_interval, interval_count }) => `${interval_count}-${
 
 /** @param {SelectedPlan} preview */
 function offOf({ discount, discount_cents, currency }) {
-  const basisPoints = discount?.percent_off_bp ?? null
-  return basisPoints === null ? `${money(discount_cents, currency)} off` : `${basisPoints / 100} % off`
+  const ppm = discount?.percent_off_ppm ?? null
+  return ppm === null ? `${money(discount_cents, currency)} off` : `${ppm / 10_000} % off`
 }
 
 /**

@@ -15,7 +15,7 @@ export function subscribeView(root, wizard) {
     if (plan === null) return
     find(root, '.summary').replaceChildren(...summaryOf(plan, wizard.settings))
     find(root, '[data-part="terms"]').textContent =
-      `Your card is charged ${per(plan.billing_interval).replace('per', 'each')} until you cancel. ` +
+      `Your card is charged ${per(plan.billing_interval, plan.billing_interval_count).replace('per', 'each')} until you cancel. ` +
       'What you use beyond the plan is added to the invoice.'
     change.hidden = !allowed.includes('select_plan')
     submit.disabled = isWaiting
@@ -83,7 +83,10 @@ function summaryOf(plan, { trial_days: trialDays, platform_base_cents: baseCents
   const { currency, discount } = plan
   /** @type {[string, string][]} */
   const rows = [
-    [`${plan.plan_name} plan`, `${money(plan.amount_cents, currency)} ${per(plan.billing_interval)}`],
+    [
+      `${plan.plan_name} plan`,
+      `${money(plan.amount_cents, currency)} ${per(plan.billing_interval, plan.billing_interval_count)}`,
+    ],
   ]
   if (discount !== null)
     rows.push([`Discount ${discount.code}, ${lasting(discount)}`, `−${money(plan.discount_cents, currency)}`])
