@@ -5,6 +5,7 @@ import { enqueue } from '../effects/outbox.ts'
 import { AppError, Conflict } from '../errors.ts'
 import { type FactData, type Operation, streams } from '../log/facts.ts'
 import { record } from '../projections/record.ts'
+import { StripeFailure } from '../stripe/failure.ts'
 import { succeededObject } from './operations.ts'
 import { operationsOf, type PendingOperation, pendingOperations } from './pending-operations.ts'
 
@@ -129,8 +130,7 @@ async function outcome(reader: Reader, key: string): Promise<string> {
 
 /** The other operation is over, and what it was is its own caller's to hear. An unknown outcome stops this one too. */
 function passRefusal(error: unknown): void {
-  const isOver =
-    error instanceof AppError && (error.code === 'card_declined' || error.code === 'invalid_request')
+  const isOver = error instanceof AppError && error.cause instanceof StripeFailure && error.cause.isFinal
   if (!isOver) throw error
 }
 

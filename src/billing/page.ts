@@ -1,4 +1,5 @@
 import { InvalidRequest } from '../errors.ts'
+import { textProblem } from '../text.ts'
 
 /** `cursor` as the page before gave it. */
 export type PageQuery = { limit: number; cursor?: string | undefined }
@@ -10,8 +11,9 @@ export type Cursor = { createdAt: string; id: string }
 /** @throws InvalidRequest */
 export function readCursor(cursor: string | undefined): Cursor | undefined {
   if (cursor === undefined) return undefined
-  const [createdAt, id, ...rest] = Buffer.from(cursor, 'base64url').toString().split(' ')
-  if (!createdAt || !id || rest.length > 0)
+  const decoded = Buffer.from(cursor, 'base64url').toString()
+  const [createdAt, id, ...rest] = decoded.split(' ')
+  if (!createdAt || !id || rest.length > 0 || textProblem(decoded) !== undefined)
     throw new InvalidRequest([{ path: 'cursor', message: 'must be the next_cursor of an earlier page' }])
   return { createdAt, id }
 }

@@ -1,13 +1,18 @@
 import type { Logger } from 'pino'
-import type { Database } from '../db/database.ts'
+import { type Database, databaseUnavailable } from '../db/database.ts'
 import type { Trx } from '../db/tables.ts'
-import { Conflict } from '../errors.ts'
+import { AppError, Conflict } from '../errors.ts'
 import { maskText } from '../mask.ts'
+import { notSent, StripeFailure } from '../stripe/failure.ts'
 import { claim, dueEffects, type Effect, postpone, releaseLeases, settle } from './outbox.ts'
 
 /** How one kind of effect is carried out. */
 export type EffectHandler = {
-  /** The call, outside of any transaction. A `FinalFailure` goes to `refused`; anything else is tried again later. */
+  /**
+   * The call, outside of any transaction. A `FinalFailure` goes to `refused`. A fault of our own, which would come again
+   * and again, likewise; it must be thrown only where nothing was sent. What has a later chance is tried again: an
+   * AppError, `Unknown`, a database that is away.
+   */
   run(effect: Effect): Promise<unknown>
   /** Records the result. In one transaction with the effect's end; not called when it has ended meanwhile. */
   done(trx: Trx, effect: Effect, result: never, now: string): Promise<void>
@@ -80,7 +85,8 @@ export function effectRunner(
     let result: unknown
     try {
       result = await handler.run(effect)
-    } catch (error) {
+    } catch (thrown) {
+      const error = isOwnFault(thrown) ? finalFault(thrown) : thrown
       if (error instanceof FinalFailure) {
         await recording(async (trx) => {
           if (await settle(trx, effectId, 'failed', time(), maskText(error.message)))
@@ -140,6 +146,17 @@ export function effectRunner(
       await Promise.allSettled(running.values())
     },
   }
+}
+
+/** What nobody foresaw, such as a fact that does not fit or a text that has no encoding. */
+const isOwnFault = (error: unknown) =>
+  !(error instanceof FinalFailure || error instanceof Unknown || error instanceof AppError) &&
+  !(error instanceof StripeFailure || databaseUnavailable(error) !== undefined) &&
+  !(error instanceof Error && error.name === 'AbortError')
+
+function finalFault(fault: unknown): FinalFailure {
+  const failure = notSent(fault)
+  return new FinalFailure(failure, failure.toAppError())
 }
 
 function postponement(effect: Effect, error: unknown, time: (offsetMs?: number) => string) {

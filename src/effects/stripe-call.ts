@@ -25,11 +25,14 @@ export async function callStripe(
   const { key, ...call } = request
   const isUnknown = effect.params.isUnknown === true
   const burnt = Number(effect.params.burnt ?? 0)
+  const mayBeMade = isUnknown || now.getTime() - Date.parse(effect.createdAt) > keyLifetimeMs
+  let isLooking = mayBeMade
   try {
-    if (isUnknown || now.getTime() - Date.parse(effect.createdAt) > keyLifetimeMs) {
+    if (mayBeMade) {
       const found = await stripe.find(request.call, request)
       if (found !== undefined) return found
     }
+    isLooking = false
     const { observation } = await stripe.call(request.call, {
       ...call,
       key: burnt === 0 ? key : `${key}:${burnt}`,
@@ -37,8 +40,9 @@ export async function callStripe(
     return observation
   } catch (error) {
     if (!(error instanceof StripeFailure)) throw error
-    if (error.isFinal) throw new FinalFailure(error, error.toAppError())
-    if (error.kind !== 'unknown') throw error.toAppError()
+    const isUndecided = error.kind === 'unknown' || (error.kind === 'not_sent' && isLooking)
+    if (error.isFinal && !isUndecided) throw new FinalFailure(error, error.toAppError())
+    if (!isUndecided) throw error.toAppError()
     // A key answers its stored 500 for ever. What it may have made was looked for in vain: the next attempt takes the
     // next key, which is the same one should a crash come between.
     const isBurnt = isUnknown && error.isReplayed

@@ -11,6 +11,7 @@ import { errorReply, refusal } from './error-reply.ts'
 import { idempotency } from './idempotency.ts'
 import { createMetrics } from './metrics.ts'
 import { describeApi } from './openapi.ts'
+import { checkQuery } from './query.ts'
 import { requestLog } from './request-log.ts'
 import { adminCauseRoutes } from './routes/admin-causes.ts'
 import { adminEventRoutes } from './routes/admin-events.ts'
@@ -92,7 +93,7 @@ export function createApp(context: AppContext, options: AppOptions = {}): OpenAP
     await next()
   })
   if (tracking) app.use('/api/v1/*', tracking)
-  app.use('/api/v1/*', authenticate(context))
+  app.use('/api/v1/*', authenticate(context), checkQuery)
   const batchBody = readBody({ limitBytes: mebibyte, timeoutMs, json: true })
   const otherBody = readBody({ limitBytes: 64 * 1024, timeoutMs, json: true })
   app.use('/api/v1/*', (c, next) => (c.req.path === batchPath ? batchBody : otherBody)(c, next))

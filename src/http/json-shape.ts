@@ -1,4 +1,5 @@
 import type { FieldProblem } from '../errors.ts'
+import { textProblem } from '../text.ts'
 
 /** How deep the brackets of a JSON text go, without parsing it. A text that breaks off is counted as far as it goes. */
 export function nesting(json: Uint8Array): number {
@@ -22,12 +23,14 @@ const [openBrace, openBracket, closeBrace, closeBracket] = [0x7b, 0x5b, 0x7d, 0x
 
 /**
  * The first part of a parsed body that no route takes, schemas or not: field names that reach for an object's
- * prototype, numbers beyond all bounds, NUL, which PostgreSQL cannot store, and lists so long that naming what is
- * wrong with each entry would be an attack. `nesting` bounds the recursion.
+ * prototype, numbers beyond all bounds, texts that cannot be kept (`textProblem`), and lists so long that naming what
+ * is wrong with each entry would be an attack. `nesting` bounds the recursion.
  */
 export function forbiddenPart(value: unknown, path = ''): FieldProblem | undefined {
-  if (typeof value === 'string')
-    return value.includes('\0') ? { path: path || 'body', message: 'must not contain NUL' } : undefined
+  if (typeof value === 'string') {
+    const message = textProblem(value)
+    return message === undefined ? undefined : { path: path || 'body', message }
+  }
   if (typeof value === 'number' && !Number.isFinite(value))
     return { path: path || 'body', message: 'must be a number within bounds' }
   if (value === null || typeof value !== 'object') return undefined
@@ -48,4 +51,5 @@ const prototypeNames = new Set(['__proto__', 'constructor', 'prototype'])
 const maxEntries = 1000
 
 /** A field's name for an error: what is longer is nobody's field. */
-export const shortened = (name: string) => (name.length > 100 ? `${name.slice(0, 100)}…` : name)
+export const shortened = (name: string) =>
+  (name.length > 100 ? `${name.slice(0, 100)}…` : name).toWellFormed()

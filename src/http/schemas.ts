@@ -1,4 +1,5 @@
 import { z } from '@hono/zod-openapi'
+import { isVisible } from '../text.ts'
 
 /** What routes are described with. Bodies are `z.strictObject`: a field that nobody knows is refused by name. */
 
@@ -39,12 +40,13 @@ export const errorEnvelope = z
   })
   .openapi('Error')
 
-/** Printable, trimmed of nothing, of a bounded length. */
+/** Of one line, with something to see in it, trimmed of nothing, of a bounded length. */
 export const text = (maxLength: number) =>
   z
     .string()
     .max(maxLength)
     .regex(/^[^\p{Cc}]+$/u, 'must not be empty or contain control characters')
+    .refine(isVisible, 'must not be blank')
     // The same for every reader of the document: \p needs a flag there.
     .openapi({ pattern: '^[^\\u0000-\\u001f\\u007f-\\u009f]+$' })
 

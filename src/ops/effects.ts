@@ -42,7 +42,7 @@ export async function retryEffect(context: AppContext, effectId: string): Promis
     throw new Conflict(
       before.status === 'done'
         ? 'This is done already'
-        : 'Stripe has refused this for good, and the log says so; the next request of that step makes a new call',
+        : 'This was refused for good, as `last_error` and the log say; the next request of that step makes a new call',
       { status: before.status },
     )
   try {

@@ -4,6 +4,7 @@ import { AppError } from '../errors.ts'
 /**
  * - declined: the card or the bank said no. Final.
  * - rejected: Stripe refuses the parameters. Final.
+ * - not_sent: our own fault, before anything was sent: it would be the same again. Final.
  * - missing: the object is not there. Final.
  * - unknown: timeout, connection, 5xx, an answer that is not Stripe's. It may have happened.
  * - rate_limited, in_use: it has not happened yet; the same call later may succeed.
@@ -13,6 +14,7 @@ import { AppError } from '../errors.ts'
 export type StripeFailureKind =
   | 'declined'
   | 'rejected'
+  | 'not_sent'
   | 'missing'
   | 'unknown'
   | 'rate_limited'
@@ -51,7 +53,7 @@ export class StripeFailure extends Error {
 
   /** The outcome is known and will not change: the call did nothing. */
   get isFinal(): boolean {
-    return this.kind === 'declined' || this.kind === 'rejected' || this.kind === 'missing'
+    return ['declined', 'rejected', 'not_sent', 'missing'].includes(this.kind)
   }
 
   /** As the caller of our API sees it. */
@@ -90,6 +92,12 @@ export class StripeFailure extends Error {
         return new AppError('internal_error', 'An idempotency key was used before with other parameters', {
           cause: this,
         })
+      case 'not_sent':
+        return new AppError(
+          'internal_error',
+          'This could not be sent to Stripe, by a fault of this service; nothing has happened there, and it can be given up or tried again',
+          { cause: this },
+        )
       case 'unknown':
       case 'rate_limited':
         return new AppError(
@@ -100,6 +108,12 @@ export class StripeFailure extends Error {
     }
   }
 }
+
+/** A fault of ours that came before anything was sent. The message is for operators. */
+export const notSent = (fault: unknown) =>
+  new StripeFailure('not_sent', 'not_sent', `Not sent, by a fault of ours: ${String(fault)}`, {
+    cause: fault,
+  })
 
 /** Every error of the SDK as a `StripeFailure`; anything else comes back as it is. */
 export function stripeFailure(error: unknown): unknown {

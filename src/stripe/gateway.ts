@@ -1,8 +1,9 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type Stripe from 'stripe'
 import type { NewFact, StripeObjectType } from '../log/facts.ts'
 import { type CallName, type CallParams, calls, subscriptionExpansions } from './calls.ts'
-import { StripeFailure, stripeFailure } from './failure.ts'
+import { notSent, StripeFailure, stripeFailure } from './failure.ts'
 
 /** An object as Stripe's API answered it. */
 export type Observation = {
@@ -54,13 +55,20 @@ const trustMs = 1_000
 
 export function stripeGateway(stripe: Stripe): StripeGateway {
   let lastGood = Number.NEGATIVE_INFINITY
+  // Whether the SDK has begun to send decides what a fault that is none of Stripe's own errors means.
+  const sending = new AsyncLocalStorage<{ hasSent: boolean }>()
+  stripe.on('request', () => {
+    const trip = sending.getStore()
+    if (trip !== undefined) trip.hasSent = true
+  })
   const attempt = async <T>(request: () => Promise<T>): Promise<T> => {
+    const trip = { hasSent: false }
     for (let retries = 0; ; retries += 1) {
       try {
-        return await request()
+        return await sending.run(trip, request)
       } catch (error) {
         lastGood = Number.NEGATIVE_INFINITY
-        const failure = stripeFailure(error)
+        const failure = trip.hasSent ? asUnknown(stripeFailure(error)) : asNotSent(stripeFailure(error))
         const isLimited = failure instanceof StripeFailure && failure.kind === 'rate_limited'
         if (!isLimited || retries === rateLimitRetries) throw failure
         // The SDK leaves 429 to us. Full jitter, so that the instances do not come back together.
@@ -87,22 +95,25 @@ export function stripeGateway(stripe: Stripe): StripeGateway {
     }
   }
 
-  const fetch: StripeGateway['fetch'] = async (objectType, id) => {
-    const answer = await attempt(() => retrieve(stripe, objectType, id))
-    assertStripes(answer, objectType)
-    return { observation: observed(objectType, answer, timeOf(answer)), clientSecret: secretOf(answer) }
-  }
+  const fetch: StripeGateway['fetch'] = (objectType, id) =>
+    attempt(async () => {
+      const answer = await retrieve(stripe, objectType, id)
+      assertStripes(answer, objectType)
+      return { observation: observed(objectType, answer, timeOf(answer)), clientSecret: secretOf(answer) }
+    })
 
   return {
-    async call(name, { targetId = '', params, key }) {
+    call(name, { targetId = '', params, key }) {
       const { run, objectType, isCreate } = calls[name]
-      const answer = await attempt(() => run(stripe, targetId, params, { idempotencyKey: key }))
-      assertStripes(answer, objectType)
-      // A stored answer to an update shows the object as it was then; a create's is dated by the object itself.
-      const isOld = headersOf(answer)['idempotent-replayed'] === 'true'
-      if (isOld && !isCreate) return fetch(objectType, answer.id)
-      const asOf = isCreate && 'created' in answer ? Number(answer.created) : timeOf(answer)
-      return { observation: observed(objectType, answer, asOf), clientSecret: secretOf(answer) }
+      return attempt(async () => {
+        const answer = await run(stripe, targetId, params, { idempotencyKey: key })
+        assertStripes(answer, objectType)
+        // A stored answer to an update shows the object as it was then; a create's is dated by the object itself.
+        const isOld = headersOf(answer)['idempotent-replayed'] === 'true'
+        if (isOld && !isCreate) return fetch(objectType, answer.id)
+        const asOf = isCreate && 'created' in answer ? Number(answer.created) : timeOf(answer)
+        return { observation: observed(objectType, answer, asOf), clientSecret: secretOf(answer) }
+      })
     },
     async find(name, { params, key }) {
       const call = calls[name]
@@ -171,6 +182,17 @@ export function stripeGateway(stripe: Stripe): StripeGateway {
     },
   }
 }
+
+/** For errors that `stripeFailure` leaves as they are. An abort is nobody's fault, and only stops this attempt. */
+const isFault = (error: unknown) =>
+  !(error instanceof StripeFailure) && !(error instanceof Error && error.name === 'AbortError')
+const asNotSent = (error: unknown) => (isFault(error) ? notSent(error) : error)
+const asUnknown = (error: unknown) =>
+  isFault(error)
+    ? new StripeFailure('unknown', 'unreadable', `The answer cannot be read: ${String(error)}`, {
+        cause: error,
+      })
+    : error
 
 /** The observation and the objects inside it that have tables of their own: a card, a first invoice. */
 export function observationsIn(observation: Observation): Observation[] {

@@ -130,6 +130,58 @@ test('a missing, mistyped, huge or unknown field is refused by its name, and not
   expect(await counts()).toEqual(before)
 })
 
+test('a NUL or half an emoji in any text, its name or its metadata is refused by its path, and nothing is stored', async () => {
+  const before = await counts()
+  for (const [path] of await posts()) {
+    const good = examples[path]
+    if (good === undefined) continue
+    const refused = async (body: object, field: string) => {
+      const reply = await service.request('POST', path.replace('{id}', 'sub_unknown'), body)
+      expect(reply.status, `${path}: ${field}: ${JSON.stringify(reply.body)}`).toBe(422)
+      const named = reply.body.error.details.fields.map((problem: { path: string }) => problem.path)
+      expect(named, path).toContain(field)
+    }
+    for (const bad of ['ACME \0', 'ACME 🚀'.slice(0, 6), '\udc00 ACME']) {
+      for (const [field, value] of Object.entries(good))
+        if (typeof value === 'string') await refused({ ...good, [field]: bad }, field)
+      await refused({ ...good, metadata: { deep: [{ text: bad }] } }, 'metadata.deep.0.text')
+      await refused({ ...good, metadata: { [bad]: 1 } }, `metadata.${bad.toWellFormed()}`)
+    }
+  }
+  expect(await counts()).toEqual(before)
+})
+
+test.each([
+  ['blanks', ' \u00a0\u2003'],
+  ['zero-width characters', '\u200b\u200c\u200d\u2060\ufeff'],
+  ['marks of direction', '\u200e\u202e'],
+  ['fillers', '\u3164\u115f\u00ad\u2800'],
+])('a name of nothing but %s is refused', async (_what, blank) => {
+  const before = await counts()
+  for (const field of ['name', 'company_name']) {
+    const body = { ...examples['/onboarding/start'], [field]: blank }
+    const reply = await service.request('POST', '/onboarding/start', body)
+    expect(reply.status).toBe(422)
+    expect(reply.body.error.details.fields[0].path).toBe(field)
+  }
+  expect(await counts()).toEqual(before)
+})
+
+test('a name with joiners in it is a name, and a phone number is as long as Stripe takes', async () => {
+  for (const name of ['علی‌رضا', 'क्‍ष', '👩‍👩‍👧‍👦 & Söhne', '株式会社ﾃｽﾄ']) {
+    const body = {
+      email: 'a@example.com',
+      name,
+      company_name: name,
+      phone: '+12345678901234567890'.slice(0, 20),
+    }
+    expect((await service.request('POST', '/onboarding/start', body)).status, name).toBe(200)
+  }
+  const body = { ...examples['/onboarding/start'], phone: '+12345678901234567890' }
+  const reply = await service.request('POST', '/onboarding/start', body)
+  expect([reply.status, reply.body.error.details.fields[0].path]).toEqual([422, 'phone'])
+})
+
 test.each([
   ['not JSON', '{"session_id":', 400],
   ['an array', '[]', 400],

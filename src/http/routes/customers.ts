@@ -40,7 +40,13 @@ const customer = z
 
 /** As Stripe takes it, beside what we put there ourselves. */
 const stripeMetadata = z
-  .record(z.string().min(1).max(40), z.string().max(500))
+  .record(
+    z
+      .string()
+      .max(40)
+      .regex(/^[^[\]]+$/, 'must have no square brackets'),
+    z.string().max(500),
+  )
   .refine((value) => Object.keys(value).length <= 40, 'must have at most 40 fields')
   .refine(
     (value) => !['tenant_id', 'company_name', keyInMetadata].some((name) => name in value),

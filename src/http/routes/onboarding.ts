@@ -204,7 +204,8 @@ export const applicant = z.strictObject({
   phone: z
     .string()
     // Without an example: what looks like a phone number is masked in errors.
-    .regex(/^\+?[0-9 ().-]{5,30}$/, 'must be a phone number: digits, with + before the country')
+    .regex(/^\+?[0-9 ().-]{5,20}$/, 'must be a phone number: digits, with + before the country')
+    .max(20, 'must be at most 20 characters long: Stripe takes no more')
     .optional(),
 })
 
