@@ -74,6 +74,7 @@ export const onboardingMachine = setup({
       _params: { call: 'create_customer' | 'create_setup_intent' | 'create_subscription' },
     ) => {},
     expireAt: (_, _params: { due_at: string }) => {},
+    lookAfter: (_, _params: { hours: number }) => {},
 
     begin: assign(({ context, event }) =>
       event.type === 'onboarding.started'
@@ -290,6 +291,8 @@ export const onboardingMachine = setup({
           },
         },
         awaiting_authentication: {
+          // Stripe gives the subscription up after 23 hours. Should that news be lost, Stripe is asked.
+          entry: { type: 'lookAfter', params: { hours: 24 } },
           on: {
             'onboarding.subscription_activated': {
               guard: 'isThisSubscription',
@@ -303,7 +306,7 @@ export const onboardingMachine = setup({
             },
           },
         },
-        // The subscription ended before onboarding did: nothing is left but to start anew.
+        // The subscription ended before onboarding did: the session is cancelled in the same turn.
         lapsed: { on: { 'onboarding.cancelled': '#onboarding.cancelled' } },
       },
     },

@@ -4,7 +4,8 @@ import type { Config } from './config.ts'
 import type { AppContext } from './context.ts'
 import type { Database } from './db/database.ts'
 import { type EffectRunner, effectRunner } from './effects/runner.ts'
-import { expireSession, onboardingCall } from './onboarding/calls.ts'
+import { onboardingCall } from './onboarding/calls.ts'
+import { sessionTimer } from './onboarding/expiry.ts'
 import { stripeClient } from './stripe/client.ts'
 import { stripeGateway } from './stripe/gateway.ts'
 import { invoiceItem } from './usage/invoice-item.ts'
@@ -29,7 +30,7 @@ export function createContext(parts: {
   const outside = { db, now, stripe, log }
   const effects: EffectRunner = effectRunner(outside, {
     onboarding_call: onboardingCall(outside),
-    expire_session: expireSession,
+    expire_session: sessionTimer(outside),
     billing_call: billingCall(outside),
     invoice_item: invoiceItem(outside),
     refresh_object: refreshObject(outside),

@@ -14,6 +14,7 @@ import { provenTenant } from './http/auth.ts'
 import { forgetIdempotencyKeys } from './idempotency-keys.ts'
 import { createKey, forgetExpiredTokens } from './keys.ts'
 import { createLog } from './log-output.ts'
+import { wakeOverdue } from './onboarding/expiry.ts'
 import { refoldSessions } from './projections/onboarding-sessions.ts'
 import { type Sandbox, startSandbox } from './stripe-sandbox/sandbox.ts'
 import { ensureRateCard } from './usage/rate-cards.ts'
@@ -58,6 +59,7 @@ export async function serve(config: Config, log: Logger = logOf(config)): Promis
 
   const { refolded, stranded } = await db.transact(refoldSessions)
   if (refolded + stranded > 0) log.warn({ refolded, stranded }, 'the statechart has changed')
+  await db.transact((trx) => wakeOverdue(trx, context.now().toISOString()))
   if (config.stripe.mode === 'stripe' && config.stripe.webhookSecrets.length === 0)
     log.warn("STRIPE_WEBHOOK_SECRET is not set: Stripe's webhooks are refused until it is")
   await ensureRateCard(db, config, context.now())

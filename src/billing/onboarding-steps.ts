@@ -1,6 +1,7 @@
 import type { Reader } from '../db/tables.ts'
 import { Conflict } from '../errors.ts'
 import { pendingKey } from '../onboarding/from-stripe.ts'
+import { finalStatuses } from '../onboarding/session.ts'
 import { sessionOf } from '../onboarding/store.ts'
 
 /**
@@ -12,7 +13,7 @@ export async function assertNoPendingStep(reader: Reader, tenantId: string): Pro
     .selectFrom('onboarding_sessions')
     .selectAll()
     .where('tenant_id', '=', tenantId)
-    .where('status', 'not in', ['completed', 'cancelled', 'expired'])
+    .where('status', 'not in', finalStatuses)
     .execute()
   for (const row of rows)
     if (pendingKey(await sessionOf(reader, row)) !== null)

@@ -44,6 +44,22 @@ export async function enqueue(
     .execute()
 }
 
+/** As `enqueue`, for what is looked at again and again: one that is there already comes at the earlier time, or anew. */
+export async function setTimer(
+  trx: Trx,
+  timer: Omit<Effect, 'attempts' | 'createdAt'>,
+  dueAt: string,
+  now: string,
+): Promise<void> {
+  await enqueue(trx, timer, dueAt, now)
+  await trx
+    .updateTable('effects')
+    .set({ status: 'pending', attempts: 0, due_at: dueAt, last_error: null, updated_at: now })
+    .where('effect_id', '=', timer.effectId)
+    .where((eb) => eb.or([eb('status', '!=', 'pending'), eb('due_at', '>', dueAt)]))
+    .execute()
+}
+
 /** 'settled' and 'leased' (somebody else runs it) say why there is nothing to run. */
 export async function claim(
   trx: Trx,

@@ -12,8 +12,8 @@ import type { StripeFailure } from '../stripe/failure.ts'
 import { type Observation, observationFact, observationsIn } from '../stripe/gateway.ts'
 import { enqueueRefresh } from '../webhooks/enqueue-refresh.ts'
 import { releaseParked } from '../webhooks/release.ts'
-import { applyToSession, pendingKey } from './from-stripe.ts'
-import { afterTheRequest, dispatch, loadSession, type Session } from './store.ts'
+import { applyToSession } from './from-stripe.ts'
+import { afterTheRequest, dispatch, loadSession, type Session, sessionIdOf } from './store.ts'
 
 const worker = { actor: 'worker' }
 
@@ -58,28 +58,6 @@ export const onboardingCall = (context: Pick<AppContext, 'db' | 'now' | 'stripe'
     }
   },
 })
-
-/** The statechart's `expireAt`. A session that waits for Stripe at that moment expires when it has the answer. */
-export const expireSession: EffectHandler = {
-  async run() {},
-  async done(trx: Trx, effect: Effect, _result: unknown, now: string) {
-    const session = await loadSession(trx, sessionIdOf(effect))
-    const expired = { type: 'onboarding.expired', data: {} } as const
-    if (session.snapshot.can(expired))
-      await dispatch(trx, session, expired, { by: worker, now, factId: effect.effectId })
-    else if (pendingKey(session) !== null) {
-      const { tenantId, stream, kind } = effect
-      const again = {
-        effectId: `expire:${session.sessionId}:${session.version}`,
-        tenantId,
-        stream,
-        kind,
-        params: {},
-      }
-      await enqueue(trx, again, afterTheRequest(now), now)
-    }
-  },
-}
 
 /** Puts the call that the session waits for back in the outbox, should it not be there any more. */
 export const keepCall = (trx: Trx, session: Session, key: string, now: string) =>
@@ -146,5 +124,3 @@ const failedFact = (key: string) => {
   } as const satisfies Record<string, OnboardingFactType>
   return types[key.split(':')[2] as keyof typeof types]
 }
-
-const sessionIdOf = (effect: Effect) => effect.stream.slice(streams.onboarding('').length)

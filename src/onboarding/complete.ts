@@ -1,7 +1,6 @@
 import type { AppContext, Caller } from '../context.ts'
 import { loadOwnSession } from './access.ts'
 import { askForAuthentication, isWaiting } from './authentication.ts'
-import { positionOf } from './session.ts'
 import { dispatch, notAllowed, type Session, sessionStatus } from './store.ts'
 
 /** Step 6: the tenant is ready. A subscription that waits for the bank is asked for at Stripe first. */
@@ -14,11 +13,6 @@ export async function complete(context: AppContext, caller: Caller, sessionId: s
       throw notAllowed(
         session,
         'The bank wants the customer to authenticate the first payment; finish that first',
-      )
-    if (positionOf(session.snapshot) === 'subscription_created.lapsed')
-      throw notAllowed(
-        session,
-        'The subscription has ended before onboarding was complete; start a new session',
       )
     return dispatch(
       trx,

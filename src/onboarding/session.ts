@@ -16,6 +16,8 @@ export type SessionStatus =
   | 'cancelled'
   | 'expired'
 
+export const finalStatuses: string[] = ['completed', 'cancelled', 'expired']
+
 /** What a client may send: the names of the steps, of `complete` and of `cancel`. */
 export type StepName =
   | 'create_customer'
@@ -32,6 +34,9 @@ export type EffectDescriptor =
       params: { call: 'create_customer' | 'create_setup_intent' | 'create_subscription' }
     }
   | { type: 'expireAt'; params: { due_at: string } }
+  | { type: 'lookAfter'; params: { hours: number } }
+
+const effectTypes = ['callStripe', 'expireAt', 'lookAfter']
 
 export const initialSnapshot: Snapshot = initialTransition(onboardingMachine)[0]
 
@@ -46,11 +51,27 @@ export function evolve(
   if (!snapshot.can(fact))
     throw new StrandedFact(snapshot.context.session_id, fact.type, positionOf(snapshot))
   const [next, actions] = transition(onboardingMachine, snapshot, fact)
-  const effects = actions.filter((action) => action.type === 'callStripe' || action.type === 'expireAt')
+  const effects = actions.filter(({ type }) => effectTypes.includes(type))
   return {
     snapshot: next,
     effects: effects.map(({ type, params }) => ({ type, params }) as EffectDescriptor),
   }
+}
+
+/**
+ * The fact by which the session ends now, without anybody's asking: when its subscription has ended, and when its time
+ * is over: a subscribed one is complete then, any other expires. Null: not yet, or it waits for Stripe or the bank, and
+ * what they say leads here again.
+ */
+export function endingOf(snapshot: Snapshot, now: string): OnboardingFact | null {
+  if (positionOf(snapshot) === 'subscription_created.lapsed')
+    return { type: 'onboarding.cancelled', data: { reason: 'subscription_ended' } }
+  if (snapshot.context.expires_at > now) return null
+  const endings = [
+    { type: 'onboarding.expired', data: {} },
+    { type: 'onboarding.completed', data: {} },
+  ] as const
+  return endings.find((fact) => snapshot.can(fact)) ?? null
 }
 
 /** The machine of this code cannot take a fact that is in the log. */

@@ -1,12 +1,13 @@
 import type { OnboardingFact, OnboardingFactType } from '../../machines/onboarding-facts.ts'
 import { type By, metadataOf } from '../context.ts'
 import type { Reader, Row, Trx } from '../db/tables.ts'
-import { enqueue } from '../effects/outbox.ts'
+import { type Effect, enqueue, setTimer } from '../effects/outbox.ts'
 import { AppError, NotFound } from '../errors.ts'
 import { type NewFact, streams } from '../log/facts.ts'
 import { record } from '../projections/record.ts'
 import {
   allowedSteps,
+  endingOf,
   evolve,
   initialSnapshot,
   machineVersion,
@@ -56,6 +57,7 @@ export async function sessionOf(reader: Reader, row: Row<'onboarding_sessions'>)
 
 /**
  * Records a fact of the session, with the effects that the statechart wants for it, and returns the session after it.
+ * Where the fact is what a session had to wait for before it could end, it ends in the same turn.
  * @throws AppError step_not_allowed when the statechart does not take the fact now
  */
 export async function dispatch(
@@ -95,22 +97,62 @@ export async function dispatch(
         afterTheRequest(about.now),
         about.now,
       )
-    else
-      await enqueue(
-        trx,
-        { ...scope, effectId: `expire:${session.sessionId}`, kind: 'expire_session', params: {} },
-        effect.params.due_at,
-        about.now,
-      )
+    else {
+      const dueAt =
+        effect.type === 'expireAt' ? effect.params.due_at : hoursAfter(about.now, effect.params.hours)
+      await wakeAt(trx, session, dueAt, about.now)
+    }
   }
-  return {
+  const after = {
     ...session,
     snapshot,
     version: recorded.version,
     lastPosition: recorded.position,
     updatedAt: about.now,
   }
+  const ending = endingOf(session.snapshot, about.now) === null ? endingOf(snapshot, about.now) : null
+  return ending === null ? after : end(trx, after, ending, { now: about.now, cause: about.factId })
 }
+
+/** Records the end of a session that nobody has asked for. */
+export const end = (
+  trx: Trx,
+  session: Session,
+  fact: OnboardingFact,
+  about: { now: string; cause: string },
+) =>
+  dispatch(trx, session, fact, {
+    by: { actor: 'worker' },
+    now: about.now,
+    factId: `${session.sessionId}:ended`,
+    causation: about.cause,
+  })
+
+/** Has the worker look at the session at that time, or earlier where it would have; see `sessionTimer`. */
+export const wakeAt = (
+  trx: Trx,
+  { sessionId, tenantId }: Pick<Session, 'sessionId' | 'tenantId'>,
+  dueAt: string,
+  now: string,
+) =>
+  setTimer(
+    trx,
+    {
+      effectId: `expire:${sessionId}`,
+      tenantId,
+      stream: streams.onboarding(sessionId),
+      kind: 'expire_session',
+      params: {},
+    },
+    dueAt,
+    now,
+  )
+
+/** The session whose effect it is. */
+export const sessionIdOf = (effect: Effect) => effect.stream.slice(streams.onboarding('').length)
+
+export const hoursAfter = (time: string, hours: number) =>
+  new Date(Date.parse(time) + hours * 3_600_000).toISOString()
 
 /** A session before its first fact. */
 export const newSession = (sessionId: string, tenantId: string): Session => ({
@@ -125,12 +167,15 @@ export const newSession = (sessionId: string, tenantId: string): Session => ({
 export function notAllowed(session: Session, message?: string): AppError {
   const status = sessionStatus(session)
   const next = nextStepOf(session.snapshot)
+  const hadSubscription = session.snapshot.context.subscription_id !== null
+  const over =
+    hadSubscription && status !== 'completed'
+      ? 'The subscription has ended before onboarding was complete; start a new session'
+      : `This session is ${status}; start a new one`
   return new AppError(
     'step_not_allowed',
     message ??
-      (next === null
-        ? `This session is ${status === 'subscription_created' ? 'without a subscription by now' : status}; start a new one`
-        : `This step is not possible in status ${status}; the next step is ${next}`),
+      (next === null ? over : `This step is not possible in status ${status}; the next step is ${next}`),
     { details: { status, next_step: next, allowed_events: allowedSteps(session.snapshot) } },
   )
 }

@@ -6,11 +6,11 @@ import { canonicalJson } from '../log/canonical-json.ts'
 import { type Fact, streams } from '../log/facts.ts'
 import { factOf, readFacts } from '../log/read.ts'
 import { maskValue } from '../mask.ts'
-import { machineVersion } from '../onboarding/session.ts'
+import { finalStatuses, machineVersion } from '../onboarding/session.ts'
 import { foldCapsule } from './fold-capsule.ts'
 import { placeholders } from './placeholders.ts'
 import { type PathStep, placeIn, type Stranded } from './session-path.ts'
-import { finalStatuses, sessionRow } from './sessions.ts'
+import { sessionRow } from './sessions.ts'
 
 const factRow = z.object({
   position: z.int().positive(),

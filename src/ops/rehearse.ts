@@ -2,9 +2,8 @@ import type { Database } from '../db/database.ts'
 import type { Row } from '../db/tables.ts'
 import { streams } from '../log/facts.ts'
 import { readFacts } from '../log/read.ts'
-import { machineVersion, positionOf } from '../onboarding/session.ts'
+import { finalStatuses, machineVersion, positionOf } from '../onboarding/session.ts'
 import { placeIn, sessionPath } from './session-path.ts'
-import { finalStatuses } from './sessions.ts'
 
 export type Rehearsal = {
   machine_version: string

@@ -5,7 +5,7 @@ import { NotFound } from '../errors.ts'
 import { streams } from '../log/facts.ts'
 import { readFacts } from '../log/read.ts'
 import { position } from '../onboarding/position.ts'
-import { machineVersion, StrandedFact } from '../onboarding/session.ts'
+import { finalStatuses, machineVersion, StrandedFact } from '../onboarding/session.ts'
 import { snapshotOf } from '../onboarding/snapshot.ts'
 import { strandedVersion } from '../projections/onboarding-sessions.ts'
 import { type RedactedFact, redact } from './redact.ts'
@@ -30,7 +30,6 @@ export type SessionFilter = {
 
 /** Longer than a call to Stripe with its retries. */
 const patienceMs = 120_000
-export const finalStatuses = ['completed', 'cancelled', 'expired']
 
 /** Newest first. @throws InvalidRequest on `cursor` */
 export async function listSessions(

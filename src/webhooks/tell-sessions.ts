@@ -3,6 +3,7 @@ import type { Trx } from '../db/tables.ts'
 import { AppError } from '../errors.ts'
 import type { StripeObjectType } from '../log/facts.ts'
 import { applyToSession } from '../onboarding/from-stripe.ts'
+import { finalStatuses } from '../onboarding/session.ts'
 import { type Session, sessionOf } from '../onboarding/store.ts'
 
 /** An object of Stripe's as an event or an answer shows it, and whose it is. */
@@ -29,7 +30,7 @@ export async function tellSessions(
   const rows = await trx
     .selectFrom('onboarding_sessions')
     .selectAll()
-    .where('status', 'not in', ['completed', 'cancelled', 'expired'])
+    .where('status', 'not in', finalStatuses)
     .where('tenant_id', '=', seen.tenantId ?? '')
     .where((eb) =>
       eb.or([

@@ -53,7 +53,7 @@ test('while billing may be making the subscription, onboarding makes no second o
   expect((await service.stripe.subscriptions.list({ status: 'all' })).data).toHaveLength(1)
 })
 
-test('a subscription that ended before its creation was learnt of leaves a session that can be given up', async () => {
+test('a subscription that ended before its creation was learnt of ends the session', async () => {
   await of.to('selectPlan')
   fail('/v1/subscriptions')
   expect((await of.createSubscription()).status).toBe(503)
@@ -62,9 +62,9 @@ test('a subscription that ended before its creation was learnt of leaves a sessi
 
   await of.createSubscription()
   expect(await place()).toMatchObject({
-    status: 'subscription_created',
+    status: 'cancelled',
     next_step: null,
-    allowed_events: ['cancel'],
+    allowed_events: [],
     subscription: { subscription_status: 'canceled' },
   })
   expect((await of.complete()).status).toBe(409)
@@ -92,25 +92,6 @@ test.each([
   for (const type of types) expect((await deliver(service, events[type] ?? {})).status).toBe(200)
   expect(await place()).toMatchObject({ next_step: null, subscription: { subscription_status: 'canceled' } })
   expect((await of.complete()).status).toBe(409)
-})
-
-test('a session that waits for Stripe when it should expire is asked again later', async () => {
-  await of.to('start')
-  fail('/v1/customers')
-  expect((await of.createCustomer()).status).toBe(503)
-  const { effects, db } = service.context
-  await effects.run(`expire:${of.of.sessionId}`)
-  expect((await place()).status).toBe('started')
-  const timers = await db.reader
-    .selectFrom('effects')
-    .select('effect_id')
-    .where('kind', '=', 'expire_session')
-    .where('status', '=', 'pending')
-    .execute()
-  expect(timers).toHaveLength(1)
-  expect((await of.createCustomer()).status).toBe(200)
-  await effects.run(timers[0]?.effect_id ?? '')
-  expect((await place()).status).toBe('expired')
 })
 
 test('a parked event that names another tenant is quarantined when its customer becomes known', async () => {

@@ -421,7 +421,7 @@ describe.each(eachDatabase)('onboarding on $name', ({ create }) => {
     expect(await tenant.cancel()).toMatchObject({ status: 409 })
   })
 
-  test('a session expires when its time is over, frees what it has held, and a subscribed one does not', async () => {
+  test('a session expires when its time is over, frees what it has held, and a subscribed one is complete', async () => {
     const coupon = await service.stripe.coupons.create({
       percent_off: 10,
       duration: 'once',
@@ -444,7 +444,8 @@ describe.each(eachDatabase)('onboarding on $name', ({ create }) => {
         allowed_events: [],
       })
       expect(await holder.createSubscription()).toMatchObject({ status: 409 })
-      expect((await subscribed.show()).body.data.status).toBe('subscription_created')
+      expect((await subscribed.show()).body.data.status).toBe('completed')
+      expect((await subscribed.complete()).status).toBe(200)
       const next = newWizard({ choice: { ...basicMonthly, discount_code: coupon.id } })
       await next.to('createSubscription')
     } finally {

@@ -73,7 +73,7 @@ async function open({ sessionId, token }) {
 
   const draw = () => {
     const { place, step } = placeOf(position, local)
-    page.cancel.hidden = !position.allowed_events.includes('cancel') || place === 'lapsed'
+    page.cancel.hidden = !position.allowed_events.includes('cancel')
     page.elsewhere.hidden = position.next_step === null
     if (place === shown.place) return shown.update?.()
     const view = views[place]
@@ -81,7 +81,7 @@ async function open({ sessionId, token }) {
     shown = { place, update: undefined }
     if (view) shown.update = show(place, step, (root) => view(root, wizard))?.update
     if (end) {
-      if (place !== 'lapsed') keep({ sessionId, token }, { isOver: true })
+      keep({ sessionId, token }, { isOver: true })
       show('plain', step, (root) =>
         plainView(root, { ...end, ...(settings.can_begin && { action: startAgain }) }),
       )

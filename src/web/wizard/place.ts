@@ -28,6 +28,7 @@ export function placeOf(
   { confirmedIntent, isChangingPlan }: Local,
 ): { place: Place; step: number } {
   const { status, allowed_events: allowed, payment, subscription } = position
+  if (status === 'cancelled' && subscription !== null) return { place: 'lapsed', step: 5 }
   if (status === 'completed' || status === 'cancelled' || status === 'expired')
     return { place: status, step: Math.min(6, position.steps_done.length) }
   if (allowed.includes('complete')) return { place: 'finish', step: 6 }

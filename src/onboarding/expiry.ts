@@ -1,0 +1,49 @@
+import { type AppContext, requireStripe } from '../context.ts'
+import type { Trx } from '../db/tables.ts'
+import type { EffectHandler } from '../effects/runner.ts'
+import type { Observation } from '../stripe/gateway.ts'
+import { isWaiting } from './authentication.ts'
+import { recordAnswer } from './calls.ts'
+import { applyToSession } from './from-stripe.ts'
+import { endingOf, finalStatuses } from './session.ts'
+import { end, hoursAfter, loadSession, sessionIdOf, wakeAt } from './store.ts'
+
+/**
+ * The statechart's `expireAt` and `lookAfter`: ends a session whose time is over. Where it waits for the bank, Stripe
+ * is asked what has become of that. A session that is not over afterwards is looked at again.
+ */
+export const sessionTimer = (context: Pick<AppContext, 'db' | 'stripe'>): EffectHandler => ({
+  async run(effect) {
+    const session = await loadSession(context.db.reader, sessionIdOf(effect))
+    const { subscription_id } = session.snapshot.context
+    if (!isWaiting(session) || subscription_id === null) return undefined
+    return (await requireStripe(context).fetch('subscription', subscription_id)).observation
+  },
+
+  async done(trx: Trx, effect, seen: Observation | undefined, now: string) {
+    let session = await loadSession(trx, sessionIdOf(effect))
+    const cause = `${effect.effectId}:${now}`
+    if (seen !== undefined) {
+      await recordAnswer(trx, session.tenantId, seen, cause, now)
+      session = await applyToSession(trx, session, seen, { by: { actor: 'worker' }, now, cause })
+    }
+    const ending = endingOf(session.snapshot, now)
+    if (ending !== null) session = await end(trx, session, ending, { now, cause })
+    if (session.snapshot.status !== 'done')
+      await wakeAt(trx, session, nextLook(session.snapshot.context.expires_at, now), now)
+  },
+})
+
+/** Once, at a start: looks at the sessions that are open past their time, whatever has become of their timers. */
+export async function wakeOverdue(trx: Trx, now: string): Promise<void> {
+  const rows = await trx
+    .selectFrom('onboarding_sessions')
+    .select(['session_id as sessionId', 'tenant_id as tenantId'])
+    .where('status', 'not in', finalStatuses)
+    .where('expires_at', '<=', now)
+    .execute()
+  for (const row of rows) await wakeAt(trx, row, now, now)
+}
+
+/** It may have been too early, by another instance's clock; past its time a session waits for Stripe or the bank. */
+const nextLook = (expiresAt: string, now: string) => (expiresAt > now ? expiresAt : hoursAfter(now, 1))
