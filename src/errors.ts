@@ -71,3 +71,10 @@ export class Conflict extends AppError {
     super('conflict', message, { details, retryAfterSeconds: 1 })
   }
 }
+
+/** 409: an idempotency key is one request's, and not this one's. */
+export const usedForAnother = () =>
+  new AppError(
+    'idempotency_mismatch',
+    'This Idempotency-Key was used for another request; take a new key for a new request',
+  )

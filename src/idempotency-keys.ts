@@ -1,5 +1,5 @@
 import type { Database } from './db/database.ts'
-import { AppError } from './errors.ts'
+import { usedForAnother } from './errors.ts'
 
 /** A request under an idempotency key: whose, which, and what it asks for. */
 export type KeyedRequest = {
@@ -39,11 +39,7 @@ export function claimIdempotencyKey(db: Database, request: KeyedRequest, now: Da
         .execute()
       return { state: 'first' }
     }
-    if (row.route !== request.route || row.body_hash !== request.bodyHash)
-      throw new AppError(
-        'idempotency_mismatch',
-        'This Idempotency-Key was used for another request; take a new key for a new request',
-      )
+    if (row.route !== request.route || row.body_hash !== request.bodyHash) throw usedForAnother()
     if (row.status === null || row.reply === null) return { state: 'again' }
     return { state: 'stored', status: row.status, reply: row.reply }
   })

@@ -1,15 +1,22 @@
-import { createHash, randomUUID } from 'node:crypto'
+import { randomUUID } from 'node:crypto'
 import type { AppContext, Caller } from '../context.ts'
 import type { Trx } from '../db/tables.ts'
+import { derivedUuid } from '../derived-uuid.ts'
+import { usedForAnother } from '../errors.ts'
+import { canonicalJson } from '../log/canonical-json.ts'
+import type { Fact, FactData } from '../log/facts.ts'
+import { factOf } from '../log/read.ts'
 import { loadOwnSession } from './access.ts'
 import { dispatch, loadSession, newSession, type Session } from './store.ts'
 
 export type Applicant = { email: string; name: string; company_name: string; phone: string | null }
 
 /**
- * Opens a session for a new tenant. With an idempotency key the same call gives the same session and tenant, for
- * ever: their ids are made of it.
- * @param alongside what else belongs in the same transaction
+ * Opens a session for a new tenant. With an idempotency key the same request gives the same session and tenant, for
+ * ever: their ids are made of the caller and the key. Whoever else comes with the key, be it years later, is refused:
+ * another caller has ids of their own, and another applicant is not the one in the log.
+ * @param alongside what else belongs in the same transaction. Of a session that is over nothing does any more
+ * @throws AppError idempotency_mismatch
  */
 export async function start(
   context: AppContext,
@@ -22,38 +29,39 @@ export async function start(
     idempotencyKey === undefined
       ? { sessionId: randomUUID(), tenantId: randomUUID() }
       : {
-          sessionId: uuidOf(`session:${caller.keyId}:${idempotencyKey}`),
-          tenantId: uuidOf(`tenant:${caller.keyId}:${idempotencyKey}`),
+          sessionId: derivedUuid(`session:${caller.keyId}:${idempotencyKey}`),
+          tenantId: derivedUuid(`tenant:${caller.keyId}:${idempotencyKey}`),
         }
   await context.db.transact(async (trx) => {
     const now = context.now()
-    const known = await trx
-      .selectFrom('onboarding_sessions')
-      .select('expires_at')
-      .where('session_id', '=', ids.sessionId)
-      .executeTakeFirst()
-    if (known !== undefined) {
-      await alongside(trx, await loadSession(trx, ids.sessionId), known.expires_at)
+    const factId = `start:${ids.sessionId}`
+    const expiresAt = new Date(now.getTime() + context.config.sessionTtlHours * 3_600_000).toISOString()
+    const data = { session_id: ids.sessionId, expires_at: expiresAt, personal: applicant }
+    const known = await startedBefore(trx, factId)
+    if (known === undefined) {
+      const session = await dispatch(
+        trx,
+        newSession(ids.sessionId, `Jeturing_${ids.tenantId}`),
+        { type: 'onboarding.started', data },
+        { by: caller, now: now.toISOString(), factId },
+      )
+      await alongside(trx, session, expiresAt)
       return
     }
-    const expiresAt = new Date(now.getTime() + context.config.sessionTtlHours * 3_600_000).toISOString()
-    const session = await dispatch(
-      trx,
-      newSession(ids.sessionId, `Jeturing_${ids.tenantId}`),
-      {
-        type: 'onboarding.started',
-        data: { session_id: ids.sessionId, expires_at: expiresAt, personal: applicant },
-      },
-      { by: caller, now: now.toISOString(), factId: `start:${ids.sessionId}` },
-    )
-    await alongside(trx, session, expiresAt)
+    // By the log alone: it remembers longer than the stored replies do. What cannot be compared is not the same.
+    const sameTime = { ...data, expires_at: known.expires_at }
+    if (canonicalJson(known) !== canonicalJson(sameTime)) throw usedForAnother()
+    const session = await loadSession(trx, ids.sessionId)
+    if (session.snapshot.status !== 'done') await alongside(trx, session, known.expires_at)
   })
   return loadOwnSession(context.db.reader, ids.sessionId, caller)
 }
 
-/** A UUID (version 8, RFC 9562) made of a text. */
-function uuidOf(text: string): string {
-  const hex = createHash('sha256').update(text).digest('hex')
-  const variant = ((Number.parseInt(hex[16] ?? '0', 16) & 3) | 8).toString(16)
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20, 32)}`
+async function startedBefore(trx: Trx, factId: string): Promise<FactData<'onboarding.started'> | undefined> {
+  const row = await trx
+    .selectFrom('billing_events')
+    .selectAll()
+    .where('fact_id', '=', factId)
+    .executeTakeFirst()
+  return row === undefined ? undefined : (factOf(row) as Fact<'onboarding.started'>).data
 }
