@@ -1,21 +1,53 @@
 import { createHash, createHmac, randomBytes, randomUUID, timingSafeEqual } from 'node:crypto'
 import type { Database } from './db/database.ts'
 import type { Reader, Row, Trx } from './db/tables.ts'
-import { InvalidRequest } from './errors.ts'
+import { derivedUuid } from './derived-uuid.ts'
+import { InvalidRequest, usedForAnother } from './errors.ts'
 
 export type Scope = Row<'api_keys'>['scope']
 /** What can be said of a key without giving it away. Times are UTC ISO 8601. */
 export type KeyListing = Omit<Row<'api_keys'>, 'hash'>
 
+export type KeyWanted = { scope: Exclude<Scope, 'session'>; tenantId?: string | null; now: Date }
+type KeyMade = { id: string; scope: Scope; tenant_id: string | null }
+
 /**
  * Makes a key: `slk_` and 256 random bits. Only its SHA-256 is stored, so this answer is the one time it is shown.
- * @param tenantId required for the scope tenant, refused for the others
+ * @param wanted.tenantId required for the scope tenant, refused for the others
  * @throws InvalidRequest
  */
-export async function createKey(
+export function createKey(db: Database, wanted: KeyWanted): Promise<KeyMade & { key: string }> {
+  return db.transact((trx) => insertKey(trx, `key_${randomUUID()}`, wanted))
+}
+
+/**
+ * As `createKey`, once for all that a caller sends under one idempotency key: from the second time on the answer names
+ * the key that was made, without showing it.
+ * @throws InvalidRequest; AppError idempotency_mismatch
+ */
+export function createKeyOnce(
   db: Database,
-  { scope, tenantId, now }: { scope: Exclude<Scope, 'session'>; tenantId?: string | null; now: Date },
-): Promise<{ id: string; key: string; scope: Scope; tenant_id: string | null }> {
+  wanted: KeyWanted,
+  { keyId, idempotencyKey }: { keyId: string; idempotencyKey: string },
+): Promise<KeyMade & { key: string | null }> {
+  const id = `key_${derivedUuid(`key:${keyId}:${idempotencyKey}`)}`
+  return db.transact(async (trx) => {
+    const made = await trx
+      .selectFrom('api_keys')
+      .select(['scope', 'tenant_id'])
+      .where('key_id', '=', id)
+      .executeTakeFirst()
+    if (made === undefined) return insertKey(trx, id, wanted)
+    if (made.scope !== wanted.scope || made.tenant_id !== (wanted.tenantId ?? null)) throw usedForAnother()
+    return { id, key: null, ...made }
+  })
+}
+
+async function insertKey(
+  trx: Trx,
+  id: string,
+  { scope, tenantId, now }: KeyWanted,
+): Promise<KeyMade & { key: string }> {
   if ((scope === 'tenant') !== Boolean(tenantId)) {
     const message =
       scope === 'tenant'
@@ -25,7 +57,7 @@ export async function createKey(
   }
   const key = `slk_${randomBytes(32).toString('base64url')}`
   const row: Row<'api_keys'> = {
-    key_id: `key_${randomUUID()}`,
+    key_id: id,
     hash: hashOfKey(key),
     scope,
     tenant_id: tenantId ?? null,
@@ -34,8 +66,8 @@ export async function createKey(
     expires_at: null,
     revoked_at: null,
   }
-  await db.transact((trx) => trx.insertInto('api_keys').values(row).execute())
-  return { id: row.key_id, key, scope, tenant_id: row.tenant_id }
+  await trx.insertInto('api_keys').values(row).execute()
+  return { id, key, scope, tenant_id: row.tenant_id }
 }
 
 /** Every key but the sessions' tokens, oldest first. */

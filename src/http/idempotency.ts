@@ -11,14 +11,16 @@ import {
 } from '../idempotency-keys.ts'
 import { canonicalJson } from '../log/canonical-json.ts'
 import type { Env } from './env.ts'
+import { withoutSecrets, withSecrets } from './secrets-in-replies.ts'
 
 /**
  * `Idempotency-Key` on any POST: the same key, route and body answers the stored reply, with the header
- * `Idempotent-Replayed: true`; another body or route is refused. Only successes are stored. After a failure, and on
- * onboarding routes always, the same request is carried out again: the use cases are safe to repeat, and what they
- * answer may be a secret, which is never stored. A second request waits while the first one runs in this process.
+ * `Idempotent-Replayed: true`; another body or route is refused. Only successes are stored, without their secrets.
+ * After a failure the same request is carried out again: the use cases are safe to repeat. A second request waits while
+ * the first one runs in this process.
  */
-export function idempotency({ db, log, now }: AppContext) {
+export function idempotency(context: AppContext) {
+  const { db, log, now } = context
   const running = new Map<string, Promise<void>>()
 
   return createMiddleware<Env>(async (c, next) => {
@@ -46,17 +48,18 @@ export function idempotency({ db, log, now }: AppContext) {
     running.set(id, promise)
     try {
       const claim = await claimIdempotencyKey(db, request, now())
-      if (claim.state === 'stored')
-        return c.body(claim.reply, claim.status as ContentfulStatusCode, {
+      const reply = claim.state === 'stored' ? await withSecrets(context, c, claim.reply) : undefined
+      if (claim.state === 'stored' && reply !== undefined)
+        return c.body(reply, claim.status as ContentfulStatusCode, {
           'Content-Type': 'application/json',
           'Idempotent-Replayed': 'true',
         })
       await next()
       const { status } = c.res
-      if (claim.state === 'first' && undone.has(status)) await releaseIdempotencyKey(db, request)
-      if (status < 200 || status > 299 || c.req.path.startsWith('/api/v1/onboarding/')) return
-      const reply = await c.res.clone().text()
-      if (!holdsSecret(reply)) await storeReply(db, request, { status, reply })
+      const isUndone = undone.has(status) || c.get('errorCode') === 'idempotency_mismatch'
+      if (claim.state === 'first' && isUndone) await releaseIdempotencyKey(db, request)
+      if (status < 200 || status > 299) return
+      await storeReply(db, request, { status, reply: withoutSecrets(await c.res.clone().text()) })
     } catch (error) {
       // What was done is done, and answered: without a stored reply the same request is carried out again.
       if (!c.finalized) throw error
@@ -71,7 +74,5 @@ export function idempotency({ db, log, now }: AppContext) {
   })
 }
 
-/** Refusals that come before anything is done. */
+/** Refusals that come before anything is done; so does one of a key that was used for another request long ago. */
 const undone = new Set([400, 403, 404, 422])
-
-const holdsSecret = (reply: string) => /_secret_\w|\b(slk|sls)_/.test(reply)

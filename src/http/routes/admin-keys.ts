@@ -1,7 +1,7 @@
 import { OpenAPIHono, z } from '@hono/zod-openapi'
 import type { AppContext } from '../../context.ts'
 import { NotFound } from '../../errors.ts'
-import { createKey, listKeys, revokeKey } from '../../keys.ts'
+import { createKey, createKeyOnce, listKeys, revokeKey } from '../../keys.ts'
 import type { Env } from '../env.ts'
 import { body, route } from '../route.ts'
 import { envelope, listOf, resourceId, success, tenantId, timeOut } from '../schemas.ts'
@@ -16,8 +16,14 @@ export function adminKeyRoutes({ db, now }: AppContext): OpenAPIHono<Env> {
   })
 
   app.openapi(create, async (c) => {
-    const { scope, tenant_id } = c.req.valid('json')
-    return c.json(success(await createKey(db, { scope, tenantId: tenant_id ?? null, now: now() })), 200)
+    const { scope, tenant_id: tenantId = null } = c.req.valid('json')
+    const idempotencyKey = c.get('idempotencyKey')
+    const wanted = { scope, tenantId, now: now() }
+    const made =
+      idempotencyKey === undefined
+        ? await createKey(db, wanted)
+        : await createKeyOnce(db, wanted, { keyId: c.get('caller').keyId, idempotencyKey })
+    return c.json(success(made), 200)
   })
 
   app.openapi(revoke, async (c) => {
@@ -62,7 +68,9 @@ const create = route({
   response: envelope(
     z.object({
       id: z.string(),
-      key: z.string(),
+      key: z.string().nullable().openapi({
+        description: 'Shown once: null in the answer to the same request again, under its Idempotency-Key',
+      }),
       scope: z.string(),
       tenant_id: z.string().nullable(),
     }),
