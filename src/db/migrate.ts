@@ -2,28 +2,31 @@ import { readFile } from 'node:fs/promises'
 import { CompiledQuery } from 'kysely'
 import { type Migration, Migrator } from 'kysely/migration'
 import type { Database } from './database.ts'
+import type { Reader } from './tables.ts'
 
 /**
  * Brings the schema up to date and says which migrations ran. Safe to run at every start and by several instances
  * at once. Every script can be run again on a schema that has it, so that a database made by
  * `sqlite3 forensics.db < migrations/add_billing_tables.sql` is taken as it is.
  */
-export async function migrate(db: Database): Promise<string[]> {
-  const { error, results = [] } = await migrator(db).migrateToLatest()
-  if (error !== undefined) throw error
-  return results.map((result) => result.migrationName)
+export function migrate(db: Database): Promise<string[]> {
+  return db.transact(async (trx) => {
+    const { error, results = [] } = await migrator(db.dialect, trx).migrateToLatest()
+    if (error !== undefined) throw error
+    return results.map((result) => result.migrationName)
+  })
 }
 
 /** The migrations that have not run here: empty when the schema is up to date. */
 export async function pendingMigrations(db: Database): Promise<string[]> {
-  const migrations = await migrator(db).getMigrations()
+  const migrations = await migrator(db.dialect, db.reader).getMigrations()
   return migrations.filter((migration) => migration.executedAt === undefined).map(({ name }) => name)
 }
 
 const scripts = ['add_billing_tables']
 
-function migrator(db: Database): Migrator {
-  const extension = db.dialect === 'sqlite' ? 'sql' : 'postgres.sql'
+function migrator(dialect: Database['dialect'], db: Reader): Migrator {
+  const extension = dialect === 'sqlite' ? 'sql' : 'postgres.sql'
   const migration = (name: string): Migration => ({
     up: async (trx) => {
       const script = new URL(`../../migrations/${name}.${extension}`, import.meta.url)
@@ -31,7 +34,7 @@ function migrator(db: Database): Migrator {
     },
   })
   return new Migrator({
-    db: db.reader,
+    db,
     provider: {
       getMigrations: async () => Object.fromEntries(scripts.map((name) => [name, migration(name)])),
     },

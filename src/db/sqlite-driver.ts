@@ -1,61 +1,82 @@
 import type Sqlite from 'better-sqlite3'
 import { CompiledQuery, type DatabaseConnection, type Driver, type QueryResult } from 'kysely'
 
+export type SqliteDriverOptions = {
+  open: () => Sqlite.Database
+  /** How many connections there are at most; who comes when all are taken waits for one. */
+  connections: number
+  /**
+   * How a transaction begins. One that writes begins IMMEDIATE: a read-then-write that begins DEFERRED fails at once
+   * with SQLITE_BUSY_SNAPSHOT when another process wrote in between.
+   */
+  begin: 'immediate' | 'deferred'
+}
+
 /**
- * One connection, shared. Differs from Kysely's own driver in three ways: transactions begin IMMEDIATE (a
- * read-then-write that begins deferred fails at once with SQLITE_BUSY_SNAPSHOT when another process wrote in
- * between), statements are prepared once, and a script of several statements can be run.
+ * Differs from Kysely's own driver in four ways: there may be several connections, so that a long read keeps no other
+ * waiting; transactions begin as `begin` says; statements are prepared once; a script of several can be run.
  */
 export class SqliteDriver implements Driver {
-  readonly #database: Sqlite.Database
-  readonly #connection: DatabaseConnection
-  // Kysely asks for a connection per query or transaction; the lock keeps others out of a running transaction.
-  #last: Promise<void> = Promise.resolve()
-  #release: () => void = () => {}
+  readonly #options: SqliteDriverOptions
+  readonly #opened: SqliteConnection[] = []
+  // The one that was given back last is taken first: its statements are prepared.
+  readonly #free: SqliteConnection[] = []
+  readonly #waiting: ((connection: SqliteConnection) => void)[] = []
 
-  constructor(database: Sqlite.Database) {
-    this.#database = database
-    this.#connection = new SqliteConnection(database)
+  constructor(options: SqliteDriverOptions) {
+    this.#options = options
+  }
+  /** Opens the first connection, so that what is wrong with the file is known now. */
+  open(): this {
+    this.#free.push(this.#another())
+    return this
   }
   async init(): Promise<void> {}
   async acquireConnection(): Promise<DatabaseConnection> {
-    const before = this.#last
-    const { promise, resolve } = Promise.withResolvers<void>()
-    this.#last = promise
-    await before
-    this.#release = resolve
-    return this.#connection
+    const free = this.#free.pop()
+    if (free !== undefined) return free
+    if (this.#opened.length < this.#options.connections) return this.#another()
+    return new Promise((resolve) => this.#waiting.push(resolve))
   }
-  async releaseConnection(): Promise<void> {
-    this.#release()
+  async releaseConnection(connection: DatabaseConnection): Promise<void> {
+    const next = this.#waiting.shift()
+    if (next !== undefined) next(connection as SqliteConnection)
+    else this.#free.push(connection as SqliteConnection)
   }
   async beginTransaction(connection: DatabaseConnection): Promise<void> {
-    await connection.executeQuery(CompiledQuery.raw('begin immediate'))
+    await connection.executeQuery(CompiledQuery.raw(`begin ${this.#options.begin}`))
   }
   async commitTransaction(connection: DatabaseConnection): Promise<void> {
     await connection.executeQuery(CompiledQuery.raw('commit'))
   }
   async rollbackTransaction(connection: DatabaseConnection): Promise<void> {
     // SQLite has rolled back by itself after some errors (disk full): a second rollback would hide the first error.
-    if (this.#database.inTransaction) await connection.executeQuery(CompiledQuery.raw('rollback'))
+    if ((connection as SqliteConnection).database.inTransaction)
+      await connection.executeQuery(CompiledQuery.raw('rollback'))
   }
   async destroy(): Promise<void> {
-    this.#database.close()
+    for (const { database } of this.#opened) database.close()
+  }
+
+  #another(): SqliteConnection {
+    const connection = new SqliteConnection(this.#options.open())
+    this.#opened.push(connection)
+    return connection
   }
 }
 
 class SqliteConnection implements DatabaseConnection {
-  readonly #database: Sqlite.Database
+  readonly database: Sqlite.Database
   readonly #statements = new Map<string, Sqlite.Statement>()
 
   constructor(database: Sqlite.Database) {
-    this.#database = database
+    this.database = database
   }
 
   async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
     const statement = this.#prepare(query.sql)
     if (statement === undefined) {
-      this.#database.exec(query.sql)
+      this.database.exec(query.sql)
       return { rows: [] }
     }
     if (statement.reader) return { rows: statement.all(query.parameters) as R[] }
@@ -73,7 +94,7 @@ class SqliteConnection implements DatabaseConnection {
     let statement = this.#statements.get(sql)
     if (statement === undefined) {
       try {
-        statement = this.#database.prepare(sql)
+        statement = this.database.prepare(sql)
       } catch (error) {
         if (error instanceof RangeError) return undefined
         throw error

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino'
-import { type Database, databaseUnavailable } from '../db/database.ts'
+import type { Database } from '../db/database.ts'
+import { databaseUnavailable } from '../db/fault.ts'
 import type { Trx } from '../db/tables.ts'
 import { AppError, Conflict } from '../errors.ts'
 import { maskText } from '../mask.ts'

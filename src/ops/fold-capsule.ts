@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { openDatabase } from '../db/database.ts'
+import { openScratch } from '../db/database.ts'
 import { migrate } from '../db/migrate.ts'
 import { type Fact, streams } from '../log/facts.ts'
 import type { TableRow } from '../projections/compare.ts'
@@ -16,7 +16,7 @@ export async function foldCapsule(
   tenantId: string,
 ): Promise<SessionPath & { tables: Record<string, TableRow[]> }> {
   const directory = await mkdtemp(join(tmpdir(), 'stepledger-capsule-'))
-  const db = openDatabase(`file:${join(directory, 'fold.db')}`)
+  const db = openScratch(join(directory, 'fold.db'))
   try {
     await migrate(db)
     await db.transact(async (trx) => {

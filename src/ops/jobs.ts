@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto'
 import type { AppContext } from '../context.ts'
-import { openDatabase } from '../db/database.ts'
 import { Conflict, NotFound } from '../errors.ts'
 import type { Rates } from '../log/facts.ts'
 import { maskText } from '../mask.ts'
@@ -53,12 +52,10 @@ export function startJobs(context: AppContext): Jobs {
 
   const run = async (job: Job, request: JobRequest): Promise<void> => {
     try {
-      // A connection of its own: requests must not wait for the moment that a long read holds on to.
-      const db = openDatabase(context.config.databaseUrl)
-      const result = await work({ ...context, db }, request, (done, total) => {
+      const result = await work(context, request, (done, total) => {
         context.closing.throwIfAborted()
         job.progress = { done, total }
-      }).finally(() => db.close())
+      })
       const total = Math.max(job.progress.done, job.progress.total)
       Object.assign(job, { status: 'done', result, progress: { done: total, total } })
     } catch (error) {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setImmediate as giveWay } from 'node:timers/promises'
 import { sql } from 'kysely'
-import { type Database, openDatabase } from '../db/database.ts'
+import { type Database, openScratch } from '../db/database.ts'
 import { migrate } from '../db/migrate.ts'
 import type { Reader } from '../db/tables.ts'
 import { factOf, readPage } from '../log/read.ts'
@@ -32,7 +32,7 @@ export type FoldOptions = {
 
 export async function openFold(options: FoldOptions = {}): Promise<Fold> {
   const directory = options.file === undefined ? await mkdtemp(join(tmpdir(), 'stepledger-fold-')) : undefined
-  const scratch = openDatabase(`file:${options.file ?? join(directory ?? '', 'fold.db')}`)
+  const scratch = openScratch(options.file ?? join(directory ?? '', 'fold.db'))
   if (directory !== undefined) await giveUpDurability(scratch)
   await migrate(scratch)
   let position = 0

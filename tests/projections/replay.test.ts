@@ -35,7 +35,9 @@ describe.each(eachDatabase)('a replay on $name', ({ create }) => {
   })
 
   const setEmail = (id: string, email: string) =>
-    db.reader.updateTable('billing_customers').set({ email }).where('customer_id', '=', id).execute()
+    db.transact((trx) =>
+      trx.updateTable('billing_customers').set({ email }).where('customer_id', '=', id).execute(),
+    )
   const emails = async () => {
     const rows = await db.reader.selectFrom('billing_customers').selectAll().orderBy('customer_id').execute()
     return rows.map(({ email }) => email)

@@ -1,0 +1,46 @@
+import { AppError } from '../errors.ts'
+
+/** What keeps a database from doing its work now. `other` is none of that: a bug, or a row that is refused. */
+export type Fault = 'busy' | 'full' | 'lost' | 'closed' | 'other'
+
+/** SQLite's result codes, PostgreSQL's SQLSTATEs, Node's connection errors. */
+export function faultOf(error: unknown): Fault {
+  if (error instanceof DatabaseClosed) return 'closed'
+  const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+  if (/^SQLITE_(BUSY|LOCKED)/.test(code) || ['40001', '40P01', '55P03', '57P03', '53300'].includes(code))
+    return 'busy'
+  if (/^SQLITE_(FULL|IOERR|READONLY|CANTOPEN)/.test(code) || ['53100', '53200'].includes(code)) return 'full'
+  if (/^(08...|57P0[12]|ECONN.*|EPIPE|ETIMEDOUT|E(HOST|NET)UNREACH|ENOTFOUND|EAI_AGAIN)$/.test(code))
+    return 'lost'
+  // The driver's own errors have no code.
+  const message = error instanceof Error ? error.message : ''
+  return /connection terminated|timeout exceeded when trying to connect|not queryable|connection error/i.test(
+    message,
+  )
+    ? 'lost'
+    : 'other'
+}
+
+/** Work that came, or was waiting, when the database was closed: nothing of it was done. */
+export class DatabaseClosed extends Error {
+  constructor() {
+    super('the database is closed')
+    this.name = 'DatabaseClosed'
+  }
+}
+
+/** A read or write that the database could not do now, as a caller sees it; undefined for every other error. */
+export function databaseUnavailable(error: unknown): AppError | undefined {
+  const fault = faultOf(error)
+  return fault === 'other' ? undefined : unavailable(fault, error)
+}
+
+export const unavailable = (fault: Exclude<Fault, 'other'>, cause: unknown) =>
+  new AppError('database_busy', words[fault], { retryAfterSeconds: fault === 'busy' ? 1 : 10, cause })
+
+const words = {
+  busy: 'The database is busy; nothing was changed. Send the same request again.',
+  full: 'The database cannot write now; nothing was changed. Send the same request again later.',
+  lost: 'The database cannot be reached; whether this request changed anything is not known. Send it again.',
+  closed: 'The service is stopping; nothing was changed. Send the same request again.',
+}

@@ -1,0 +1,76 @@
+import { mkdirSync } from 'node:fs'
+import { dirname } from 'node:path'
+import Sqlite from 'better-sqlite3'
+import { Kysely, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler } from 'kysely'
+import { keepPrivate } from './private-file.ts'
+import { SqliteDriver, type SqliteDriverOptions } from './sqlite-driver.ts'
+import type { Reader, Tables } from './tables.ts'
+
+/** How a database is read and written: by connections of their own, or by one for both. */
+export type Connections = { reader: Reader; writer: Reader }
+
+/**
+ * Reads have connections of their own, which see what is committed and wait for no writer: not for this process's, and
+ * not for another's that holds the lock.
+ * @throws when the file cannot be opened, or is locked for longer than `patienceMs`
+ */
+export function openSqlite(path: string, patienceMs: number): Connections {
+  mkdirSync(dirname(path), { recursive: true })
+  keepPrivate(path)
+  const writer = connect(
+    {
+      // Waiting inside SQLite stops the event loop. Here nothing runs yet; from then on it is `transact` that waits.
+      open: () => configured(new Sqlite(path, { timeout: patienceMs })),
+      connections: 1,
+      begin: 'immediate',
+    },
+    (driver) => driver.open(),
+  )
+  const reader = connect({
+    // The file may be recovered by another process at this moment, which takes no time.
+    open: () => new Sqlite(path, { timeout: 50, fileMustExist: true }),
+    connections: 8,
+    begin: 'deferred',
+  })
+  return { reader, writer }
+}
+
+/** One connection for both: a file that nobody else opens, or `:memory:`, which every connection has for itself. */
+export function openScratchSqlite(path: string): Connections {
+  keepPrivate(path)
+  const both = connect({ open: () => configured(new Sqlite(path)), connections: 1, begin: 'immediate' })
+  return { reader: both, writer: both }
+}
+
+function configured(database: Sqlite.Database): Sqlite.Database {
+  database.pragma('journal_mode = WAL')
+  database.pragma('synchronous = FULL')
+  database.pragma('foreign_keys = ON')
+  database.pragma('busy_timeout = 0')
+  return database
+}
+
+function connect(
+  options: SqliteDriverOptions,
+  prepare: (driver: SqliteDriver) => SqliteDriver = (driver) => driver,
+): Reader {
+  const driver = prepare(new SqliteDriver(options))
+  return new Kysely<Tables>({
+    dialect: {
+      createAdapter: () => new Adapter(),
+      createDriver: () => driver,
+      createIntrospector: (db) => new SqliteIntrospector(db),
+      createQueryCompiler: () => new SqliteQueryCompiler(),
+    },
+  })
+}
+
+/** Kysely would keep all on one connection, and migrations out of transactions, for the sake of other drivers. */
+class Adapter extends SqliteAdapter {
+  override get supportsMultipleConnections(): boolean {
+    return true
+  }
+  override get supportsTransactionalDdl(): boolean {
+    return true
+  }
+}
