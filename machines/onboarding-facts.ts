@@ -44,6 +44,15 @@ export const selectedPlan = z.object({
 })
 export type SelectedPlan = z.infer<typeof selectedPlan>
 
+const applicant = z.object({
+  email: z.string(),
+  name: z.string(),
+  company_name: z.string(),
+  phone: z.string().nullable(),
+})
+/** Whom a session is for. */
+export type Applicant = z.infer<typeof applicant>
+
 /**
  * The alphabet of the statechart, which is the alphabet of an `onboarding-<session>` stream: type -> data.
  * Personal data stands under `personal` alone.
@@ -52,13 +61,15 @@ export const onboardingFacts = {
   'onboarding.started': z.object({
     session_id: id,
     expires_at: z.iso.datetime(),
-    personal: z.object({
-      email: z.string(),
-      name: z.string(),
-      company_name: z.string(),
-      phone: z.string().nullable(),
-    }),
+    /** Where the browser goes on when all is done. */
+    success_url: z.string().optional(),
+    personal: applicant,
   }),
+  /**
+   * The applicant's details, all of them, as they are from now on. `idempotency_key`: of the operation that changes the
+   * customer at Stripe; null before there is one. Should Stripe refuse that, the details before these hold.
+   */
+  'onboarding.applicant_corrected': z.object({ idempotency_key: id.nullable(), personal: applicant }),
   'onboarding.customer_requested': z.object({
     attempt: request.attempt,
     idempotency_key: id,

@@ -5,6 +5,8 @@ import type { OnboardingFact, SelectedPlan } from './onboarding-facts.ts'
 export type OnboardingContext = {
   session_id: string
   expires_at: string
+  /** Where the browser goes on when all is done. */
+  success_url: string | null
   customer_id: string | null
   setup_intent_id: string | null
   return_url: string | null
@@ -36,7 +38,8 @@ const cardNews = {
 } as const
 
 /** Possible as long as there is no subscription and no call is under way. */
-const givenUp = {
+const untilSubscribed = {
+  'onboarding.applicant_corrected': { actions: 'keepApplicant' },
   'onboarding.cancelled': '#onboarding.cancelled',
   'onboarding.expired': '#onboarding.expired',
 } as const
@@ -76,9 +79,16 @@ export const onboardingMachine = setup({
     expireAt: (_, _params: { due_at: string }) => {},
     lookAfter: (_, _params: { hours: number }) => {},
 
+    // Who the applicant is stands in the facts alone: personal data is in no snapshot.
+    keepApplicant: () => {},
     begin: assign(({ context, event }) =>
       event.type === 'onboarding.started'
-        ? { ...context, session_id: event.data.session_id, expires_at: event.data.expires_at }
+        ? {
+            ...context,
+            session_id: event.data.session_id,
+            expires_at: event.data.expires_at,
+            success_url: event.data.success_url ?? null,
+          }
         : context,
     ),
     countAttempt: assign(({ context, event }) => {
@@ -132,6 +142,7 @@ export const onboardingMachine = setup({
   context: {
     session_id: '',
     expires_at: '',
+    success_url: null,
     customer_id: null,
     setup_intent_id: null,
     return_url: null,
@@ -171,7 +182,7 @@ export const onboardingMachine = setup({
               target: '#onboarding.customer_created',
               actions: 'keepCustomer',
             },
-            ...givenUp,
+            ...untilSubscribed,
           },
         },
         creating_customer: {
@@ -192,7 +203,7 @@ export const onboardingMachine = setup({
         idle: {
           on: {
             'onboarding.payment_setup_requested': requestSetupIntent,
-            ...givenUp,
+            ...untilSubscribed,
           },
         },
         creating_setup_intent: {
@@ -220,7 +231,7 @@ export const onboardingMachine = setup({
             },
             // Only when the SetupIntent can no longer be used: the route offers the same one otherwise.
             'onboarding.payment_setup_requested': requestSetupIntent,
-            ...givenUp,
+            ...untilSubscribed,
           },
         },
         creating_setup_intent: {
@@ -246,7 +257,7 @@ export const onboardingMachine = setup({
             'onboarding.plan_selected': { actions: 'keepPlan' },
             // Another card, after the first payment was declined.
             'onboarding.payment_setup_requested': requestSetupIntent,
-            ...givenUp,
+            ...untilSubscribed,
           },
         },
         creating_setup_intent: {

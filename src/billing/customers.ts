@@ -90,7 +90,7 @@ function paramsOf(input: CustomerInput, key: string): Record<string, unknown> {
 }
 
 /** Stripe's names of the parameters are those of our fields. */
-function refusedField(error: unknown): unknown {
+export function refusedField(error: unknown): unknown {
   if (!(error instanceof AppError) || error.code !== 'invalid_request') return error
   const param = String(error.details.param ?? '')
   if (!['email', 'name', 'phone'].includes(param)) return error

@@ -24,11 +24,11 @@ export type Wanted<P> = {
   prepare: () => Promise<P>
   /**
    * In the transaction that records the intent: the call, or the id of the object that is as wanted already.
-   * `madeBefore`: what an operation under the same client key has made.
+   * `key`: the call's, should there be one; `madeBefore`: what an operation under the same client key has made.
    */
   decide: (
     trx: Trx,
-    about: { now: string; madeBefore: string | null; prepared: P },
+    about: { now: string; key: string; madeBefore: string | null; prepared: P },
   ) => Promise<Draft | string>
 }
 
@@ -60,7 +60,7 @@ export async function operate<P>(context: AppContext, wanted: Wanted<P>): Promis
       if ((await firstPending(trx, wanted)) !== undefined) return undefined
       const now = context.now().toISOString()
       const { key, madeBefore } = await nextKey(trx, wanted)
-      const decided = await wanted.decide(trx, { now, madeBefore, prepared })
+      const decided = await wanted.decide(trx, { now, key, madeBefore, prepared })
       if (typeof decided === 'string') return { objectId: decided }
       await request(trx, wanted, decided, key, now)
       return { key }

@@ -85,6 +85,7 @@ function callOf(data: FactData<'billing.operation_requested'>): CallName {
   const { params } = data.personal
   switch (data.operation) {
     case 'create_customer':
+    case 'update_customer':
     case 'create_subscription':
       return data.operation
     case 'cancel':

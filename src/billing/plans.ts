@@ -2,6 +2,8 @@ import type { NotNull } from 'kysely'
 import type { AppContext } from '../context.ts'
 import type { Reader } from '../db/tables.ts'
 import { syncCatalogue } from './catalogue.ts'
+import type { Due, Order } from './due.ts'
+import { duesNow } from './due-terms.ts'
 
 export type Plan = {
   plan_id: string
@@ -15,20 +17,23 @@ export type Plan = {
     currency: string
     billing_interval: string
     interval_count: number
+    /** Without a discount. */
+    due: Due
   }[]
 }
 
 /** What can be subscribed to: active products with an active price of one amount each period, by their lowest price. */
 export async function listPlans(context: AppContext): Promise<Plan[]> {
   const { reader } = context.db
-  const plans = await readPlans(reader)
+  const dueOfOrder = await duesNow(context)
+  const plans = await readPlans(reader, dueOfOrder)
   // Before the first sync there is nothing to show, and that would not be true.
   if (plans.length > 0 || context.stripe === undefined) return plans
   await syncCatalogue(context)
-  return readPlans(reader)
+  return readPlans(reader, dueOfOrder)
 }
 
-async function readPlans(reader: Reader): Promise<Plan[]> {
+async function readPlans(reader: Reader, dueOfOrder: (order: Order) => Due): Promise<Plan[]> {
   const rows = await reader
     .selectFrom('billing_prices as price')
     .innerJoin('billing_products as product', 'product.product_id', 'price.product_id')
@@ -62,13 +67,15 @@ async function readPlans(reader: Reader): Promise<Plan[]> {
             name: first.name,
             description: first.description,
             prices: [first, ...rest].map(
-              ({ price_id, amount_cents, currency, billing_interval, interval_count }) => ({
-                price_id,
-                amount_cents,
-                currency,
-                billing_interval,
-                interval_count: interval_count ?? 1,
-              }),
+              ({ price_id, amount_cents, currency, billing_interval, interval_count }) => {
+                const price = {
+                  amount_cents,
+                  currency,
+                  billing_interval,
+                  interval_count: interval_count ?? 1,
+                }
+                return { price_id, ...price, due: dueOfOrder({ ...price, discount: null }) }
+              },
             ),
           },
         ],

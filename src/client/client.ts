@@ -3,9 +3,11 @@ import { readEvents } from './event-stream.ts'
 import { backoffMs, pause, type RequestOptions, sender } from './request.ts'
 import type {
   Applicant,
+  ApplicantCorrection,
   BillingStatus,
   CancelledSession,
   CompletedSession,
+  CorrectedApplicant,
   CreatedCustomer,
   CreatedSubscription,
   PaymentSetup,
@@ -52,6 +54,9 @@ export function createClient(options: { baseUrl: string; key: string; fetch?: ty
     /** Step 1, with a key of the platform. `session_token` is for the browser. */
     start: (applicant: Applicant, options?: RequestOptions) =>
       post<StartedSession>('/onboarding/start', applicant, options),
+    /** Corrects whom the session is for, until the subscription exists. */
+    correctApplicant: (sessionId: string, correction: ApplicantCorrection, options?: RequestOptions) =>
+      post<CorrectedApplicant>('/onboarding/applicant', { session_id: sessionId, ...correction }, options),
     /** Step 2. */
     createCustomer: (sessionId: string, options?: RequestOptions) =>
       post<CreatedCustomer>('/onboarding/step/create-customer', { session_id: sessionId }, options),

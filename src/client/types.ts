@@ -22,16 +22,20 @@ type Body<Route> = Route extends {
 type OfSession<Route> = Omit<Body<Route>, 'session_id'>
 
 export type Applicant = Body<OnboardingApi['start']>
+/** What is left out stays as it is. */
+export type ApplicantCorrection = OfSession<OnboardingApi['applicant']>
+/** All that a subscription will be charged; amounts in the currency's minor unit. */
+export type Due = Plan['prices'][number]['due']
 export type StartedSession = Data<OnboardingApi['start']>
 /** The whole position of a session; times are UTC ISO 8601. */
 export type Position = Data<OnboardingApi['show']>
-/** A change of a session: the position after it. The publishable key comes with `session()` alone. */
+/** A change of a session: the position after it. The applicant and the publishable key come with `session()` alone. */
 export type SessionChange = {
   /** The position in the log, for `after`. */
   id: string
   /** The fact's type, such as `onboarding.plan_selected`. */
   type: string
-  position: Omit<Position, 'publishable_key'>
+  position: Omit<Position, 'publishable_key' | 'applicant'>
 }
 export type CreatedCustomer = Data<OnboardingApi['createCustomer']>
 export type PaymentSetup = Data<OnboardingApi['setupPayment']>
@@ -40,6 +44,7 @@ export type PlanChoice = OfSession<OnboardingApi['selectPlan']>
 export type SelectedPlan = Data<OnboardingApi['selectPlan']>
 export type CreatedSubscription = Data<OnboardingApi['createSubscription']>
 export type CompletedSession = Data<OnboardingApi['complete']>
+export type CorrectedApplicant = Data<OnboardingApi['applicant']>
 export type CancelledSession = Data<OnboardingApi['cancel']>
 export type Plan = Data<PlansApi['list']>['items'][number]
 export type UsageInput = Body<UsageApi['recordOne']>

@@ -30,6 +30,7 @@ export type Rates = z.infer<typeof rates>
 
 const operations = [
   'create_customer',
+  'update_customer',
   'create_subscription',
   'change_plan',
   'cancel',

@@ -1,6 +1,6 @@
 import type { OnboardingFactType } from '../../machines/onboarding-facts.ts'
 import { type AppContext, type By, metadataOf, requireStripe } from '../context.ts'
-import type { Reader, Trx } from '../db/tables.ts'
+import type { Trx } from '../db/tables.ts'
 import { type Effect, enqueue } from '../effects/outbox.ts'
 import type { EffectHandler } from '../effects/runner.ts'
 import { callStripe, type StripeRequest } from '../effects/stripe-call.ts'
@@ -96,11 +96,6 @@ export async function recordAnswer(
   )
   await record(trx, streams.billing(tenantId), 'any', facts, now)
   if (observation.objectType === 'customer') await releaseParked(trx, tenantId, observation.objectId, now)
-}
-
-/** The session's first fact, which has the tenant's personal data. */
-export async function startedFact(reader: Reader, sessionId: string): Promise<Fact<'onboarding.started'>> {
-  return (await factById(reader, `start:${sessionId}`)) as Fact<'onboarding.started'>
 }
 
 function requestOf(fact: Fact): StripeRequest {

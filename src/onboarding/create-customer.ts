@@ -3,7 +3,8 @@ import { type AppContext, type Caller, requireStripe } from '../context.ts'
 import { Conflict } from '../errors.ts'
 import { keyInMetadata } from '../stripe/calls.ts'
 import { refusedElsewhere, takeStep } from './access.ts'
-import { keepCall, startedFact } from './calls.ts'
+import { applicantOf } from './applicant-of.ts'
+import { keepCall } from './calls.ts'
 import { pendingKey } from './from-stripe.ts'
 import { callKey, dispatch, type Session } from './store.ts'
 
@@ -38,7 +39,7 @@ export async function createCustomer(
     }
     const attempt = attempts.customer + 1
     const key = callKey(sessionId, 'create_customer', attempt)
-    const { email, name, company_name, phone } = (await startedFact(trx, sessionId)).data.personal
+    const { email, name, company_name, phone } = await applicantOf(trx, sessionId)
     await dispatch(
       trx,
       session,

@@ -1,3 +1,5 @@
+import type { Due, Order } from '../billing/due.ts'
+import { withDue } from '../billing/due-terms.ts'
 import { allowedSteps, nextStepOf, positionOf, type SessionStatus } from './session.ts'
 import { type Session, sessionStatus } from './store.ts'
 
@@ -22,18 +24,28 @@ export function standing(session: Session) {
   }
 }
 
-/** The whole position: all that a wizard needs to go on from here, on this device or another. No secrets. */
-export function position(session: Session) {
+/**
+ * The whole position: all that a wizard needs to go on from here, on this device or another. No secrets.
+ * @param dueOfOrder what will be charged for the plan, as `duesNow` says
+ */
+export function position(session: Session, dueOfOrder: (order: Order) => Due) {
+  const { plan } = session.snapshot.context
+  return { ...place(session), plan: plan && withDue(plan, dueOfOrder) }
+}
+
+/** The position, but for what is due by today's rules. */
+export function place(session: Session) {
   const { context } = session.snapshot
   const status = sessionStatus(session)
-  const place = positionOf(session.snapshot)
+  const value = positionOf(session.snapshot)
   return {
     ...standing(session),
     position: session.lastPosition,
     updated_at: session.updatedAt,
     expires_at: context.expires_at,
+    success_url: context.success_url,
     steps_done: stepsDone(status, context),
-    is_waiting_for_stripe: place.includes('.creating_'),
+    is_waiting_for_stripe: value.includes('.creating_'),
     customer_id: context.customer_id,
     payment: {
       setup_intent_id: context.setup_intent_id,
@@ -50,7 +62,7 @@ export function position(session: Session) {
             subscription_id: context.subscription_id,
             subscription_status: context.subscription_status,
             trial_ends_at: context.trial_ends_at,
-            requires_action: place === 'subscription_created.awaiting_authentication',
+            requires_action: value === 'subscription_created.awaiting_authentication',
           },
   }
 }

@@ -1,8 +1,9 @@
 import { type AppContext, type Caller, requireStripe } from '../context.ts'
 import type { Trx } from '../db/tables.ts'
-import { AppError, InvalidRequest } from '../errors.ts'
+import { AppError } from '../errors.ts'
 import { keyInMetadata } from '../stripe/calls.ts'
 import { loadOwnSession, refusedElsewhere, takeStep } from './access.ts'
+import { allowedUrl } from './allowed-url.ts'
 import { keepCall, recordAnswer } from './calls.ts'
 import { applyToSession, pendingKey } from './from-stripe.ts'
 import { callKey, dispatch, type Session, sessionStatus } from './store.ts'
@@ -18,11 +19,11 @@ export async function setupPayment(
   sessionId: string,
   returnUrl: string,
 ): Promise<{ session: Session; setupIntentId: string; clientSecret: string }> {
-  assertReturnUrl(returnUrl, context.config.returnUrlOrigins)
+  const allowed = allowedUrl('return_url', returnUrl, context.config.returnUrlOrigins)
   const stripe = requireStripe(context)
   const request = (isUnusable: boolean) =>
     takeStep(context, caller, sessionId, (trx, session, now) =>
-      requestSetup(trx, session, { returnUrl, caller, now, isUnusable }),
+      requestSetup(trx, session, { returnUrl: allowed, caller, now, isUnusable }),
     )
   let session = await request(false)
   for (let isSecondTry = false; ; isSecondTry = true) {
@@ -120,18 +121,4 @@ async function requestSetup(
     { by: caller, now, factId: key },
   )
   return key
-}
-
-/** Compared, never fetched. @throws InvalidRequest */
-function assertReturnUrl(text: string, allowedOrigins: readonly string[]): void {
-  const refuse = (message: string): never => {
-    throw new InvalidRequest([{ path: 'return_url', message }])
-  }
-  // A backslash is a slash to browsers and not to everybody else: such a URL means two things.
-  if (!URL.canParse(text) || text.includes('\\')) refuse('must be an absolute URL')
-  const url = new URL(text)
-  if (url.protocol !== 'https:' && url.protocol !== 'http:') refuse('must be an http or https URL')
-  if (url.username !== '' || url.password !== '') refuse('must not contain user information')
-  if (!allowedOrigins.includes(url.origin))
-    refuse(`must be of an allowed origin (RETURN_URL_ORIGINS): ${allowedOrigins.join(', ')}`)
 }

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import type { Applicant } from '../../machines/onboarding-facts.ts'
 import type { AppContext, Caller } from '../context.ts'
 import type { Trx } from '../db/tables.ts'
 import { derivedUuid } from '../derived-uuid.ts'
@@ -7,24 +8,29 @@ import { canonicalJson } from '../log/canonical-json.ts'
 import type { Fact, FactData } from '../log/facts.ts'
 import { factOf } from '../log/read.ts'
 import { loadOwnSession } from './access.ts'
+import { allowedUrl } from './allowed-url.ts'
 import { dispatch, loadSession, newSession, type Session } from './store.ts'
-
-export type Applicant = { email: string; name: string; company_name: string; phone: string | null }
 
 /**
  * Opens a session for a new tenant. With an idempotency key the same request gives the same session and tenant, for
  * ever: their ids are made of the caller and the key. Whoever else comes with the key, be it years later, is refused:
  * another caller has ids of their own, and another applicant is not the one in the log.
+ * @param about.successUrl where the browser goes on when all is done, of an allowed origin
  * @param alongside what else belongs in the same transaction. Of a session that is over nothing does any more
  * @throws AppError idempotency_mismatch
  */
 export async function start(
   context: AppContext,
   caller: Caller & { keyId: string },
-  applicant: Applicant,
+  about: { applicant: Applicant; successUrl?: string | undefined },
   idempotencyKey: string | undefined,
   alongside: (trx: Trx, session: Session, expiresAt: string) => Promise<void>,
 ): Promise<Session> {
+  const { applicant, successUrl } = about
+  const success_url =
+    successUrl === undefined
+      ? undefined
+      : allowedUrl('success_url', successUrl, context.config.returnUrlOrigins)
   const ids =
     idempotencyKey === undefined
       ? { sessionId: randomUUID(), tenantId: randomUUID() }
@@ -36,7 +42,12 @@ export async function start(
     const now = context.now()
     const factId = `start:${ids.sessionId}`
     const expiresAt = new Date(now.getTime() + context.config.sessionTtlHours * 3_600_000).toISOString()
-    const data = { session_id: ids.sessionId, expires_at: expiresAt, personal: applicant }
+    const data = {
+      session_id: ids.sessionId,
+      expires_at: expiresAt,
+      ...(success_url !== undefined && { success_url }),
+      personal: applicant,
+    }
     const known = await startedBefore(trx, factId)
     if (known === undefined) {
       const session = await dispatch(

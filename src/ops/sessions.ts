@@ -4,7 +4,7 @@ import type { Reader, Row } from '../db/tables.ts'
 import { NotFound } from '../errors.ts'
 import { streams } from '../log/facts.ts'
 import { readFacts } from '../log/read.ts'
-import { position } from '../onboarding/position.ts'
+import { place } from '../onboarding/position.ts'
 import { finalStatuses, machineVersion, StrandedFact } from '../onboarding/session.ts'
 import { snapshotOf } from '../onboarding/snapshot.ts'
 import { strandedVersion } from '../projections/onboarding-sessions.ts'
@@ -69,7 +69,7 @@ export async function listSessions(
   return { ...page, items: await Promise.all(page.items.map((row) => listing(reader, row))) }
 }
 
-export type SessionView = ReturnType<typeof position> & {
+export type SessionView = ReturnType<typeof place> & {
   place: string | null
   machine_version: string
   is_quarantined: boolean
@@ -98,7 +98,7 @@ export async function showSession(reader: Reader, sessionId: string): Promise<Se
     updatedAt: row.updated_at,
   }
   return {
-    ...position(session),
+    ...place(session),
     place: placeIn(row.snapshot),
     machine_version: row.machine_version,
     is_quarantined: folded.stranded !== null,

@@ -34,6 +34,7 @@ async function firstOf<T extends Answer & { metadata?: Stripe.Metadata | null }>
 
 export type CallName =
   | 'create_customer'
+  | 'update_customer'
   | 'create_setup_intent'
   | 'create_subscription'
   | 'update_subscription'
@@ -52,6 +53,12 @@ export const calls: Record<CallName, Call> = {
       stripe.customers.create(params as Stripe.CustomerCreateParams, options),
     find: (stripe, params, key) =>
       firstOf(stripe.customers.list({ email: String(params.email), limit: 100 }), key),
+  },
+  update_customer: {
+    objectType: 'customer',
+    isCreate: false,
+    run: (stripe, target, params, options) =>
+      stripe.customers.update(target, params as Stripe.CustomerUpdateParams, options),
   },
   create_setup_intent: {
     objectType: 'setup_intent',

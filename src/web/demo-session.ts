@@ -40,7 +40,7 @@ export function demoSessionRoute(context: AppContext): Hono<Env> {
       const session = await start(
         context,
         { actor: 'wizard', tenantId: null, sessionId: null, keyId: 'wizard', requestId: c.get('requestId') },
-        { ...person, phone },
+        { applicant: { ...person, phone } },
         // Of a stranger's key another applicant gets no session that is not theirs.
         key &&
           createHash('sha256')

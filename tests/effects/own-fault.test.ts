@@ -24,7 +24,7 @@ async function startWithHalfAnEmoji() {
   const session = await start(
     service.context,
     { actor: 'key:admin', tenantId: null, sessionId: null, keyId: 'admin' },
-    { email: 'a@example.com', name: 'A', company_name: 'ACME 🚀'.slice(0, 6), phone: null },
+    { applicant: { email: 'a@example.com', name: 'A', company_name: 'ACME 🚀'.slice(0, 6), phone: null } },
     undefined,
     async () => {},
   )

@@ -25,6 +25,7 @@ const examples: Record<string, Record<string, unknown>> = {
   '/onboarding/step/create-subscription': { session_id: 'unknown' },
   '/onboarding/complete': { session_id: 'unknown' },
   '/onboarding/cancel': { session_id: 'unknown' },
+  '/onboarding/applicant': { session_id: 'unknown', email: 'a@example.com' },
   '/billing/customers': { tenant_id: 'Jeturing_1', email: 'a@example.com', name: 'A' },
   '/billing/subscriptions': {
     tenant_id: 'Jeturing_1',

@@ -125,6 +125,7 @@ test('every answer of a run over all routes fits the document', async () => {
   })
   await one.selectPlan({ plan_id: 'basic', price_id: 'price_basic_monthly', discount_code: 'LAUNCH50' })
   await one.show()
+  await post('/onboarding/applicant', { session_id: one.of.sessionId, name: 'Ada King' })
   await one.createSubscription()
   await one.complete()
   await one.show()

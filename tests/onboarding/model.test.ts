@@ -138,6 +138,11 @@ async function drive(session: Driven, taken: OnboardingFact, rest: Path): Promis
         name: 'A',
       })
       return step(session, 'create_customer', 200)
+    case 'onboarding.applicant_corrected': {
+      const correction = { session_id: session.id, name: 'A. Nother' }
+      const { status } = await service.request('POST', '/onboarding/applicant', correction)
+      return expect(status).toBe(200)
+    }
     case 'onboarding.payment_setup_requested': {
       const before = session.setupIntentId && (await stripe.setupIntents.retrieve(session.setupIntentId))
       if (before && before.status !== 'succeeded') await stripe.setupIntents.cancel(session.setupIntentId)

@@ -149,6 +149,18 @@ describe.each(eachDatabase)('onboarding on $name', ({ create }) => {
         },
         discount_cents: 2450,
         amount_after_discount_cents: 2450,
+        due: {
+          currency: 'usd',
+          billing_interval: 'month',
+          interval_count: 1,
+          trial_days: 14,
+          today_cents: 0,
+          invoices: [
+            { count: 1, plan_cents: 2450, platform_base_cents: 10_000, total_cents: 12_450 },
+            { count: null, plan_cents: 4900, platform_base_cents: 10_000, total_cents: 14_900 },
+          ],
+          usage_rates: expect.arrayContaining([{ usage_type: 'api_call', rate_cents: 10, per_units: 1000 }]),
+        },
       }),
     )
 
@@ -482,6 +494,8 @@ describe.each(eachDatabase)('onboarding on $name', ({ create }) => {
         },
         plan: expect.objectContaining({ ...basicMonthly, amount_cents: 4900 }),
         subscription: null,
+        success_url: null,
+        applicant,
         publishable_key: 'pk_test_of_the_tests',
       }),
     )

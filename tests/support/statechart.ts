@@ -17,6 +17,7 @@ export function possible(snapshot: Snapshot): OnboardingFact[] {
   const isConfirmed = context.payment_method_id !== null
   const facts = [
     fact('onboarding.started', data.started),
+    fact('onboarding.applicant_corrected'),
     fact('onboarding.customer_requested', data.requested),
     fact('onboarding.customer_created', { customer_id: 'cus' }),
     fact('onboarding.customer_failed', data.failed),

@@ -137,6 +137,7 @@ test('what is left after a position decides the step, in every tab alike', () =>
     position: 1,
     updated_at: '',
     expires_at: '',
+    success_url: null,
     steps_done: [],
     is_waiting_for_stripe: false,
     customer_id: 'cus_1',

@@ -1,4 +1,5 @@
 import { OpenAPIHono, z } from '@hono/zod-openapi'
+import { selectedPlan } from '../../../machines/onboarding-facts.ts'
 import type { AppContext } from '../../context.ts'
 import { sessionAt } from '../../ops/session-at.ts'
 import { listSessions, showSession } from '../../ops/sessions.ts'
@@ -68,7 +69,8 @@ const show = route({
   allow: [],
   request: { params: z.object({ session_id: resourceId }) },
   response: envelope(
-    positionOut.omit({ publishable_key: true }).extend({
+    positionOut.omit({ applicant: true, publishable_key: true }).extend({
+      plan: selectedPlan.nullable(),
       place: z.string().nullable(),
       machine_version: z.string(),
       is_quarantined: z.boolean(),

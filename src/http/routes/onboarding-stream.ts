@@ -1,6 +1,7 @@
 import { OpenAPIHono, z } from '@hono/zod-openapi'
 import { streamSSE } from 'hono/streaming'
 import type { OnboardingFact } from '../../../machines/onboarding-facts.ts'
+import { duesNow } from '../../billing/due-terms.ts'
 import type { AppContext } from '../../context.ts'
 import { InvalidRequest } from '../../errors.ts'
 import { streams } from '../../log/facts.ts'
@@ -63,7 +64,7 @@ export function onboardingStreamRoutes(context: AppContext): OpenAPIHono<Env> {
             await stream.writeSSE({
               id: String(fact.position),
               event: fact.type,
-              data: JSON.stringify(position(at)),
+              data: JSON.stringify(position(at, await duesNow(context))),
             })
             told = fact.position
             quietMs = 0

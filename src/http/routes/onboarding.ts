@@ -1,11 +1,14 @@
 import { OpenAPIHono, z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import { selectedPlan } from '../../../machines/onboarding-facts.ts'
+import { duesNow, withDue } from '../../billing/due-terms.ts'
 import type { AppContext, Caller } from '../../context.ts'
 import { sessionToken, storeSessionToken } from '../../keys.ts'
 import { loadOwnSession } from '../../onboarding/access.ts'
+import { applicantOf } from '../../onboarding/applicant-of.ts'
 import { cancel } from '../../onboarding/cancel.ts'
 import { complete } from '../../onboarding/complete.ts'
+import { correctApplicant } from '../../onboarding/correct-applicant.ts'
 import { createCustomer } from '../../onboarding/create-customer.ts'
 import { createSubscription } from '../../onboarding/create-subscription.ts'
 import { position, standing } from '../../onboarding/position.ts'
@@ -15,19 +18,20 @@ import { start } from '../../onboarding/start.ts'
 import type { Env } from '../env.ts'
 import { body, route } from '../route.ts'
 import { envelope, resourceId, success, text, timeOut } from '../schemas.ts'
+import { due } from './plans.ts'
 
 /** The six steps, `cancel`, and where a session stands. Every reply says what may be sent next. */
 export function onboardingRoutes(context: AppContext): OpenAPIHono<Env> {
   const app = new OpenAPIHono<Env>()
 
   app.openapi(routes.start, async (c) => {
-    const { phone = null, ...applicant } = c.req.valid('json')
+    const { phone = null, success_url: successUrl, ...person } = c.req.valid('json')
     const token = (sessionId: string) => sessionToken(c.get('apiKey'), sessionId)
     const caller = { ...callerOf(c), keyId: c.get('caller').keyId }
     const session = await start(
       context,
       caller,
-      { ...applicant, phone },
+      { applicant: { ...person, phone }, successUrl },
       c.get('idempotencyKey'),
       (trx, { sessionId, tenantId }, expiresAt) =>
         storeSessionToken(trx, {
@@ -80,13 +84,13 @@ export function onboardingRoutes(context: AppContext): OpenAPIHono<Env> {
     const session = await selectPlan(context, callerOf(c), session_id, choice)
     const { plan } = session.snapshot.context
     if (plan === null) throw new Error('a selected plan is missing in the snapshot')
-    return c.json(success({ ...standing(session), ...plan }), 200)
+    return c.json(success({ ...standing(session), ...withDue(plan, await duesNow(context)) }), 200)
   })
 
   app.openapi(routes.previewPlan, async (c) => {
     const { session_id, ...choice } = c.req.valid('json')
     const { session, selected } = await previewPlan(context, callerOf(c), session_id, choice)
-    return c.json(success({ ...standing(session), ...selected }), 200)
+    return c.json(success({ ...standing(session), ...withDue(selected, await duesNow(context)) }), 200)
   })
 
   app.openapi(routes.createSubscription, async (c) => {
@@ -127,10 +131,21 @@ export function onboardingRoutes(context: AppContext): OpenAPIHono<Env> {
     return c.json(success(standing(session)), 200)
   })
 
+  app.openapi(routes.applicant, async (c) => {
+    const { session_id, ...correction } = c.req.valid('json')
+    const session = await correctApplicant(context, callerOf(c), session_id, correction)
+    return c.json(success(standing(session)), 200)
+  })
+
   app.openapi(routes.show, async (c) => {
-    const session = await loadOwnSession(context.db.reader, c.req.valid('param').session_id, callerOf(c))
+    const { reader } = context.db
+    const session = await loadOwnSession(reader, c.req.valid('param').session_id, callerOf(c))
     return c.json(
-      success({ ...position(session), publishable_key: context.config.stripe.publishableKey ?? null }),
+      success({
+        ...position(session, await duesNow(context)),
+        applicant: await applicantOf(reader, session.sessionId),
+        publishable_key: context.config.stripe.publishableKey ?? null,
+      }),
       200,
     )
   })
@@ -160,11 +175,15 @@ const where = {
   allowed_events: z.array(z.string()),
 }
 
+/** A plan as it was selected, with all that it will be charged. */
+const orderedPlan = selectedPlan.extend({ due })
+
 export const positionOut = z.object({
   ...where,
   position: z.int(),
   updated_at: timeOut,
   expires_at: timeOut,
+  success_url: z.string().nullable(),
   steps_done: z.array(z.string()),
   is_waiting_for_stripe: z.boolean(),
   customer_id: z.string().nullable(),
@@ -175,7 +194,7 @@ export const positionOut = z.object({
     payment_method_id: z.string().nullable(),
     decline: z.object({ code: z.string(), decline_code: z.string().nullable() }).nullable(),
   }),
-  plan: selectedPlan.nullable(),
+  plan: orderedPlan.nullable(),
   subscription: z
     .object({
       subscription_id: z.string(),
@@ -184,6 +203,13 @@ export const positionOut = z.object({
       requires_action: z.boolean(),
     })
     .nullable(),
+  /** Not on the stream. */
+  applicant: z.object({
+    email: z.string(),
+    name: z.string(),
+    company_name: z.string(),
+    phone: z.string().nullable(),
+  }),
   publishable_key: z.string().nullable(),
 })
 
@@ -237,10 +263,11 @@ const routes = {
     summary: 'Step 1: open a session for a new tenant',
     description:
       'With an Idempotency-Key, the same request answers the same session and tenant. `session_token` is a key for ' +
-      "this session's routes alone, to be given to the browser.",
+      "this session's routes alone, to be given to the browser. `success_url`, of an allowed origin: where the browser " +
+      'goes on when all is done.',
     allow: ['platform'],
     request: {
-      body: body(applicant),
+      body: body(applicant.extend({ success_url: z.string().min(1).max(2048).optional() })),
     },
     response: envelope(z.object({ ...where, session_token: z.string(), expires_at: timeOut })),
   }),
@@ -265,13 +292,13 @@ const routes = {
     '/onboarding/step/select-plan',
     'Step 4: choose a plan, a price and a discount',
     planChoice,
-    z.object({ ...where, ...selectedPlan.shape }),
+    z.object({ ...where, ...orderedPlan.shape }),
   ),
   previewPlan: step(
     '/onboarding/step/preview-plan',
     'What a plan would cost with a discount; changes nothing',
     planChoice,
-    z.object({ ...where, ...selectedPlan.shape }),
+    z.object({ ...where, ...orderedPlan.shape }),
   ),
   createSubscription: step(
     '/onboarding/step/create-subscription',
@@ -291,6 +318,18 @@ const routes = {
     'Step 6: finish',
     sessionOnly,
     z.object({ ...where, customer_id: z.string(), subscription_id: z.string(), message: z.string() }),
+  ),
+  applicant: step(
+    '/onboarding/applicant',
+    'Correct whom a session is for, until its subscription exists',
+    applicant
+      .partial()
+      .extend({ session_id: resourceId, phone: applicant.shape.phone.nullable() })
+      .refine(
+        ({ session_id: _, ...correction }) => Object.values(correction).some((value) => value !== undefined),
+        'must have a field to correct: email, name, company_name or phone',
+      ),
+    z.object(where),
   ),
   cancel: step('/onboarding/cancel', 'Give a session up', sessionOnly, z.object(where)),
   show: route({

@@ -2,6 +2,7 @@ import { OpenAPIHono, z } from '@hono/zod-openapi'
 import { listPlans } from '../../billing/plans.ts'
 import type { AppContext } from '../../context.ts'
 import { InvalidRequest } from '../../errors.ts'
+import { usageTypes } from '../../log/facts.ts'
 import type { Env } from '../env.ts'
 import { route } from '../route.ts'
 import { cents, envelope, listOf, page, success } from '../schemas.ts'
@@ -22,6 +23,32 @@ export function planRoutes(context: AppContext): OpenAPIHono<Env> {
   return app
 }
 
+/** All that a subscription to a price will be charged. */
+export const due = z
+  .object({
+    currency: z.string(),
+    billing_interval: z.string(),
+    interval_count: z.int(),
+    trial_days: z.int(),
+    today_cents: cents.openapi({ description: 'When the subscription starts; 0 where a trial comes first' }),
+    invoices: z
+      .array(
+        z.object({
+          count: z.int().nullable(),
+          plan_cents: cents,
+          platform_base_cents: cents,
+          total_cents: cents,
+        }),
+      )
+      .openapi({
+        description:
+          'Runs of `count` invoices in a row, before usage; null: all that follow. The first one is due today or at ' +
+          "the trial's end, then one each period",
+      }),
+    usage_rates: z.array(z.object({ usage_type: z.enum(usageTypes), rate_cents: cents, per_units: z.int() })),
+  })
+  .openapi('Due')
+
 const plan = z
   .object({
     plan_id: z.string(),
@@ -35,6 +62,7 @@ const plan = z
         currency: z.string(),
         billing_interval: z.string(),
         interval_count: z.int(),
+        due,
       }),
     ),
   })
