@@ -11,6 +11,8 @@ export type Config = {
   databaseUrl: string
   adminApiKey: string | undefined
   returnUrlOrigins: string[]
+  /** Whose pages may call the onboarding routes from a browser, and frame the wizard. */
+  allowedOrigins: string[]
   sessionTtlHours: number
   logLevel: string
   stripe: {
@@ -54,6 +56,7 @@ export function readConfig(environment: Record<string, string | undefined>): Con
   }
   const env = parsed.data
   const publicUrl = env.PUBLIC_URL ?? `http://localhost:${env.PORT}`
+  const returnUrlOrigins = env.RETURN_URL_ORIGINS ?? [new URL(publicUrl).origin]
   const mode = env.STRIPE_API_BASE ? 'custom' : env.STRIPE_SECRET_KEY ? 'stripe' : 'sandbox'
   const problems: string[] = []
   if (env.STRIPE_ENABLED && env.STRIPE_ENVIRONMENT === 'live') {
@@ -88,7 +91,8 @@ export function readConfig(environment: Record<string, string | undefined>): Con
     publicUrl,
     databaseUrl: env.DATABASE_URL,
     adminApiKey: env.ADMIN_API_KEY,
-    returnUrlOrigins: env.RETURN_URL_ORIGINS ?? [new URL(publicUrl).origin],
+    returnUrlOrigins,
+    allowedOrigins: env.ALLOWED_ORIGINS ?? returnUrlOrigins,
     sessionTtlHours: env.ONBOARDING_SESSION_TTL_HOURS,
     logLevel: env.LOG_LEVEL,
     stripe: {
@@ -133,6 +137,11 @@ const list = z.string().transform((value) =>
     .map((part) => part.trim())
     .filter(Boolean),
 )
+const origins = list.refine(
+  (each) =>
+    each.length > 0 && each.every((origin) => URL.canParse(origin) && new URL(origin).origin === origin),
+  'origins such as https://app.example.com, comma-separated, without a path',
+)
 
 const variables = z.object({
   HOST: z.string().default('127.0.0.1'),
@@ -143,14 +152,8 @@ const variables = z.object({
     .regex(/^(file:.+|postgres(ql)?:\/\/.+)$/, 'file:PATH (SQLite) or postgres://…')
     .default('file:forensics.db'),
   ADMIN_API_KEY: z.string().min(16, 'at least 16 characters').optional(),
-  RETURN_URL_ORIGINS: list
-    .refine(
-      (origins) =>
-        origins.length > 0 &&
-        origins.every((origin) => URL.canParse(origin) && new URL(origin).origin === origin),
-      'origins such as https://app.example.com, comma-separated, without a path',
-    )
-    .optional(),
+  RETURN_URL_ORIGINS: origins.optional(),
+  ALLOWED_ORIGINS: origins.optional(),
   ONBOARDING_SESSION_TTL_HOURS: whole(1, 8760, 'a whole number of hours from 1 to 8760', 72),
   LOG_LEVEL: z
     .enum(

@@ -6,6 +6,7 @@ import { NotFound } from '../errors.ts'
 import { webRoutes } from '../web/web-routes.ts'
 import { allow, authenticate } from './auth.ts'
 import { readBody } from './body.ts'
+import { crossOrigin, crossOriginPaths } from './cross-origin.ts'
 import type { Env } from './env.ts'
 import { errorReply, refusal } from './error-reply.ts'
 import { idempotency } from './idempotency.ts'
@@ -88,6 +89,8 @@ export function createApp(context: AppContext, options: AppOptions = {}): OpenAP
   app.use('/api/v1/billing/webhooks', readBody({ limitBytes: mebibyte, timeoutMs, json: false }))
   for (const routes of webhooks) app.route('/api/v1', routes(context))
 
+  // Before whatever may refuse: a page must be able to read why, and a preflight has no key.
+  for (const path of crossOriginPaths) app.use(path, crossOrigin(context.config))
   app.use('/api/v1/*', async (c, next) => {
     c.header('Cache-Control', 'no-store')
     await next()

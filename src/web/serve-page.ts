@@ -7,12 +7,12 @@ import type { Env } from '../http/env.ts'
 
 /** What a page may load beside its own files, by directive: origins, or keywords such as `data:`. */
 export type Allowed = Partial<
-  Record<'script-src' | 'style-src' | 'img-src' | 'connect-src' | 'frame-src', string[]>
+  Record<'script-src' | 'style-src' | 'img-src' | 'connect-src' | 'frame-src' | 'frame-ancestors', string[]>
 >
 
 /**
  * Headers of a page and of everything that belongs to it: nothing inline, nothing from elsewhere but `allowed`, in no
- * other site's frame, and no address of ours told to anyone.
+ * site's frame but those of `frame-ancestors`, and no address of ours told to anyone.
  */
 export function pageHeaders(allowed: Allowed = {}) {
   const policy = contentPolicy(allowed)
@@ -55,7 +55,7 @@ function contentPolicy(allowed: Allowed): string {
     ...lists,
     "base-uri 'none'",
     "form-action 'self'",
-    "frame-ancestors 'none'",
+    ['frame-ancestors', ...(allowed['frame-ancestors'] ?? ["'none'"])].join(' '),
   ].join('; ')
 }
 

@@ -10,7 +10,10 @@ import { wizardSettings } from './wizard-settings.ts'
 export function wizardRoutes(context: AppContext): Hono<Env> {
   const app = new Hono<Env>()
   const settings = wizardSettings(context.config)
-  const headers = pageHeaders(settings.cards === 'stripe' ? stripeJs : {})
+  const headers = pageHeaders({
+    ...(settings.cards === 'stripe' && stripeJs),
+    'frame-ancestors': context.config.allowedOrigins,
+  })
 
   app.get('/onboarding', headers, serveFile(new URL('wizard/index.html', import.meta.url)))
   app.get('/onboarding/', (c) => c.redirect('/onboarding', 301))
