@@ -1,8 +1,8 @@
 import { Command } from 'commander'
 import { replayCapsule } from '../ops/capsule.ts'
 import { buildPast, ImpossiblePast } from '../ops/past.ts'
-import { driftText } from '../ops/verify.ts'
-import { type Drift, type ReplayReport, replay, verifyTables } from '../projections/replay.ts'
+import { type Drift, driftText } from '../projections/drift.ts'
+import { type ReplayReport, replay, verifyTables } from '../projections/replay.ts'
 import { printCapsuleReplay, readCapsule } from './capsule.ts'
 import { Misuse } from './misuse.ts'
 import { printJson, printLine, printTable } from './print.ts'
@@ -71,15 +71,15 @@ async function printReport(report: ReplayReport): Promise<void> {
   await printLine(
     `\n${report.facts} facts to position ${report.position} in ${report.seconds} s (${report.facts_per_second} a second)`,
   )
-  await printDrift('Put right', report.mended)
-  await printDrift('Differs from the log', report.drift)
+  await printDrift('Put right', report.mended, report.mended_count)
+  await printDrift('Differs from the log', report.drift, report.drift_count)
   if (report.ok) await printLine('The tables are what the log says')
 }
 
-/** The first hundred, for a screen; `--json` has all. */
-async function printDrift(heading: string, drift: Drift[]): Promise<void> {
-  if (drift.length === 0) return
+/** The first hundred, for a screen; `--json` has a thousand. */
+async function printDrift(heading: string, drift: Drift[], count: number): Promise<void> {
+  if (count === 0) return
   await printLine(`${heading}:`)
   for (const one of drift.slice(0, 100)) await printLine(`  ${driftText(one)}`)
-  if (drift.length > 100) await printLine(`  and ${drift.length - 100} more`)
+  if (count > 100) await printLine(`  and ${count - 100} more`)
 }

@@ -23,16 +23,27 @@ export async function pendingMigrations(db: Database): Promise<string[]> {
   return migrations.filter((migration) => migration.executedAt === undefined).map(({ name }) => name)
 }
 
+/** Makes again what was dropped of the schema, empty. Also a migration that has run here runs again. */
+export async function restoreTables(db: Database): Promise<void> {
+  await db.transact(async (trx) => {
+    for (const name of scripts) await run(trx, db.dialect, name)
+  })
+}
+
 const scripts = ['add_billing_tables']
 
-function migrator(dialect: Database['dialect'], db: Reader): Migrator {
+async function run(
+  db: Pick<Reader, 'executeQuery'>,
+  dialect: Database['dialect'],
+  name: string,
+): Promise<void> {
   const extension = dialect === 'sqlite' ? 'sql' : 'postgres.sql'
-  const migration = (name: string): Migration => ({
-    up: async (trx) => {
-      const script = new URL(`../../migrations/${name}.${extension}`, import.meta.url)
-      await trx.executeQuery(CompiledQuery.raw(await readFile(script, 'utf8')))
-    },
-  })
+  const script = new URL(`../../migrations/${name}.${extension}`, import.meta.url)
+  await db.executeQuery(CompiledQuery.raw(await readFile(script, 'utf8')))
+}
+
+function migrator(dialect: Database['dialect'], db: Reader): Migrator {
+  const migration = (name: string): Migration => ({ up: (trx) => run(trx, dialect, name) })
   return new Migrator({
     db,
     provider: {

@@ -19,6 +19,25 @@ export type Tables = {
   idempotency_keys: IdempotencyKeys
 }
 
+/** Every one of them: the compiler says when one is left out. */
+export const tableNames = Object.keys({
+  billing_events: true,
+  onboarding_sessions: true,
+  billing_customers: true,
+  billing_subscriptions: true,
+  billing_invoices: true,
+  billing_usage_records: true,
+  billing_payment_methods: true,
+  billing_discounts: true,
+  billing_products: true,
+  billing_prices: true,
+  billing_rate_cards: true,
+  stripe_events: true,
+  effects: true,
+  api_keys: true,
+  idempotency_keys: true,
+} satisfies Record<keyof Tables, true>)
+
 /** Where queries run. A function that writes, or that decides on what it reads, takes a `Trx`. */
 export type Reader = Kysely<Tables>
 export type Trx = Transaction<Tables>

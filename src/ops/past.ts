@@ -45,7 +45,9 @@ export async function buildPast(
       facts_per_second: Math.round(fold.facts / seconds),
       ok: true,
       drift: [],
+      drift_count: 0,
       mended: [],
+      mended_count: 0,
       tables,
     }
   } catch (error) {

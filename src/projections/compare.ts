@@ -20,57 +20,45 @@ export async function* compareTable(
   expected: Reader,
   actual: Reader,
   tenantId?: string,
-): AsyncGenerator<Difference> {
+): AsyncGenerator<Difference[]> {
   const { primaryKey } = projection
   for await (const rows of pagesOf(projection, actual, tenantId)) {
-    const wanted = await rowsByKey(projection, expected, rows, tenantId)
-    for (const row of rows) {
-      const key = String(row[primaryKey])
-      const other = wanted.get(key)
-      if (other === undefined || !sameRow(other, row)) yield { key, expected: other, actual: row }
-    }
+    const wanted = await rowsByKey(projection, expected, keysOf(projection, rows), tenantId)
+    yield differencesOf(
+      rows.map((row) => {
+        const key = String(row[primaryKey])
+        return { key, expected: wanted.get(key), actual: row }
+      }),
+    )
   }
   for await (const rows of pagesOf(projection, expected, tenantId)) {
-    const present = await rowsByKey(projection, actual, rows, tenantId)
-    for (const row of rows) {
-      const key = String(row[primaryKey])
-      if (!present.has(key)) yield { key, expected: row, actual: undefined }
-    }
+    const present = await rowsByKey(projection, actual, keysOf(projection, rows), tenantId)
+    yield rows
+      .map((row) => ({ key: String(row[primaryKey]), expected: row, actual: undefined }))
+      .filter(({ key }) => !present.has(key))
   }
 }
 
-/** As `compareTable`, of these rows alone. */
-export async function* compareRows(
+/** As `compareTable`, of these rows alone: no more than a page of them. */
+export async function compareRows(
   projection: Projection,
   expected: Reader,
   actual: Reader,
   keys: readonly string[],
-): AsyncGenerator<Difference> {
-  for (let start = 0; start < keys.length; start += pageSize) {
-    const rows = keys.slice(start, start + pageSize).map((key) => ({ [projection.primaryKey]: key }))
-    const wanted = await rowsByKey(projection, expected, rows, undefined)
-    const present = await rowsByKey(projection, actual, rows, undefined)
-    for (const key of keys.slice(start, start + pageSize)) {
-      const [before, now] = [wanted.get(key), present.get(key)]
-      if (before === now || (before !== undefined && now !== undefined && sameRow(before, now))) continue
-      yield { key, expected: before, actual: now }
-    }
-  }
+): Promise<Difference[]> {
+  const wanted = await rowsByKey(projection, expected, keys)
+  const present = await rowsByKey(projection, actual, keys)
+  return differencesOf(keys.map((key) => ({ key, expected: wanted.get(key), actual: present.get(key) })))
 }
 
-/** The keys of the rows that a fact after this position has changed. */
-export async function keysAfter(
-  { table, primaryKey }: Projection,
+/** The keys of the rows that a fact after this position has changed, in pages. */
+export async function* keysAfter(
+  projection: Projection,
   reader: Reader,
   position: number,
   tenantId?: string,
-): Promise<string[]> {
-  let query = (reader as unknown as AnyTables)
-    .selectFrom(table)
-    .select(primaryKey)
-    .where('last_position', '>', position)
-  if (tenantId !== undefined) query = query.where('tenant_id', '=', tenantId)
-  return (await query.execute()).map((row) => String(row[primaryKey]))
+): AsyncGenerator<string[]> {
+  for await (const rows of pagesOf(projection, reader, tenantId, position)) yield keysOf(projection, rows)
 }
 
 /** How many rows, and the SHA-256 over their canonical JSON, one a line, in the order of their keys. */
@@ -98,9 +86,11 @@ async function* pagesOf(
   { table, primaryKey }: Projection,
   reader: Reader,
   tenantId: string | undefined,
+  changedAfter = 0,
 ): AsyncGenerator<TableRow[]> {
   for (let last: string | null = null; ; ) {
     let query = (reader as unknown as AnyTables).selectFrom(table).selectAll()
+    if (changedAfter > 0) query = query.where('last_position', '>', changedAfter)
     if (last !== null) query = query.where(primaryKey, '>', last)
     if (tenantId !== undefined) query = query.where('tenant_id', '=', tenantId)
     const page = (await query.orderBy(primaryKey).limit(pageSize).execute()) as TableRow[]
@@ -114,10 +104,9 @@ async function* pagesOf(
 async function rowsByKey(
   { table, primaryKey }: Projection,
   reader: Reader,
-  rows: TableRow[],
-  tenantId: string | undefined,
+  keys: readonly string[],
+  tenantId?: string,
 ): Promise<Map<string, TableRow>> {
-  const keys = rows.map((row) => String(row[primaryKey]))
   const found = (await (reader as unknown as AnyTables)
     .selectFrom(table)
     .selectAll()
@@ -127,6 +116,11 @@ async function rowsByKey(
   return new Map(found.map((row) => [String(row[primaryKey]), row]))
 }
 
-function sameRow(a: TableRow, b: TableRow): boolean {
-  return Object.keys(a).every((column) => a[column] === b[column])
-}
+const keysOf = ({ primaryKey }: Projection, rows: readonly TableRow[]) =>
+  rows.map((row) => String(row[primaryKey]))
+
+const differencesOf = (pairs: Difference[]) =>
+  pairs.filter(({ expected, actual }) => {
+    if (expected === undefined || actual === undefined) return expected !== actual
+    return Object.keys(expected).some((column) => expected[column] !== actual[column])
+  })

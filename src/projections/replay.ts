@@ -1,20 +1,15 @@
 import type { Database } from '../db/database.ts'
-import type { NewRow, Tables, Trx } from '../db/tables.ts'
+import { restoreTables } from '../db/migrate.ts'
+import { missingTables } from '../db/missing-tables.ts'
 import { lastPosition } from '../log/read.ts'
-import { compareRows, compareTable, type Difference, digestTable, keysAfter } from './compare.ts'
+import { compareTable, digestTable } from './compare.ts'
 import { readConsistently } from './consistent-read.ts'
+import { type Drift, driftOf, missingTable } from './drift.ts'
 import { type Fold, openFold } from './fold.ts'
+import { mendAll } from './mend.ts'
 import { projections } from './project.ts'
-import type { Projection } from './projection.ts'
-
-/** A value that is not what the log makes it. `column` null: the whole row is missing, or should not be there. */
-export type Drift = {
-  table: string
-  key: string
-  column: string | null
-  expected: unknown
-  actual: unknown
-}
+import { openSuspects } from './suspects.ts'
+import { Tally } from './tally.ts'
 
 export type ReplayReport = {
   /** The log's last fact that was folded, and how many were. */
@@ -23,9 +18,12 @@ export type ReplayReport = {
   seconds: number
   facts_per_second: number
   ok: boolean
+  /** The first thousand. */
   drift: Drift[]
-  /** What a replay has put right. */
+  drift_count: number
+  /** What a replay has put right: the first thousand. */
   mended: Drift[]
+  mended_count: number
   /** The tables as the log makes them. */
   tables: Record<string, { rows: number; sha256: string }>
 }
@@ -37,52 +35,43 @@ export type ReplayOptions = {
 }
 
 /**
- * Makes every projected table what the log says. The log is folded, and the rows are compared, beside the live tables
- * while the service goes on. The transaction that nobody else can write in looks only at the rows that differed, and
- * at those that were changed meanwhile.
+ * Makes every projected table what the log says; one that is missing is made. The log is folded, and the rows are
+ * compared, beside the live tables while the service goes on. Then the rows that differed are looked at once more and
+ * put right while nobody else can write: with those that were changed meanwhile in one transaction, or, when they are
+ * many, in one after the other.
  */
-export function replay(db: Database, options: ReplayOptions = {}): Promise<ReplayReport> {
+export async function replay(db: Database, options: ReplayOptions = {}): Promise<ReplayReport> {
+  if ((await missingTables(db)).length > 0) await restoreTables(db)
   return withFold(db, options, async (fold) => {
-    const { tenantId } = options
-    const suspects = new Map<Projection, string[]>()
+    const suspects = await openSuspects(fold.tables)
     await readConsistently(db, async (reader) => {
       await fold.advance(reader, await lastPosition(reader))
-      await compareAll(fold, reader, tenantId, async (projection, differences) => {
-        const keys = differences.map(({ key }) => key)
-        suspects.set(projection, [...(suspects.get(projection) ?? []), ...keys])
-      })
+      for (const projection of projections)
+        for await (const page of compareTable(projection, fold.tables, reader, options.tenantId))
+          await suspects.add(
+            projection.table,
+            page.map(({ key }) => key),
+          )
     })
-    const compared = fold.position
-    const mended = await db.transact(async (trx) => {
-      const found: Drift[] = []
-      await fold.advance(trx, await lastPosition(trx))
-      for (const projection of projections) {
-        const keys = new Set([
-          ...(suspects.get(projection) ?? []),
-          ...(await keysAfter(projection, fold.tables, compared, tenantId)),
-          ...(await keysAfter(projection, trx, compared, tenantId)),
-        ])
-        const differences: Difference[] = []
-        for await (const difference of compareRows(projection, fold.tables, trx, [...keys]))
-          differences.push(difference)
-        found.push(...differences.flatMap((difference) => driftOf(projection.table, difference)))
-        for (let start = 0; start < differences.length; start += 500)
-          await mend(trx, projection, differences.slice(start, start + 500))
-      }
-      return found
-    })
-    return { drift: [], mended }
+    return { drift: new Tally<Drift>(), mended: await mendAll(db, fold, suspects, options.tenantId) }
   })
 }
 
 /** Compares the tables with the log, at one moment, and changes nothing. */
 export function verifyTables(db: Database, options: ReplayOptions = {}): Promise<ReplayReport> {
   return withFold(db, options, async (fold) => {
-    const drift = await readConsistently(db, async (reader) => {
+    const missing: string[] = await missingTables(db)
+    const drift = new Tally<Drift>()
+    drift.add(...missing.map(missingTable))
+    await readConsistently(db, async (reader) => {
       await fold.advance(reader, await lastPosition(reader))
-      return compareAll(fold, reader, options.tenantId)
+      for (const projection of projections) {
+        if (missing.includes(projection.table)) continue
+        for await (const page of compareTable(projection, fold.tables, reader, options.tenantId))
+          for (const difference of page) drift.add(...driftOf(projection.table, difference))
+      }
     })
-    return { drift, mended: [] }
+    return { drift, mended: new Tally<Drift>() }
   })
 }
 
@@ -103,7 +92,7 @@ const fewFacts = 500
 async function withFold(
   db: Database,
   options: ReplayOptions,
-  finish: (fold: Fold) => Promise<Pick<ReplayReport, 'drift' | 'mended'>>,
+  finish: (fold: Fold) => Promise<{ drift: Tally<Drift>; mended: Tally<Drift> }>,
 ): Promise<ReplayReport> {
   const start = performance.now()
   let last = await lastPosition(db.reader)
@@ -121,65 +110,14 @@ async function withFold(
       facts: fold.facts,
       seconds: Number(seconds.toFixed(3)),
       facts_per_second: Math.round(fold.facts / seconds),
-      ok: drift.length === 0,
-      drift,
-      mended,
+      ok: drift.count === 0,
+      drift: drift.first,
+      drift_count: drift.count,
+      mended: mended.first,
+      mended_count: mended.count,
       tables: await digestTables(fold, tenantId),
     }
   } finally {
     await fold.close()
   }
-}
-
-async function compareAll(
-  fold: Fold,
-  live: Database['reader'],
-  tenantId: string | undefined,
-  onDifferences: (projection: Projection, differences: Difference[]) => Promise<void> = async () => {},
-): Promise<Drift[]> {
-  const drift: Drift[] = []
-  for (const projection of projections) {
-    let differences: Difference[] = []
-    for await (const difference of compareTable(projection, fold.tables, live, tenantId)) {
-      drift.push(...driftOf(projection.table, difference))
-      differences.push(difference)
-      if (differences.length < 500) continue
-      await onDifferences(projection, differences)
-      differences = []
-    }
-    if (differences.length > 0) await onDifferences(projection, differences)
-  }
-  return drift
-}
-
-function driftOf(table: string, { key, expected, actual }: Difference): Drift[] {
-  if (expected === undefined) return [{ table, key, column: null, expected: null, actual: 'row' }]
-  if (actual === undefined) return [{ table, key, column: null, expected: 'row', actual: null }]
-  return Object.keys(expected)
-    .filter((column) => expected[column] !== actual[column])
-    .map((column) => ({ table, key, column, expected: expected[column], actual: actual[column] }))
-}
-
-async function mend(trx: Trx, { table, primaryKey }: Projection, differences: Difference[]): Promise<void> {
-  const surplus = differences.filter(({ expected }) => expected === undefined).map(({ key }) => key)
-  if (surplus.length > 0)
-    await trx
-      .deleteFrom(table)
-      .where(primaryKey as never, 'in', surplus as never)
-      .execute()
-  const rows = differences.flatMap(({ expected }) => (expected === undefined ? [] : [expected]))
-  if (rows.length === 0) return
-  const columns = Object.keys(rows[0] ?? {})
-  await trx
-    .insertInto(table)
-    .values(rows as unknown as NewRow<keyof Tables>[])
-    .onConflict((conflict) =>
-      conflict
-        .column(primaryKey as never)
-        .doUpdateSet(
-          (eb) =>
-            Object.fromEntries(columns.map((name) => [name, eb.ref(`excluded.${name}` as never)])) as never,
-        ),
-    )
-    .execute()
 }

@@ -65,6 +65,19 @@ describe.each(eachDatabase)('the commands on $name', ({ create }) => {
     })
   })
 
+  test('verify prints the log’s head, and finds out when a log does not go on from it', async () => {
+    const { document } = await json('verify')
+    const { stdout } = await run('verify')
+    expect(stdout).toContain(`head ${document.head}\n`)
+    expect(await json('verify', '--head', document.head)).toMatchObject({ code: 0, document: { ok: true } })
+    const later = document.head.replace('3:', '4:')
+    expect(await json('verify', '--head', later)).toMatchObject({
+      code: 1,
+      document: { ok: false, faults: [{ kind: 'head', position: 4 }] },
+    })
+    expect((await run('verify', '--head', '3')).code).toBe(2)
+  })
+
   test('replay --until builds the past in another file, once', async () => {
     const file = join(directory, `past-${db.dialect}.db`)
     expect(await json('replay', '--until', '2', '--into', file)).toMatchObject({

@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { append, genesisHash, hashOf, StreamMoved } from '../../src/log/append.ts'
+import { headOf } from '../../src/log/head.ts'
 import { lastPosition, readFacts, readPage } from '../../src/log/read.ts'
 import { verifyLog } from '../../src/ops/verify.ts'
 import { eachDatabase, type TestDatabase } from '../support/databases.ts'
@@ -113,7 +114,7 @@ describe.each(eachDatabase)('the log on $name', ({ create }) => {
       await change()
     }
     const faults = async () =>
-      (await verifyLog(db.reader)).faults.map(({ kind, position }) => [kind, position])
+      (await verifyLog(db.reader)).faults.first.map(({ kind, position }) => [kind, position])
     beforeEach(async () => {
       await put('a', 0, 'f1', 'f2', 'f3')
       await put('b', 0, 'f4')
@@ -152,6 +153,44 @@ describe.each(eachDatabase)('the log on $name', ({ create }) => {
         ['version', 3],
         ['previous_hash', 3],
       ])
+    })
+
+    test('a missing end is found by whoever has the head', async () => {
+      const { head } = await verifyLog(db.reader)
+      expect(head).toMatch(/^4:[0-9a-f]{64}$/)
+      const found = async () => (await verifyLog(db.reader, { head })).faults.first
+      expect(await found()).toEqual([])
+      await withoutTrigger(() => db.reader.deleteFrom('billing_events').where('position', '=', 4).execute())
+      expect(await faults(), 'the chains alone do not show it').toEqual([])
+      expect(await found()).toMatchObject([
+        { kind: 'head', position: 4, message: 'the log ends at position 3: its end is missing' },
+      ])
+    })
+
+    test('a forged fact with a right chain is found by whoever has the head, however long ago', async () => {
+      const { head } = await verifyLog(db.reader)
+      await put('c', 0, 'f5')
+      const found = async () => (await verifyLog(db.reader, { head })).faults.first
+      expect(await found()).toEqual([])
+      await withoutTrigger(async () => {
+        const row = (await rows())[3]
+        if (row === undefined) throw new Error('no row')
+        const forged = { ...row, occurred_at: at(999) }
+        await db.reader
+          .updateTable('billing_events')
+          .set({ ...forged, hash: hashOf(forged) })
+          .where('position', '=', 4)
+          .execute()
+      })
+      expect(await faults(), 'the chains alone do not show it').toEqual([])
+      expect(await found()).toMatchObject([{ kind: 'head', position: 4 }])
+    })
+
+    test('the head is the same in every database, whichever order streams began in', () => {
+      const streams = ['ä-1', 'Z-1', 'a-1', 'usage-10', 'usage-2'] as const
+      const heads = streams.map((stream) => [stream, { version: 1, hash: stream }] as const)
+      expect(headOf(5, new Map(heads))).toBe(headOf(5, new Map(heads.toReversed())))
+      expect(headOf(5, new Map(heads))).not.toBe(headOf(5, new Map(heads.slice(1))))
     })
 
     test('a fact of no known type, or with data that does not fit, is found', async () => {

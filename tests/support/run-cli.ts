@@ -4,15 +4,19 @@ import { fileURLToPath } from 'node:url'
 
 const ownLauncher = fileURLToPath(new URL('../../src/stepledger.js', import.meta.url))
 
-export type CliOptions = { cwd?: string; launcher?: string }
+export type CliOptions = { cwd?: string; launcher?: string; nodeOptions?: string[] }
 
 /** Starts `stepledger` as a process of its own, without the environment's settings. */
 export function startCli(args: string[], options: CliOptions = {}) {
   const { PATH, HOME } = process.env
-  const child = spawn(process.execPath, [options.launcher ?? ownLauncher, ...args], {
-    cwd: options.cwd,
-    env: { PATH, HOME },
-  })
+  const child = spawn(
+    process.execPath,
+    [...(options.nodeOptions ?? []), options.launcher ?? ownLauncher, ...args],
+    {
+      cwd: options.cwd,
+      env: { PATH, HOME },
+    },
+  )
   return { child, ended: ended(child) }
 }
 

@@ -5,7 +5,7 @@ import { why } from '../why.js'
 import { counted, grouped, placeName } from '../words.js'
 
 /**
- * @typedef {import('../../../projections/replay.ts').Drift} Drift
+ * @typedef {import('../../../projections/drift.ts').Drift} Drift
  * @typedef {Partial<import('../../../ops/verify.ts').VerifyReport & import('../../../ops/rehearse.ts').Rehearsal
  *   & import('../../../projections/replay.ts').ReplayReport>} Result
  */
@@ -18,9 +18,13 @@ export function jobResult(kind, report) {
     sessions,
     streams,
     position,
+    head,
     faults = [],
+    fault_count: faultCount = 0,
     drift = [],
+    drift_count: driftCount = 0,
     mended = [],
+    mended_count: mendedCount = 0,
     stranded = [],
     changed = [],
   } = /** @type {Result} */ (report)
@@ -37,11 +41,12 @@ export function jobResult(kind, report) {
       'p',
       null,
       pill(ok ? 'ok' : 'failed'),
-      ` ${looked.join(', ')}. ${ok ? fine(kind, mended.length) : 'Not all is as it should be:'}`,
+      ` ${looked.join(', ')}. ${ok ? fine(kind, mendedCount) : 'Not all is as it should be:'}`,
     ),
+    head !== undefined && h('p', null, 'Head of the log: ', h('code', null, head)),
     faults.length > 0 &&
       table(
-        'Faults',
+        captionOf('Faults', faults, faultCount),
         [
           { head: 'Kind', cell: (fault) => fault.kind, key: true },
           {
@@ -53,8 +58,8 @@ export function jobResult(kind, report) {
         ],
         faults,
       ),
-    drift.length > 0 && driftTable('Not what the log says', drift),
-    mended.length > 0 && driftTable('Put right', mended),
+    drift.length > 0 && driftTable(captionOf('Not what the log says', drift, driftCount), drift),
+    mended.length > 0 && driftTable(captionOf('Put right', mended, mendedCount), mended),
     stranded.length > 0 &&
       table(
         'Stranded',
@@ -86,6 +91,10 @@ function fine(kind, mended) {
     return mended === 0 ? 'Nothing had to be put right.' : `${counted(mended, 'value')} put right.`
   return 'All is as the log says.'
 }
+
+/** A report lists the first of many. @param {string} caption @param {readonly unknown[]} listed @param {number} count */
+const captionOf = (caption, listed, count) =>
+  count > listed.length ? `${caption}: the first ${grouped(listed.length)} of ${grouped(count)}` : caption
 
 /** @param {string} caption @param {readonly Drift[]} rows */
 const driftTable = (caption, rows) =>

@@ -1,0 +1,17 @@
+import { sql } from 'kysely'
+import type { Database } from './database.ts'
+import { tableNames } from './tables.ts'
+
+/** The tables of the schema that are not there: dropped by hand, or never made. */
+export async function missingTables({ reader, dialect }: Database): Promise<string[]> {
+  const names = sql.join(tableNames)
+  const { rows } = await (dialect === 'sqlite'
+    ? sql<{
+        name: string
+      }>`select name from sqlite_schema where type in ('table', 'view') and name in (${names})`
+    : sql<{ name: string }>`select relname as name from pg_class
+        where relkind in ('r', 'p', 'v', 'm') and pg_table_is_visible(oid) and relname in (${names})`
+  ).execute(reader)
+  const present = new Set(rows.map(({ name }) => name))
+  return tableNames.filter((name) => !present.has(name))
+}
