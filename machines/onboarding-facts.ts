@@ -86,6 +86,8 @@ export const onboardingFacts = {
     code: z.string(),
     decline_code: z.string().nullable(),
   }),
+  /** The confirmed card was removed at Stripe, or Stripe does not take it for a subscription. */
+  'onboarding.payment_method_unusable': z.object({ payment_method_id: id }),
   'onboarding.plan_selected': selectedPlan,
   'onboarding.subscription_requested': z.object(request),
   'onboarding.subscription_created': z.object({

@@ -21,7 +21,7 @@ export type OnboardingContext = {
   attempts: { customer: number; payment_setup: number; subscription: number }
 }
 
-/** A SetupIntent is asked for in three places: first, when one can no longer be used, and after a declined payment. */
+/** A SetupIntent is asked for first, when one or its card can no longer be used, and after a declined payment. */
 const requestSetupIntent = {
   target: 'creating_setup_intent',
   actions: [
@@ -31,10 +31,11 @@ const requestSetupIntent = {
   ],
 } as const
 
-/** What Stripe says of the card that is being set up. */
+/** What Stripe says of the card that is being set up, or is. */
 const cardNews = {
   'onboarding.payment_confirmed': { guard: 'isThisCardUnconfirmed', actions: 'keepCard' },
   'onboarding.payment_declined': { guard: 'isThisCardUnconfirmed', actions: 'keepDecline' },
+  'onboarding.payment_method_unusable': { guard: 'isThisCard', actions: 'dropCard' },
 } as const
 
 /** Possible as long as there is no subscription and no call is under way. */
@@ -61,6 +62,8 @@ export const onboardingMachine = setup({
       context.payment_method_id === null &&
       'setup_intent_id' in event.data &&
       event.data.setup_intent_id === context.setup_intent_id,
+    isThisCard: ({ context, event }) =>
+      'payment_method_id' in event.data && event.data.payment_method_id === context.payment_method_id,
     isThisSubscription: ({ context, event }) =>
       'subscription_id' in event.data && event.data.subscription_id === context.subscription_id,
     hasEnded: ({ event }) =>
@@ -114,6 +117,8 @@ export const onboardingMachine = setup({
         ? { payment_method_id: event.data.payment_method_id, decline: null }
         : {},
     ),
+    // Its SetupIntent is used up with it: another card needs another one. The plan stays.
+    dropCard: assign({ setup_intent_id: null, payment_method_id: null, decline: null }),
     keepDecline: assign(({ event }) =>
       event.type === 'onboarding.payment_declined' ||
       (event.type === 'onboarding.subscription_failed' && event.data.is_decline)
@@ -255,7 +260,7 @@ export const onboardingMachine = setup({
               actions: ['countAttempt', { type: 'callStripe', params: { call: 'create_subscription' } }],
             },
             'onboarding.plan_selected': { actions: 'keepPlan' },
-            // Another card, after the first payment was declined.
+            // Another card, after the first payment was declined or the card was removed.
             'onboarding.payment_setup_requested': requestSetupIntent,
             ...untilSubscribed,
           },

@@ -1,7 +1,5 @@
 import { type AppContext, type Caller, requireStripe } from '../context.ts'
-import { loadOwnSession } from './access.ts'
-import { recordAnswer } from './calls.ts'
-import { applyToSession } from './from-stripe.ts'
+import { takeIn } from './asked.ts'
 import { positionOf } from './session.ts'
 import type { Session } from './store.ts'
 
@@ -19,14 +17,7 @@ export async function askForAuthentication(
   if (!isWaiting(session) || subscription_id === null) return { session, clientSecret: null }
   const { observation, clientSecret } = await requireStripe(context).fetch('subscription', subscription_id)
   if (observation.object.status === 'incomplete') return { session, clientSecret }
-  const asked = await context.db.transact(async (trx) => {
-    const now = context.now().toISOString()
-    const cause = `${subscription_id}:asked:${observation.asOf}`
-    await recordAnswer(trx, session.tenantId, observation, cause, now, caller)
-    const fresh = await loadOwnSession(trx, session.sessionId, caller)
-    return applyToSession(trx, fresh, observation, { by: caller, now, cause })
-  })
-  return { session: asked, clientSecret: null }
+  return { session: await takeIn(context, caller, session, observation), clientSecret: null }
 }
 
 export const isWaiting = (session: Session) =>

@@ -12,7 +12,7 @@ import type { StripeFailure } from '../stripe/failure.ts'
 import { type Observation, observationFact, observationsIn } from '../stripe/gateway.ts'
 import { enqueueRefresh } from '../webhooks/enqueue-refresh.ts'
 import { releaseParked } from '../webhooks/release.ts'
-import { applyToSession } from './from-stripe.ts'
+import { applyToSession, unusable } from './from-stripe.ts'
 import { afterTheRequest, dispatch, loadSession, type Session, sessionIdOf } from './store.ts'
 
 const worker = { actor: 'worker' }
@@ -34,7 +34,7 @@ export const onboardingCall = (context: Pick<AppContext, 'db' | 'now' | 'stripe'
     const session = await loadSession(trx, sessionIdOf(effect))
     const { data } = (await factById(trx, effect.effectId)) as Fact<'onboarding.subscription_requested'>
     const failure = refusal as StripeFailure
-    await dispatch(
+    const after = await dispatch(
       trx,
       session,
       {
@@ -50,11 +50,27 @@ export const onboardingCall = (context: Pick<AppContext, 'db' | 'now' | 'stripe'
       },
       { by: worker, now, factId: `${effect.effectId}:refused`, causation: effect.effectId },
     )
-    // Gone at Stripe, and nobody told us: the session ends when Stripe says so.
-    const { customer_id } = session.snapshot.context
-    if (failure.param === 'customer' && customer_id !== null) {
-      const customer = { objectType: 'customer', objectId: customer_id, tenantId: session.tenantId } as const
-      await enqueueRefresh(trx, customer, effect.effectId, now)
+    // What is gone at Stripe, and nobody told us: a session without its customer ends when Stripe says so, one without
+    // its card needs another.
+    const { tenantId } = session
+    const { customer_id, payment_method_id } = session.snapshot.context
+    if (failure.param === 'customer' && customer_id !== null)
+      await enqueueRefresh(
+        trx,
+        { objectType: 'customer', objectId: customer_id, tenantId },
+        effect.effectId,
+        now,
+      )
+    if (failure.param === 'default_payment_method' && payment_method_id !== null) {
+      const lost = unusable(payment_method_id)
+      const about = { by: worker, now, factId: `${effect.effectId}:unusable`, causation: effect.effectId }
+      if (after.snapshot.can(lost)) await dispatch(trx, after, lost, about)
+      await enqueueRefresh(
+        trx,
+        { objectType: 'payment_method', objectId: payment_method_id, tenantId },
+        effect.effectId,
+        now,
+      )
     }
   },
 })

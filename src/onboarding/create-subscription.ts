@@ -3,11 +3,11 @@ import { type AppContext, type Caller, requireStripe } from '../context.ts'
 import type { Trx } from '../db/tables.ts'
 import { AppError, Conflict } from '../errors.ts'
 import { keyInMetadata } from '../stripe/calls.ts'
-import { refusedElsewhere, takeStep } from './access.ts'
+import { loadOwnSession, refusedElsewhere, takeStep } from './access.ts'
 import { askForAuthentication } from './authentication.ts'
 import { keepCall } from './calls.ts'
+import { assertCard, cardRequired } from './card.ts'
 import { pendingKey } from './from-stripe.ts'
-import { assertCard } from './setup-payment.ts'
 import { callKey, dispatch, notAllowed, type Session, sessionStatus } from './store.ts'
 
 /**
@@ -32,18 +32,18 @@ export async function createSubscription(
       return requestSubscription(trx, session, { context, caller, now })
     })
 
-  let session: Session
-  try {
-    session = await attempt()
-  } catch (error) {
-    if (isNoCardYet(error)) {
+  const session = await attempt()
+    .catch(async (error) => {
       // No webhook has told of the card: ask Stripe before refusing.
-      await assertCard(context, caller, error.session)
-      session = await attempt()
-    } else if (error instanceof AppError && wantsAuthentication(String(error.details.stripe_code))) {
-      session = await attempt()
-    } else throw discountGone(error) ?? error
-  }
+      if (isNoCardYet(error)) await assertCard(context, caller, error.session)
+      else if (!(error instanceof AppError && wantsAuthentication(String(error.details.stripe_code))))
+        throw error
+      return attempt()
+    })
+    .catch(async (error) => {
+      const now = await loadOwnSession(context.db.reader, sessionId, caller)
+      throw cardGone(error, now) ?? discountGone(error) ?? error
+    })
   if (session.snapshot.context.subscription_id === null) throw refusedElsewhere()
   return askForAuthentication(context, caller, session)
 }
@@ -122,6 +122,12 @@ const isNoCardYet = (error: unknown): error is NoCardYet => error instanceof NoC
 /** Stripe's codes for "the customer has to be there", https://docs.stripe.com/error-codes. */
 const wantsAuthentication = (code: string | undefined) =>
   code === 'subscription_payment_intent_requires_action' || code === 'authentication_required'
+
+/** Stripe refused the card: it was removed, and the session knows so by now. */
+function cardGone(error: unknown, session: Session): AppError | undefined {
+  const isAboutCard = error instanceof AppError && error.details.param === 'default_payment_method'
+  return isAboutCard && sessionStatus(session) === 'plan_selected' ? cardRequired(session) : undefined
+}
 
 /** Stripe refused the discount that was reserved: someone else had its last redemption, or it was ended. */
 function discountGone(error: unknown): AppError | undefined {

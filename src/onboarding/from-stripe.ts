@@ -49,10 +49,11 @@ export async function applyToSession(
 }
 
 /**
- * A subscription with the status that its row has: what arrives may be older than what is known, and a session must
- * not go on with a subscription that has ended.
+ * A subscription with the status that its row has, and a SetupIntent with a card that its row knows to be removed: what
+ * arrives may be older than what is known, and a session must not go on with what has ended.
  */
 async function asMirrored(trx: Trx, seen: Seen): Promise<Seen> {
+  if (seen.objectType === 'setup_intent') return withRemovedCard(trx, seen)
   if (seen.objectType !== 'subscription') return seen
   const row = await trx
     .selectFrom('billing_subscriptions')
@@ -61,6 +62,20 @@ async function asMirrored(trx: Trx, seen: Seen): Promise<Seen> {
     .executeTakeFirst()
   return row === undefined ? seen : { ...seen, object: { ...seen.object, status: row.status } }
 }
+
+async function withRemovedCard(trx: Trx, seen: Seen): Promise<Seen> {
+  const row = await trx
+    .selectFrom('billing_payment_methods')
+    .select(['payment_method_id as id', 'detached_at'])
+    .where('payment_method_id', '=', idOf((seen.object as Stripe.SetupIntent).payment_method) ?? '')
+    .executeTakeFirst()
+  if (row === undefined || row.detached_at === null) return seen
+  return { ...seen, object: { ...seen.object, payment_method: { id: row.id, customer: null } } }
+}
+
+/** Whether it is shown, not named alone, and belongs to nobody. Stripe attaches such a card to nobody again. */
+export const isRemoved = (card: string | Pick<Stripe.PaymentMethod, 'customer'> | null) =>
+  card !== null && typeof card === 'object' && card.customer === null
 
 /** The key of the call that the session waits for; null: for none. */
 export function pendingKey(session: Session): string | null {
@@ -105,6 +120,7 @@ function candidates(snapshot: Snapshot, { objectType, isDeleted, object }: Seen)
           type: 'onboarding.payment_confirmed',
           data: { setup_intent_id: intent.id, payment_method_id: paymentMethodId },
         })
+      if (paymentMethodId !== null && isRemoved(intent.payment_method)) facts.push(unusable(paymentMethodId))
       const error = intent.last_setup_error
       if (intent.status === 'requires_payment_method' && error)
         facts.push({
@@ -116,6 +132,10 @@ function candidates(snapshot: Snapshot, { objectType, isDeleted, object }: Seen)
           },
         })
       return facts
+    }
+    case 'payment_method': {
+      const card = object as Stripe.PaymentMethod
+      return isDeleted || isRemoved(card) ? [unusable(card.id)] : []
     }
     case 'subscription': {
       const { id, status, metadata, trial_end } = object as Stripe.Subscription
@@ -134,6 +154,11 @@ function candidates(snapshot: Snapshot, { objectType, isDeleted, object }: Seen)
       return []
   }
 }
+
+export const unusable = (paymentMethodId: string): OnboardingFact => ({
+  type: 'onboarding.payment_method_unusable',
+  data: { payment_method_id: paymentMethodId },
+})
 
 export function idOf(reference: string | { id: string } | null | undefined): string | null {
   return typeof reference === 'string' ? reference : (reference?.id ?? null)

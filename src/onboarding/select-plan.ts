@@ -6,8 +6,8 @@ import { type AppContext, type Caller, requireStripe } from '../context.ts'
 import { InvalidRequest } from '../errors.ts'
 import type { StripeGateway } from '../stripe/gateway.ts'
 import { loadOwnSession } from './access.ts'
+import { assertCard } from './card.ts'
 import { allowedSteps } from './session.ts'
-import { assertCard } from './setup-payment.ts'
 import { dispatch, notAllowed, type Session, sessionStatus } from './store.ts'
 
 export type PlanChoice = { plan_id: string; price_id: string; discount_code?: string | undefined }

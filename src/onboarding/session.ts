@@ -97,6 +97,8 @@ export function positionOf(snapshot: Snapshot): string {
 export function nextStepOf(snapshot: Snapshot): StepName | null {
   if (positionOf(snapshot) === 'subscription_created.lapsed') return null
   const status = statusOf(snapshot)
+  const isAboutCard = status === 'payment_setup' || status === 'plan_selected'
+  if (isAboutCard && snapshot.context.setup_intent_id === null) return 'setup_payment'
   return status === 'new' ? null : nextSteps[status]
 }
 

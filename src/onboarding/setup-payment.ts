@@ -1,16 +1,19 @@
+import type Stripe from 'stripe'
 import { type AppContext, type Caller, requireStripe } from '../context.ts'
 import type { Trx } from '../db/tables.ts'
 import { AppError } from '../errors.ts'
 import { keyInMetadata } from '../stripe/calls.ts'
-import { loadOwnSession, refusedElsewhere, takeStep } from './access.ts'
+import { refusedElsewhere, takeStep } from './access.ts'
 import { allowedUrl } from './allowed-url.ts'
-import { keepCall, recordAnswer } from './calls.ts'
-import { applyToSession, pendingKey } from './from-stripe.ts'
+import { takeIn } from './asked.ts'
+import { keepCall } from './calls.ts'
+import { isRemoved, pendingKey } from './from-stripe.ts'
 import { callKey, dispatch, type Session, sessionStatus } from './store.ts'
 
 /**
  * Step 3: a SetupIntent, by which the browser confirms a card. Asking again gives the same one; a new one only when
- * that one can no longer be used: Stripe says it is canceled, or its card was declined at the first payment.
+ * that one can no longer be used: Stripe says that it is canceled or that its card was removed, or the card was
+ * declined at the first payment.
  * The client secret is fetched from Stripe each time and kept nowhere.
  */
 export async function setupPayment(
@@ -30,9 +33,17 @@ export async function setupPayment(
     const setupIntentId = session.snapshot.context.setup_intent_id
     if (setupIntentId === null) throw refusedElsewhere()
     const { observation, clientSecret } = await stripe.fetch('setup_intent', setupIntentId)
-    if (observation.object.status === 'canceled' && !isSecondTry) {
+    const { status, payment_method: card } = observation.object as unknown as Stripe.SetupIntent
+    if (status === 'canceled' && !isSecondTry) {
       session = await request(true)
       continue
+    }
+    if (isRemoved(card) && !isSecondTry) {
+      const { snapshot } = await takeIn(context, caller, session, observation)
+      if (snapshot.context.setup_intent_id === null) {
+        session = await request(false)
+        continue
+      }
     }
     if (clientSecret === null)
       throw new AppError('stripe_unavailable', 'Stripe gave no client secret; send the same request again', {
@@ -40,40 +51,6 @@ export async function setupPayment(
       })
     return { session, setupIntentId, clientSecret }
   }
-}
-
-/**
- * Whether the card is confirmed: as a webhook has said, or as Stripe says when it is asked now.
- * @throws AppError payment_method_required
- */
-export async function assertCard(context: AppContext, caller: Caller, session: Session): Promise<Session> {
-  const { payment_method_id, setup_intent_id } = session.snapshot.context
-  if (payment_method_id !== null || setup_intent_id === null) return session
-  const { observation } = await requireStripe(context).fetch('setup_intent', setup_intent_id)
-  const asked = await context.db.transact(async (trx) => {
-    const now = context.now().toISOString()
-    const fresh = await loadOwnSession(trx, session.sessionId, caller)
-    if (fresh.snapshot.context.payment_method_id !== null || observation.object.status !== 'succeeded')
-      return fresh
-    const cause = `${setup_intent_id}:asked:${observation.asOf}`
-    await recordAnswer(trx, fresh.tenantId, observation, cause, now, caller)
-    return applyToSession(trx, fresh, observation, { by: caller, now, cause })
-  })
-  const { context: after } = asked.snapshot
-  if (after.payment_method_id !== null) return asked
-  throw new AppError(
-    'payment_method_required',
-    after.decline === null
-      ? 'No payment method is confirmed yet: confirm the SetupIntent with Stripe.js, then send this request again'
-      : 'The payment method was declined: confirm the SetupIntent with another one, then send this request again',
-    {
-      details: {
-        setup_intent_id,
-        setup_intent_status: observation.object.status,
-        ...(after.decline === null ? {} : { decline: after.decline }),
-      },
-    },
-  )
 }
 
 async function requestSetup(

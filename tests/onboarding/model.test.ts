@@ -159,6 +159,11 @@ async function drive(session: Driven, taken: OnboardingFact, rest: Path): Promis
           () => {},
         )
       return
+    case 'onboarding.payment_method_unusable': {
+      const { payment_method: card } = await stripe.setupIntents.retrieve(session.setupIntentId)
+      await stripe.paymentMethods.detach(String(card))
+      return
+    }
     case 'onboarding.plan_selected':
       return step(session, 'select_plan', 200)
     case 'onboarding.subscription_requested':

@@ -29,6 +29,7 @@ export function possible(snapshot: Snapshot): OnboardingFact[] {
       code: 'card_declined',
       decline_code: null,
     }),
+    fact('onboarding.payment_method_unusable', { payment_method_id: 'pm' }),
     fact('onboarding.plan_selected', data.plan),
     fact('onboarding.subscription_requested', data.requested),
     fact('onboarding.subscription_created', { subscription_id: 'sub', subscription_status: 'active' }),
@@ -49,11 +50,11 @@ export function possible(snapshot: Snapshot): OnboardingFact[] {
 
 /** States are told apart by what decides about what comes next. */
 export const serializeState = (snapshot: Snapshot) => {
-  const { payment_method_id, decline, attempts } = snapshot.context
+  const { setup_intent_id, payment_method_id, decline, attempts } = snapshot.context
   const place = positionOf(snapshot)
   const card = place.startsWith('payment_setup') || place.startsWith('plan_selected')
   return card
-    ? `${place} ${payment_method_id} ${decline?.code} ${Math.min(2, attempts.payment_setup)}`
+    ? `${place} ${setup_intent_id && 'intent'} ${payment_method_id} ${decline?.code} ${Math.min(2, attempts.payment_setup)}`
     : place
 }
 const serializeEvent = (event: OnboardingFact) => JSON.stringify(event)

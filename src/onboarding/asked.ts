@@ -1,0 +1,22 @@
+import type { AppContext, Caller } from '../context.ts'
+import type { Observation } from '../stripe/gateway.ts'
+import { loadOwnSession } from './access.ts'
+import { recordAnswer } from './calls.ts'
+import { applyToSession } from './from-stripe.ts'
+import type { Session } from './store.ts'
+
+/** Takes in what Stripe has answered to a question of a step: the session after it. */
+export function takeIn(
+  context: AppContext,
+  caller: Caller,
+  { sessionId, tenantId }: Session,
+  seen: Observation,
+): Promise<Session> {
+  return context.db.transact(async (trx) => {
+    const now = context.now().toISOString()
+    const cause = `${seen.objectId}:asked:${seen.asOf}`
+    await recordAnswer(trx, tenantId, seen, cause, now, caller)
+    const session = await loadOwnSession(trx, sessionId, caller)
+    return applyToSession(trx, session, seen, { by: caller, now, cause })
+  })
+}
