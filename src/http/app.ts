@@ -10,6 +10,7 @@ import { crossOrigin, crossOriginPaths } from './cross-origin.ts'
 import type { Env } from './env.ts'
 import { errorReply, refusal } from './error-reply.ts'
 import { idempotency } from './idempotency.ts'
+import { type LiveStreams, liveStreams } from './live-streams.ts'
 import { createMetrics } from './metrics.ts'
 import { describeApi } from './openapi.ts'
 import { checkQuery } from './query.ts'
@@ -37,7 +38,7 @@ import { usageRoutes } from './routes/usage.ts'
 import { webhookRoutes } from './routes/webhooks.ts'
 
 /** Under /api/v1, with a key: each makes its routes with `route()`, which says who may use them. */
-const resources: ((context: AppContext) => OpenAPIHono<Env>)[] = [
+const resources: ((context: AppContext, live: LiveStreams) => OpenAPIHono<Env>)[] = [
   onboardingRoutes,
   onboardingStreamRoutes,
   customerRoutes,
@@ -102,7 +103,8 @@ export function createApp(context: AppContext, options: AppOptions = {}): OpenAP
   app.use('/api/v1/*', (c, next) => (c.req.path === batchPath ? batchBody : otherBody)(c, next))
   app.use('/api/v1/admin/*', allow([]))
   app.use('/api/v1/*', idempotency(context))
-  for (const routes of resources) app.route('/api/v1', routes(context))
+  const live = liveStreams(context)
+  for (const routes of resources) app.route('/api/v1', routes(context, live))
   return app
 }
 

@@ -35,9 +35,11 @@ export function authenticate(context: AppContext) {
     }
   }
 
+  const loginOf = (token: string) => findLogin(db.reader, token, { adminKey: config.adminApiKey, now: now() })
+
   /** A browser sends a cookie whoever asks it to: what changes anything must come from a page of ours. */
   const byCookie = async (c: Context<Env>, token: string): Promise<Caller | undefined> => {
-    const login = await findLogin(db.reader, token, { adminKey: config.adminApiKey, now: now() })
+    const login = await loginOf(token)
     if (login === undefined) return undefined
     if (c.req.method !== 'GET' && c.req.method !== 'HEAD') {
       if (c.req.header('X-Requested-With') !== consoleName)
@@ -63,6 +65,7 @@ export function authenticate(context: AppContext) {
       const operator = await byCookie(c, token)
       if (operator === undefined) throw unauthenticated()
       c.set('caller', operator)
+      c.set('isStillIn', async () => (await loginOf(token)) !== undefined)
       return next()
     }
     if (key === undefined) throw unauthenticated()
@@ -74,6 +77,7 @@ export function authenticate(context: AppContext) {
     }
     c.set('caller', caller)
     c.set('apiKey', key)
+    c.set('isStillIn', async () => (await callerOf(key)) !== undefined)
     await next()
   })
 }

@@ -23,6 +23,8 @@ export type Env = {
     caller: Caller
     /** The key itself, for `sessionToken`. Never put it anywhere else. */
     apiKey: string
+    /** Whether the same key or login would be let in now. */
+    isStillIn: () => Promise<boolean>
     /** The JSON body before its schema; undefined when the body is empty. */
     body: Record<string, unknown> | undefined
     idempotencyKey: string | undefined

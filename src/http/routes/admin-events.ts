@@ -1,19 +1,16 @@
 import { OpenAPIHono, z } from '@hono/zod-openapi'
-import { streamSSE } from 'hono/streaming'
 import type { AppContext } from '../../context.ts'
 import { InvalidRequest } from '../../errors.ts'
 import { type StoredFact, streamEvents } from '../../ops/events.ts'
 import { redact } from '../../ops/redact.ts'
 import type { Env } from '../env.ts'
+import type { LiveStreams } from '../live-streams.ts'
 import { route } from '../route.ts'
 import { envelope, listOf, page, success, tenantId, text } from '../schemas.ts'
 import { fact, flag, wholeNumber } from './admin-schemas.ts'
 
-/** A comment now and then keeps proxies from closing a quiet stream. */
-const heartbeatMs = 15_000
-
 /** The log: in pages, and live. */
-export function adminEventRoutes(context: AppContext): OpenAPIHono<Env> {
+export function adminEventRoutes(context: AppContext, streams: LiveStreams): OpenAPIHono<Env> {
   const { db, closing } = context
   const app = new OpenAPIHono<Env>()
 
@@ -38,27 +35,18 @@ export function adminEventRoutes(context: AppContext): OpenAPIHono<Env> {
   app.openapi(live, async (c) => {
     const { tenant_id, type, stream: ofStream, after } = c.req.valid('query')
     const from = resumePosition(c.req.header('Last-Event-ID')) ?? after
-    c.header('X-Accel-Buffering', 'no')
-    return streamSSE(c, async (stream) => {
-      const gone = new AbortController()
-      stream.onAbort(() => gone.abort())
-      const signal = AbortSignal.any([gone.signal, closing])
-      const heartbeat = setInterval(() => void stream.write(': still here\n\n'), heartbeatMs)
-      try {
-        const facts = streamEvents(db.reader, {
-          stream: ofStream,
-          tenantId: tenant_id,
-          type,
-          after: from,
-          follow: true,
-          signal,
-        })
-        await stream.write(': connected\n\n')
-        for await (const one of facts)
-          await stream.writeSSE({ id: String(one.position), data: JSON.stringify(shown(one)) })
-      } finally {
-        clearInterval(heartbeat)
-      }
+    return streams(c, async (stream, signal) => {
+      const facts = streamEvents(db.reader, {
+        stream: ofStream,
+        tenantId: tenant_id,
+        type,
+        after: from,
+        follow: true,
+        signal,
+      })
+      await stream.write(': connected\n\n')
+      for await (const one of facts)
+        await stream.writeSSE({ id: String(one.position), data: JSON.stringify(shown(one)) })
     }) as never
   })
 

@@ -1,31 +1,28 @@
 import { OpenAPIHono, z } from '@hono/zod-openapi'
-import { streamSSE } from 'hono/streaming'
 import type { OnboardingFact } from '../../../machines/onboarding-facts.ts'
 import { duesNow } from '../../billing/due-terms.ts'
 import type { AppContext } from '../../context.ts'
 import { InvalidRequest } from '../../errors.ts'
 import { streams } from '../../log/facts.ts'
 import { readFacts } from '../../log/read.ts'
+import { watchStreams } from '../../log/watch.ts'
 import { loadOwnSession } from '../../onboarding/access.ts'
 import { position } from '../../onboarding/position.ts'
 import { evolve, initialSnapshot } from '../../onboarding/session.ts'
 import type { Session } from '../../onboarding/store.ts'
 import type { Env } from '../env.ts'
+import type { LiveStreams } from '../live-streams.ts'
 import { route } from '../route.ts'
 import { resourceId } from '../schemas.ts'
 import { callerOf } from './onboarding.ts'
-
-/** Changes made by another instance are seen by looking. */
-const pollMs = 1_000
-/** A comment now and then keeps proxies from closing a quiet stream. */
-const heartbeatMs = 15_000
 
 /**
  * Server-sent events: one per change of the session. The event's name is the fact's type, its id the fact's position
  * in the log, its data the session's whole position after it. A first request starts with the present position; one
  * with `Last-Event-ID` goes on after that. The stream ends with the session: a client that comes back gets 204.
  */
-export function onboardingStreamRoutes(context: AppContext): OpenAPIHono<Env> {
+export function onboardingStreamRoutes(context: AppContext, live: LiveStreams): OpenAPIHono<Env> {
+  const watch = watchStreams(context.db)
   const app = new OpenAPIHono<Env>()
 
   app.openapi(streamRoute, async (c) => {
@@ -35,23 +32,18 @@ export function onboardingStreamRoutes(context: AppContext): OpenAPIHono<Env> {
     if (isOver(session) && resumeAfter !== undefined && resumeAfter >= session.lastPosition)
       return c.body(null, 204) as never
 
-    c.header('X-Accel-Buffering', 'no')
-    return streamSSE(c, async (stream) => {
+    return live(c, async (stream, signal) => {
+      const log = streams.onboarding(session.sessionId)
       const wake = waker()
-      const forget = context.db.onCommit(wake.up)
-      context.closing.addEventListener('abort', wake.up)
-      stream.onAbort(wake.up)
+      const forget = watch(log, wake.up)
+      signal.addEventListener('abort', wake.up)
       try {
         let { told, at }: { told: number; at: Session } = {
           told: resumeAfter ?? session.lastPosition - 1,
           at: { ...session, snapshot: initialSnapshot, version: 0, lastPosition: 0, updatedAt: '' },
         }
-        let quietMs = 0
-        while (!stream.aborted && !context.closing.aborted) {
-          for await (const fact of readFacts(reader, {
-            stream: streams.onboarding(session.sessionId),
-            after: at.lastPosition,
-          })) {
+        while (!signal.aborted) {
+          for await (const fact of readFacts(reader, { stream: log, after: at.lastPosition })) {
             const { snapshot } = evolve(at.snapshot, fact as OnboardingFact)
             at = {
               ...at,
@@ -67,19 +59,12 @@ export function onboardingStreamRoutes(context: AppContext): OpenAPIHono<Env> {
               data: JSON.stringify(position(at, await duesNow(context))),
             })
             told = fact.position
-            quietMs = 0
           }
           if (isOver(at)) return
-          await wake.within(pollMs)
-          quietMs += pollMs
-          if (quietMs >= heartbeatMs) {
-            await stream.write(': still here\n\n')
-            quietMs = 0
-          }
+          await wake.next()
         }
       } finally {
         forget()
-        context.closing.removeEventListener('abort', wake.up)
       }
     }) as never
   })
@@ -95,15 +80,13 @@ function resumePosition(header: string | undefined): number | undefined {
   throw new InvalidRequest([{ path: 'Last-Event-ID', message: 'must be the id of an event of this stream' }])
 }
 
-/** Sleeps that end early, also when `up` came just before. */
+/** `next` sleeps until `up`, also when that came just before. */
 function waker() {
   let { promise, resolve } = Promise.withResolvers<void>()
   return {
     up: () => resolve(),
-    within: async (timeoutMs: number) => {
-      const timer = setTimeout(resolve, timeoutMs)
+    next: async () => {
       await promise
-      clearTimeout(timer)
       ;({ promise, resolve } = Promise.withResolvers<void>())
     },
   }
