@@ -180,6 +180,7 @@ CREATE TABLE IF NOT EXISTS billing_discounts (
   times_redeemed BIGINT NOT NULL,
   expires_at TEXT,
   is_active BIGINT NOT NULL,
+  made_under TEXT, -- the key of our call that made it: two of one id and one second are told apart by it
   is_deleted BIGINT NOT NULL,
   as_of BIGINT NOT NULL,
   created_at TEXT NOT NULL,

@@ -28,12 +28,7 @@ export async function recordCatalogue(
   now: string,
   by: By,
 ): Promise<number> {
-  const changed: Observation[] = []
-  for (const seen of observations) {
-    const known = await lastKnown(trx, seen)
-    if (known === undefined || canonicalJson(flat(known)) !== canonicalJson(flat(seen.object)))
-      changed.push(seen)
-  }
+  const changed = await changedOf(trx, observations)
   const facts = changed.map((seen) =>
     observationFact(seen, {
       factId: `${cause}:${seen.objectId}:${seen.asOf}`,
@@ -45,11 +40,25 @@ export async function recordCatalogue(
   return (await record(trx, streams.catalog, 'any', facts, now)).length
 }
 
+/** Those that differ from what the log has last about their object. */
+export async function changedOf(
+  reader: Reader,
+  observations: readonly Observation[],
+): Promise<Observation[]> {
+  const changed: Observation[] = []
+  for (const seen of observations) {
+    const known = await lastKnown(reader, seen)
+    if (known === undefined || canonicalJson(flat(known)) !== canonicalJson(flat(seen.object)))
+      changed.push(seen)
+  }
+  return changed
+}
+
 /** The object in the fact that its row was made of. */
-async function lastKnown(trx: Trx, { objectType, objectId }: Observation): Promise<object | undefined> {
-  const position = await rowPosition(trx, objectType, objectId)
+async function lastKnown(reader: Reader, { objectType, objectId }: Observation): Promise<object | undefined> {
+  const position = await rowPosition(reader, objectType, objectId)
   if (position === undefined) return undefined
-  const row = await trx
+  const row = await reader
     .selectFrom('billing_events')
     .selectAll()
     .where('position', '=', position)

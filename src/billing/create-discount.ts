@@ -1,17 +1,9 @@
 import { type AppContext, type By, requireStripe } from '../context.ts'
-import type { Reader } from '../db/tables.ts'
-import { AppError, InvalidRequest } from '../errors.ts'
+import { AppError, Conflict, InvalidRequest } from '../errors.ts'
 import { ppmOf } from '../projections/read-value.ts'
 import { keyInMetadata } from '../stripe/calls.ts'
-import { StripeFailure } from '../stripe/failure.ts'
-import {
-  type Discount,
-  type FoundDiscount,
-  fetchDiscount,
-  findDiscount,
-  rowsOfCode,
-  shownDiscount,
-} from './discounts.ts'
+import { type Discount, type FoundDiscount, findDiscount, shownDiscount } from './discounts.ts'
+import { refreshDiscount } from './look-up-discount.ts'
 import { operate } from './operate.ts'
 import type { PendingOperation } from './pending-operations.ts'
 
@@ -32,8 +24,8 @@ export type DiscountInput = {
 
 /**
  * A coupon with the code as its id, and a promotion code with the same code for customers to type. Two calls: what a
- * crash leaves of them is finished by the same request.
- * @throws AppError conflict for a code that stands for other terms, or did so once; InvalidRequest
+ * crash leaves of them is finished by the same request. A code whose discount was deleted can be made again.
+ * @throws AppError conflict for a code that stands for other terms; InvalidRequest
  */
 export async function createDiscount(
   context: AppContext,
@@ -43,11 +35,11 @@ export async function createDiscount(
 ): Promise<Discount> {
   requireStripe(context)
   assertFuture(input, context.now())
-  const { reader } = context.db
   const couponId = await made(context, by, input, { clientKey, params: couponParams(input) })
   await made(context, by, input, { clientKey, params: promotionCodeParams(input, couponId), isCode: true })
-  const found = await findDiscount(reader, input.code)
-  if (found === undefined) throw deletedOnce(input)
+  const found = await findDiscount(context.db.reader, input.code)
+  if (found === undefined)
+    throw new Conflict(`The discount "${input.code}" was deleted meanwhile; send the request again`)
   return shownDiscount(found, context.now())
 }
 
@@ -61,33 +53,34 @@ type Call = {
 async function made(context: AppContext, by: By, input: DiscountInput, call: Call): Promise<string> {
   const { clientKey, params, isCode = false } = call
   const { code } = input
-  const once = () =>
-    operate(context, {
-      tenantId: null,
-      operation: 'create_discount',
-      by,
-      clientKey,
-      waitsFor: (pending) => isAbout(pending, code),
-      isSame: (pending) => 'promotion' in pending.params === isCode && sameParams(pending.params, params('')),
-      prepare: async () => undefined,
-      async decide(trx) {
-        const known = await findDiscount(trx, code)
-        if (known !== undefined) assertSameTerms(known, input)
-        else await assertNeverUsed(trx, input)
-        const id = isCode ? known?.promotionCode?.discount_id : known?.coupon.coupon_id
-        return id ?? { targetId: null, params }
-      },
-    })
-  return once()
-    .catch(async (error) => {
-      if (!isTaken(error)) throw error
-      // Made in Stripe's dashboard, and nobody has told us yet.
-      await fetchDiscount(context, code, by)
-      return once()
-    })
-    .catch((error) => {
-      throw refusedField(error)
-    })
+  return operate(context, {
+    tenantId: null,
+    operation: 'create_discount',
+    by,
+    clientKey,
+    waitsFor: (pending) => isAbout(pending, code),
+    isSame: (pending) => 'promotion' in pending.params === isCode && sameParams(pending.params, params('')),
+    // What was made or deleted in Stripe's dashboard, nobody may have told us yet.
+    prepare: () => refreshDiscount(context, code, by),
+    async decide(trx) {
+      const known = await findDiscount(trx, code)
+      if (known !== undefined) assertSameTerms(known, input)
+      const id = isCode ? promotionCodeOf(known) : known?.coupon.coupon_id
+      return id ?? { targetId: null, params }
+    },
+  }).catch((error) => {
+    throw refusedField(error)
+  })
+}
+
+/** One that was switched off is made again, as long as its coupon can be redeemed. */
+function promotionCodeOf(known: FoundDiscount | undefined): string | undefined {
+  if (known?.promotionCode === undefined) return undefined
+  const { coupon, promotionCode } = known
+  const { max_redemptions: maximum, times_redeemed: redeemed } = promotionCode
+  const isSpent = (maximum !== null && redeemed >= maximum) || promotionCode.expires_at !== null
+  const isUsable = promotionCode.is_active === 1 || isSpent || coupon.is_active === 0
+  return isUsable ? promotionCode.discount_id : undefined
 }
 
 /** Any call about this code: of its coupon, or of a promotion code. */
@@ -135,30 +128,15 @@ function assertSameTerms({ coupon, promotionCode }: FoundDiscount, input: Discou
     (promotionCode?.expires_at ?? coupon.expires_at) === wholeSeconds(input.expires_at) &&
     (input.name === undefined || coupon.name === input.name)
   if (!isSame)
-    throw new AppError('conflict', `The code ${input.code} stands for other terms already`, {
+    throw new AppError('conflict', `The discount code "${input.code}" stands for other terms already`, {
       details: { code: input.code },
     })
 }
-
-/** Who typed a code once must not get other terms by it. */
-async function assertNeverUsed(reader: Reader, input: DiscountInput): Promise<void> {
-  if ((await rowsOfCode(reader, input.code)).length > 0) throw deletedOnce(input)
-}
-
-const deletedOnce = ({ code }: DiscountInput) =>
-  new AppError('conflict', `The code ${code} stood for a discount that was deleted: choose another`, {
-    details: { code },
-  })
 
 function assertFuture({ expires_at }: DiscountInput, now: Date): void {
   if (expires_at !== undefined && expires_at <= now.toISOString())
     throw new InvalidRequest([{ path: 'expires_at', message: 'must be in the future' }])
 }
-
-const isTaken = (error: unknown) =>
-  error instanceof AppError &&
-  error.cause instanceof StripeFailure &&
-  error.cause.code === 'resource_already_exists'
 
 function refusedField(error: unknown): unknown {
   if (!(error instanceof AppError) || error.code !== 'invalid_request') return error

@@ -4,11 +4,11 @@ import {
   type Discount,
   type DiscountRow,
   type FoundDiscount,
-  fetchDiscount,
   findDiscount,
   rowsOfCode,
   shownDiscount,
 } from './discounts.ts'
+import { refreshDiscount } from './look-up-discount.ts'
 import { operate } from './operate.ts'
 
 /**
@@ -45,16 +45,14 @@ export async function deleteDiscount(
   return { ...shownDiscount(found, context.now()), is_active: false }
 }
 
+/** As Stripe has it now, or else the one that was deleted. */
 async function discountToEnd(context: AppContext, code: string, by: By): Promise<FoundDiscount> {
   const { reader } = context.db
+  await refreshDiscount(context, code, by)
   const known = await findDiscount(reader, code)
   if (known !== undefined) return known
   const rows = await rowsOfCode(reader, code)
   const coupon = rows.find((row) => row.kind === 'coupon')
-  if (coupon !== undefined)
-    return { coupon, promotionCode: rows.find((row) => row.kind === 'promotion_code') }
-  await fetchDiscount(context, code, by)
-  const fetched = await findDiscount(reader, code)
-  if (fetched === undefined) throw new NotFound('discount')
-  return fetched
+  if (coupon === undefined) throw new NotFound('discount')
+  return { coupon, promotionCode: rows.find((row) => row.kind === 'promotion_code') }
 }

@@ -2,33 +2,45 @@ import type Stripe from 'stripe'
 import type { SelectedDiscount } from '../../machines/onboarding-facts.ts'
 import type { Reader } from '../db/tables.ts'
 import { AppError, InvalidRequest } from '../errors.ts'
-import { ppmOf } from '../projections/read-value.ts'
+import { idOf, ppmOf } from '../projections/read-value.ts'
 import type { Observation, StripeGateway } from '../stripe/gateway.ts'
 import { askStripe } from './ask-stripe.ts'
+import { chooseDiscount } from './discount-choice.ts'
 
-/** A discount that can be redeemed now. `observations`: the coupon and the promotion code, for `recordCatalogue`. */
-export type ResolvedDiscount = { terms: SelectedDiscount; observations: Observation[] }
+/** What a discount is to lower, and for whom. */
+export type Purchase = {
+  amountCents: number
+  currency: string
+  productId: string
+  /** Null: nobody yet, and so nobody who has bought before. */
+  customerId: string | null
+}
+
+/** A discount that can be redeemed now. `observations`: what Stripe has under its code. */
+export type ResolvedDiscount = { terms: SelectedDiscount; observations: readonly Observation[] }
 
 /**
- * The discount that a customer's code stands for, as Stripe has it now.
- * @param on the price that it is to lower
+ * What a customer's code takes off a purchase. What Stripe would refuse, or take nothing off for, is refused here.
+ * @param observations what `lookUpDiscount` has found under the code
  * @throws InvalidRequest on `discount_code` for a code that cannot be used; AppError conflict when it is used up
  */
 export async function resolveDiscount(
   stripe: StripeGateway,
   code: string,
-  on: { amountCents: number; currency: string },
+  observations: readonly Observation[],
+  on: Purchase,
 ): Promise<ResolvedDiscount> {
-  const observations = await askStripe(() => stripe.findDiscount(code))
-  const { coupon, promotionCode } = shown(observations)
-  if (coupon === undefined) return refuse('is no discount of ours')
+  const found = standing(code, observations)
+  if (found === undefined) return refuse(code, 'does not exist')
+  const { coupon, promotionCode } = found
   for (const limits of [coupon, promotionCode]) if (isUsedUp(limits)) throw usedUp(code)
-  if (!coupon.valid || promotionCode?.active === false) return refuse('is not valid any more')
+  if (!coupon.valid || promotionCode?.active === false) return refuse(code, 'is not valid any more')
   if (coupon.amount_off !== null && coupon.currency !== on.currency)
-    return refuse(`is an amount in ${coupon.currency}; the price is in ${on.currency}`)
-  const { minimum_amount: minimum, minimum_amount_currency: currency } = promotionCode?.restrictions ?? {}
-  if (minimum && (currency !== on.currency || on.amountCents < minimum))
-    return refuse('is for larger amounts than this price')
+    return refuse(code, `takes off an amount in ${coupon.currency}, but the price is in ${on.currency}`)
+  // Stripe takes it all the same, and then takes nothing off.
+  const products = coupon.applies_to?.products
+  if (products && !products.includes(on.productId)) return refuse(code, 'is not for this plan')
+  await assertUnrestricted(stripe, code, promotionCode, on)
   return {
     observations,
     terms: {
@@ -41,6 +53,27 @@ export async function resolveDiscount(
       duration_in_months: coupon.duration_in_months,
     },
   }
+}
+
+/** By Stripe's rules for promotion codes: https://docs.stripe.com/api/promotion_codes/object */
+async function assertUnrestricted(
+  stripe: StripeGateway,
+  code: string,
+  promotionCode: Stripe.PromotionCode | undefined,
+  on: Purchase,
+): Promise<void> {
+  if (promotionCode === undefined) return
+  const owner = idOf(promotionCode.customer)
+  if (owner !== null && owner !== on.customerId) return refuse(code, 'is for another customer')
+  const { first_time_transaction: isForNew, minimum_amount: minimumCents } = promotionCode.restrictions
+  const { minimum_amount_currency: currency } = promotionCode.restrictions
+  if (minimumCents && currency !== on.currency)
+    return refuse(code, `is for purchases in ${currency}, but the price is in ${on.currency}`)
+  if (minimumCents && on.amountCents < minimumCents)
+    return refuse(code, 'is for larger purchases than this plan')
+  const { customerId } = on
+  if (isForNew && customerId !== null && (await askStripe(() => stripe.hasBought(customerId))))
+    return refuse(code, 'is for first purchases alone')
 }
 
 /** What it takes off an amount: a percentage is rounded half up once, as Stripe does, and nothing goes below zero. */
@@ -57,16 +90,14 @@ export function discountCents(
 /**
  * In the transaction that reserves or redeems it: what was redeemed and what open sessions hold leaves one for this
  * one. Stripe has the last word, because redemptions elsewhere are seen by it alone.
- * @param observations as `resolveDiscount` gave them
  * @throws AppError conflict
  */
 export async function assertRedeemable(
   reader: Reader,
-  terms: SelectedDiscount,
-  observations: readonly Observation[],
+  { terms, observations }: ResolvedDiscount,
   { exceptSessionId }: { exceptSessionId?: string } = {},
 ): Promise<void> {
-  const { coupon, promotionCode } = shown(observations)
+  const { coupon, promotionCode } = standing(terms.code, observations) ?? {}
   const limited = [coupon, promotionCode].filter((limits) => typeof limits?.max_redemptions === 'number')
   if (limited.length === 0) return
   const holders = await reader
@@ -89,20 +120,39 @@ const isUsedUp = (limits: Limits | undefined, held = 0) =>
   typeof limits?.max_redemptions === 'number' && limits.times_redeemed + held >= limits.max_redemptions
 
 const usedUp = (code: string) =>
-  new AppError('conflict', `The discount ${code} is used up or held by others; leave it out`, {
-    details: { discount_code: code },
-  })
+  new AppError(
+    'conflict',
+    `The discount code "${code}" is used up, or others hold the last of it; leave it out`,
+    {
+      details: { discount_code: code },
+    },
+  )
 
-function shown(observations: readonly Observation[]) {
-  const live = observations.filter(({ isDeleted }) => !isDeleted)
-  const object = (type: Observation['objectType']) =>
-    live.find(({ objectType }) => objectType === type)?.object as unknown
-  return {
-    coupon: object('coupon') as Stripe.Coupon | undefined,
-    promotionCode: object('promotion_code') as Stripe.PromotionCode | undefined,
-  }
+function standing(code: string, observations: readonly Observation[]) {
+  const candidates = observations
+    .filter(({ isDeleted }) => !isDeleted)
+    .map(({ objectType, object }) => {
+      const isCoupon = objectType === 'coupon'
+      const { id, created } = object as { id: string; created: number }
+      const shown = object as unknown as Stripe.PromotionCode
+      return {
+        kind: isCoupon ? ('coupon' as const) : ('promotion_code' as const),
+        code: isCoupon ? id : shown.code,
+        couponId: isCoupon ? id : (idOf(shown.promotion.coupon) ?? ''),
+        createdAt: new Date(created * 1000).toISOString(),
+        isActive: isCoupon || shown.active,
+        of: object as unknown,
+      }
+    })
+  const chosen = chooseDiscount(code, candidates)
+  return (
+    chosen && {
+      coupon: chosen.coupon as Stripe.Coupon,
+      promotionCode: chosen.promotionCode as Stripe.PromotionCode | undefined,
+    }
+  )
 }
 
-function refuse(message: string): never {
-  throw new InvalidRequest([{ path: 'discount_code', message }])
+function refuse(code: string, why: string): never {
+  throw new InvalidRequest([{ path: 'discount_code', message: `The discount code "${code}" ${why}.` }])
 }

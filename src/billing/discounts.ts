@@ -1,8 +1,8 @@
-import { type AppContext, type By, requireStripe } from '../context.ts'
+import type { AppContext, By } from '../context.ts'
 import type { Reader, Row } from '../db/tables.ts'
-import { NotFound } from '../errors.ts'
-import { askStripe } from './ask-stripe.ts'
-import { recordCatalogue } from './catalogue.ts'
+import { AppError, NotFound } from '../errors.ts'
+import { chooseDiscount } from './discount-choice.ts'
+import { refreshDiscount } from './look-up-discount.ts'
 import { type Page, type PageQuery, pageOf, readCursor } from './page.ts'
 
 export type DiscountRow = Row<'billing_discounts'>
@@ -26,27 +26,21 @@ export type Discount = {
   created_at: string
 }
 
-/** The discount of a code, in any case. Stripe is asked for one that we do not know. @throws NotFound */
+/**
+ * The discount of a code, in any case, as Stripe has it now; without Stripe, as it was seen last.
+ * @throws NotFound
+ */
 export async function discountOf(context: AppContext, code: string, by: By): Promise<Discount> {
-  const { reader } = context.db
-  const known = await findDiscount(reader, code)
-  if (known !== undefined) return shownDiscount(known, context.now())
-  if (context.stripe !== undefined) await fetchDiscount(context, code, by)
-  const found = await findDiscount(reader, code)
+  if (context.stripe !== undefined)
+    await refreshDiscount(context, code, by).catch((error) => {
+      if (!isAway(error)) throw error
+    })
+  const found = await findDiscount(context.db.reader, code)
   if (found === undefined) throw new NotFound('discount')
   return shownDiscount(found, context.now())
 }
 
-/** Records what Stripe has under a code, such as a discount that was made in its dashboard. */
-export async function fetchDiscount(context: AppContext, code: string, by: By): Promise<void> {
-  const stripe = requireStripe(context)
-  const seen = await askStripe(() => stripe.findDiscount(code))
-  if (seen.length === 0) return
-  await context.db.transact(async (trx) => {
-    const now = context.now().toISOString()
-    await recordCatalogue(trx, seen, `discount:${code}:${now}`, now, by)
-  })
-}
+const isAway = (error: unknown) => error instanceof AppError && error.code === 'stripe_unavailable'
 
 /** Newest first, without the deleted. @throws InvalidRequest on `cursor` */
 export async function listDiscounts(
@@ -82,19 +76,24 @@ export async function listDiscounts(
 
 export type FoundDiscount = { coupon: DiscountRow; promotionCode: DiscountRow | undefined }
 
-/** A live coupon by its own id, or by a promotion code for it; the active one of those with the same code. */
+/** What a code stands for, as far as we have been told. */
 export async function findDiscount(reader: Reader, code: string): Promise<FoundDiscount | undefined> {
-  const rows = await rowsOfCode(reader, code)
-  const promotionCode = rows
-    .filter((row) => row.kind === 'promotion_code')
-    .sort((a, b) => b.is_active - a.is_active || (a.created_at < b.created_at ? 1 : -1))[0]
-  const ownCoupon = rows.find((row) => row.kind === 'coupon')
-  const coupon =
-    ownCoupon !== undefined &&
-    (promotionCode === undefined || promotionCode.coupon_id === ownCoupon.coupon_id)
-      ? ownCoupon
-      : promotionCode && (await couponById(reader, promotionCode.coupon_id))
-  return coupon === undefined || coupon.is_deleted === 1 ? undefined : { coupon, promotionCode }
+  const named = await rowsOfCode(reader, code)
+  const coupons = await reader
+    .selectFrom('billing_discounts')
+    .selectAll()
+    .where('discount_id', 'in', [...new Set(['', ...named.map((row) => row.coupon_id)])])
+    .where('is_deleted', '=', 0)
+    .execute()
+  const candidates = [...coupons, ...named.filter(({ kind }) => kind === 'promotion_code')].map((row) => ({
+    kind: row.kind,
+    code: row.code,
+    couponId: row.coupon_id,
+    createdAt: row.created_at,
+    isActive: row.is_active === 1,
+    of: row,
+  }))
+  return chooseDiscount(code, candidates)
 }
 
 /** Coupons and promotion codes, deleted ones too. */
@@ -110,6 +109,8 @@ export function shownDiscount({ coupon, promotionCode }: FoundDiscount, now: Dat
   const expiresAt = [coupon.expires_at, promotionCode?.expires_at ?? null]
     .filter((time) => time !== null)
     .sort()[0]
+  // A code with a limit of its own is counted by itself.
+  const limited = promotionCode?.max_redemptions ? promotionCode : coupon
   const isOver = expiresAt !== undefined && expiresAt <= now.toISOString()
   return {
     code: promotionCode?.code ?? coupon.code,
@@ -119,8 +120,8 @@ export function shownDiscount({ coupon, promotionCode }: FoundDiscount, now: Dat
     currency: coupon.currency,
     duration: coupon.duration,
     duration_in_months: coupon.duration_in_months,
-    max_redemptions: promotionCode?.max_redemptions ?? coupon.max_redemptions,
-    times_redeemed: coupon.times_redeemed,
+    max_redemptions: limited.max_redemptions,
+    times_redeemed: limited.times_redeemed,
     expires_at: expiresAt ?? null,
     is_active: coupon.is_active === 1 && promotionCode?.is_active !== 0 && !isOver,
     coupon_id: coupon.coupon_id,
@@ -129,20 +130,13 @@ export function shownDiscount({ coupon, promotionCode }: FoundDiscount, now: Dat
   }
 }
 
-function couponById(reader: Reader, couponId: string): Promise<DiscountRow | undefined> {
-  return reader
-    .selectFrom('billing_discounts')
-    .selectAll()
-    .where('discount_id', '=', couponId)
-    .executeTakeFirst()
-}
-
 async function promotionCodeOf(reader: Reader, coupon: DiscountRow): Promise<DiscountRow | undefined> {
   return reader
     .selectFrom('billing_discounts')
     .selectAll()
     .where('kind', '=', 'promotion_code')
     .where('coupon_id', '=', coupon.coupon_id)
+    .where('created_at', '>=', coupon.created_at)
     .orderBy('is_active', 'desc')
     .orderBy('created_at', 'desc')
     .orderBy('discount_id')

@@ -10,10 +10,11 @@ import { recordAnswer } from '../onboarding/calls.ts'
 import { record } from '../projections/record.ts'
 import type { CallName } from '../stripe/calls.ts'
 import { StripeFailure } from '../stripe/failure.ts'
-import type { Observation, StripeGateway } from '../stripe/gateway.ts'
+import { goneObject, type Observation, type StripeGateway } from '../stripe/gateway.ts'
 import { releaseParked } from '../webhooks/release.ts'
 import { askStripe } from './ask-stripe.ts'
 import { recordCatalogue } from './catalogue.ts'
+import { refreshRedeemed } from './refresh-redeemed.ts'
 
 const worker = { actor: 'worker' }
 
@@ -44,6 +45,7 @@ export const billingCall = (context: Pick<AppContext, 'db' | 'now' | 'stripe'>):
     if (tenantId === null) await recordCatalogue(trx, [observation], effectId, now, worker)
     else await recordAnswer(trx, tenantId, observation, effectId, now)
     const { operation, idempotency_key } = data
+    if (operation === 'create_subscription') await refreshRedeemed(trx, data.personal.params, effectId, now)
     await recordOutcome(trx, effect, now, {
       type: 'billing.operation_succeeded',
       data: { operation, idempotency_key, object_id: observation.objectId },
@@ -112,14 +114,7 @@ async function endedAlready(
 ): Promise<Observation | undefined> {
   const refusal = error instanceof FinalFailure ? error.refusal : undefined
   if (id === null || !(refusal instanceof StripeFailure) || refusal.kind !== 'missing') return undefined
-  if (call === 'delete_coupon')
-    return {
-      objectType: 'coupon',
-      objectId: id,
-      asOf: 0,
-      isDeleted: true,
-      object: { id, object: 'coupon', deleted: true },
-    }
+  if (call === 'delete_coupon') return goneObject('coupon', id, 0)
   if (call !== 'cancel_subscription') return undefined
   const seen = await askStripe(
     async () => (await stripe.fetch('subscription', id)).observation,

@@ -4,7 +4,7 @@ import { NotFound } from '../errors.ts'
 import { knownTenants } from '../tenants.ts'
 import { findCustomer } from './customers.ts'
 import { nextInvoiceAmountCents } from './next-invoice.ts'
-import { latestSubscription, type SubscriptionRow } from './subscriptions/read.ts'
+import { isLive, latestSubscription, type SubscriptionRow } from './subscriptions/read.ts'
 
 export type BillingStatus = {
   tenant_id: string
@@ -42,9 +42,7 @@ export async function billingStatus(context: AppContext, tenantId: string): Prom
       invoices.some((invoice) => hasFailed(invoice, subscription)),
     outstanding_balance_cents: invoices.reduce((sum, invoice) => sum + invoice.amount_remaining_cents, 0),
     next_invoice_amount_cents: await nextInvoiceAmountCents(reader, subscription, context.now()),
-    payment_method_configured:
-      (customer?.default_payment_method_id ?? subscription?.default_payment_method_id ?? null) !== null ||
-      (await hasPaymentMethod(reader, tenantId)),
+    payment_method_configured: await isCardThere(reader, customer, subscription),
   }
 }
 
@@ -69,13 +67,27 @@ function hasFailed(invoice: OpenInvoice, subscription: SubscriptionRow | undefin
   return invoice.payment_failed_at !== null && !isFirst
 }
 
-async function hasPaymentMethod(reader: Reader, tenantId: string): Promise<boolean> {
-  const row = await reader
+/**
+ * Whether the next payment has something to be made with: the live subscription's payment method or the customer's
+ * default, unless it is known to be removed; while there is no subscription, any that is attached, because one can be
+ * begun with it.
+ */
+async function isCardThere(
+  reader: Reader,
+  customer: Row<'billing_customers'> | undefined,
+  subscription: SubscriptionRow | undefined,
+): Promise<boolean> {
+  if (customer === undefined) return false
+  const methods = await reader
     .selectFrom('billing_payment_methods')
-    .select('payment_method_id')
-    .where('tenant_id', '=', tenantId)
-    .where('detached_at', 'is', null)
-    .limit(1)
-    .executeTakeFirst()
-  return row !== undefined
+    .select(['payment_method_id', 'detached_at'])
+    .where('tenant_id', '=', customer.tenant_id)
+    .execute()
+  const detached = methods.filter(({ detached_at }) => detached_at !== null)
+  const isLeft = (id: string | null | undefined) =>
+    id != null && !detached.some(({ payment_method_id }) => payment_method_id === id)
+  if (isLeft(customer.default_payment_method_id)) return true
+  return subscription !== undefined && isLive(subscription)
+    ? isLeft(subscription.default_payment_method_id)
+    : methods.length > detached.length
 }

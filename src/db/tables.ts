@@ -194,6 +194,7 @@ type BillingDiscounts = Mirror & {
   times_redeemed: number
   expires_at: string | null
   is_active: Flag
+  made_under: string | null
   is_deleted: Flag
 }
 

@@ -54,7 +54,7 @@ const errors: Record<string, { codes: string; message: string; code: string; det
     codes: '`invalid_request`: `details.fields` has one entry per field',
     code: 'invalid_request',
     message: 'The request has a field that cannot be used: price_id',
-    details: { fields: [{ path: 'price_id', message: 'is not a price of ours' }] },
+    details: { fields: [{ path: 'price_id', message: 'The price "price_1ABC123" does not exist.' }] },
   },
   429: {
     codes: '`rate_limited`, with Retry-After',

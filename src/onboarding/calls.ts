@@ -1,4 +1,5 @@
 import type { OnboardingFactType } from '../../machines/onboarding-facts.ts'
+import { refreshRedeemed } from '../billing/refresh-redeemed.ts'
 import { type AppContext, type By, metadataOf, requireStripe } from '../context.ts'
 import type { Trx } from '../db/tables.ts'
 import { type Effect, enqueue } from '../effects/outbox.ts'
@@ -28,6 +29,8 @@ export const onboardingCall = (context: Pick<AppContext, 'db' | 'now' | 'stripe'
     const session = await loadSession(trx, sessionIdOf(effect))
     await recordAnswer(trx, session.tenantId, observation, effect.effectId, now)
     await applyToSession(trx, session, observation, { by: worker, now, cause: `${effect.effectId}:answer` })
+    const { call, params } = requestOf(await factById(trx, effect.effectId))
+    if (call === 'create_subscription') await refreshRedeemed(trx, params, effect.effectId, now)
   },
 
   async refused(trx: Trx, effect: Effect, refusal: Error, now: string) {

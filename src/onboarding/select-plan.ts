@@ -1,10 +1,11 @@
 import type { SelectedPlan } from '../../machines/onboarding-facts.ts'
 import { recordCatalogue } from '../billing/catalogue.ts'
 import { assertRedeemable, discountCents, resolveDiscount } from '../billing/discount-terms.ts'
+import { lookUpDiscount, refreshDiscount } from '../billing/look-up-discount.ts'
 import { resolvePrice } from '../billing/price-terms.ts'
 import { type AppContext, type Caller, requireStripe } from '../context.ts'
 import { InvalidRequest } from '../errors.ts'
-import type { StripeGateway } from '../stripe/gateway.ts'
+import type { Observation, StripeGateway } from '../stripe/gateway.ts'
 import { loadOwnSession } from './access.ts'
 import { assertCard } from './card.ts'
 import { allowedSteps } from './session.ts'
@@ -29,7 +30,9 @@ export async function selectPlan(
 
   const stripe = requireStripe(context)
   if (status === 'payment_setup') await assertCard(context, caller, session)
-  const { selected, discount, observations } = await resolveChoice(stripe, choice)
+  // What Stripe says of the code is kept whether or not it can be used: it may say that it is gone.
+  const look = (code: string) => refreshDiscount(context, code, caller)
+  const { selected, discount, observations } = await resolveChoice(stripe, session, choice, look)
 
   return context.db.transact(async (trx) => {
     const now = context.now().toISOString()
@@ -37,8 +40,7 @@ export async function selectPlan(
     if (isChosen(fresh, choice)) return fresh
     await recordCatalogue(trx, observations, `${sessionId}:select_plan:${fresh.version + 1}`, now, caller)
     // Safe from races: one writer at a time, and the reservation is the session's row.
-    if (discount !== null)
-      await assertRedeemable(trx, discount.terms, discount.observations, { exceptSessionId: sessionId })
+    if (discount !== null) await assertRedeemable(trx, discount, { exceptSessionId: sessionId })
     return dispatch(
       trx,
       fresh,
@@ -61,13 +63,19 @@ export async function previewPlan(
   const { reader } = context.db
   const session = await loadOwnSession(reader, sessionId, caller)
   if (!allowedSteps(session.snapshot).includes('select_plan')) throw notAllowed(session)
-  const { selected, discount } = await resolveChoice(requireStripe(context), choice)
-  if (discount !== null)
-    await assertRedeemable(reader, discount.terms, discount.observations, { exceptSessionId: sessionId })
+  const stripe = requireStripe(context)
+  const look = (code: string) => lookUpDiscount(stripe, reader, code)
+  const { selected, discount } = await resolveChoice(stripe, session, choice, look)
+  if (discount !== null) await assertRedeemable(reader, discount, { exceptSessionId: sessionId })
   return { session, selected }
 }
 
-async function resolveChoice(stripe: StripeGateway, choice: PlanChoice) {
+async function resolveChoice(
+  stripe: StripeGateway,
+  session: Session,
+  choice: PlanChoice,
+  look: (code: string) => Promise<Observation[]>,
+) {
   const price = await resolvePrice(stripe, choice.price_id)
   if (price.plan_id !== choice.plan_id)
     throw new InvalidRequest([
@@ -76,12 +84,15 @@ async function resolveChoice(stripe: StripeGateway, choice: PlanChoice) {
         message: `The price "${choice.price_id}" is one of the plan "${price.plan_id}", not of "${choice.plan_id}".`,
       },
     ])
+  const { discount_code: code } = choice
   const discount =
-    choice.discount_code === undefined
+    code === undefined
       ? null
-      : await resolveDiscount(stripe, choice.discount_code, {
+      : await resolveDiscount(stripe, code, await look(code), {
           amountCents: price.amount_cents,
           currency: price.currency,
+          productId: price.product_id,
+          customerId: session.snapshot.context.customer_id,
         })
   const discount_cents = discount === null ? 0 : discountCents(discount.terms, price.amount_cents)
   const selected: SelectedPlan = {
@@ -96,7 +107,7 @@ async function resolveChoice(stripe: StripeGateway, choice: PlanChoice) {
     discount_cents,
     amount_after_discount_cents: price.amount_cents - discount_cents,
   }
-  return { selected, discount, observations: [...price.observations, ...(discount?.observations ?? [])] }
+  return { selected, discount, observations: price.observations }
 }
 
 function isChosen(session: Session, choice: PlanChoice): boolean {

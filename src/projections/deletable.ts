@@ -27,6 +27,36 @@ export function nextRow<Shown extends object>(
   return { ...row, is_deleted, last_position: sighting.position }
 }
 
+/**
+ * The row of an object whose id may be used again once it is deleted, such as a coupon's. The same id made later is
+ * another object, and the row is the latest one's. Of two that were made in one second, the one that is not deleted is
+ * the later one; `isSame` tells them apart.
+ */
+export function nextReusableRow<Shown extends object>(
+  sighting: Sighting,
+  row: (Shown & Folded) | undefined,
+  shown: Shown,
+  isSame: (row: Shown & Folded) => boolean,
+): (Shown & Folded) | undefined {
+  const isEmpty = row !== undefined && row.as_of === 0
+  if (isStub(sighting)) {
+    // Empty, with the time of the deletion: what was made later is not what was deleted.
+    if (row === undefined)
+      return { ...shown, ...mirrorOf(sighting), updated_at: isoTime(sighting.asOf), is_deleted: 1 }
+    const wasMadeLater = sighting.asOf > 0 && row.created_at > isoTime(sighting.asOf)
+    return wasMadeLater ? undefined : nextRow(sighting, row, shown)
+  }
+  const madeAt = timeOf(sighting.object.created)
+  if (row === undefined || madeAt === null) return nextRow(sighting, row, shown)
+  if (isEmpty) return nextRow(sighting, madeAt > row.updated_at ? undefined : row, shown)
+  if (madeAt === row.created_at && isSame(row)) return nextRow(sighting, row, shown)
+  const isLater =
+    madeAt === row.created_at
+      ? !sighting.isDeleted && (row.is_deleted === 1 || sighting.source === 'answer')
+      : madeAt > row.created_at
+  return isLater ? nextRow(sighting, undefined, shown) : undefined
+}
+
 /** What Stripe answers for a deleted object: its id and nothing more. */
 export function isStub(sighting: Sighting): boolean {
   return sighting.isDeleted && timeOf(sighting.object.created) === null

@@ -1,7 +1,8 @@
 import { flag, type Row, type Trx } from '../db/tables.ts'
-import { nextRow } from './deletable.ts'
+import { keyInMetadata } from '../stripe/calls.ts'
+import { nextReusableRow } from './deletable.ts'
 import { onStripeObject, type Projection, type Sighting } from './projection.ts'
-import { idOf, integerOf, ppmOf, textOf, timeOf } from './read-value.ts'
+import { idOf, integerOf, memberOf, ppmOf, textOf, timeOf } from './read-value.ts'
 import { saveRow } from './save-row.ts'
 
 /** Coupons and promotion codes in one table. The code of a coupon is its id. */
@@ -31,6 +32,7 @@ async function showCoupon(trx: Trx, sighting: Sighting<'coupon'>): Promise<void>
     times_redeemed: integerOf(object.times_redeemed) ?? 0,
     expires_at: timeOf(object.redeem_by),
     is_active: flag(object.valid),
+    made_under: textOf(memberOf(object.metadata, keyInMetadata)),
   })
 }
 
@@ -54,6 +56,7 @@ async function showPromotionCode(trx: Trx, sighting: Sighting<'promotion_code'>)
     times_redeemed: integerOf(object.times_redeemed) ?? 0,
     expires_at: timeOf(object.expires_at),
     is_active: flag(object.active),
+    made_under: null,
   })
 }
 
@@ -68,7 +71,7 @@ async function show(trx: Trx, sighting: Sighting, shown: Shown): Promise<void> {
     .selectAll()
     .where('discount_id', '=', shown.discount_id)
     .executeTakeFirst()
-  const next = nextRow(sighting, row, shown)
+  const next = nextReusableRow(sighting, row, shown, (same) => same.made_under === shown.made_under)
   if (next === undefined) return
   const is_active = next.is_deleted ? 0 : next.is_active
   await saveRow(trx, 'billing_discounts', 'discount_id', { ...next, is_active })

@@ -40,8 +40,13 @@ export type StripeGateway = {
   ): Promise<{ observation: Observation; clientSecret: string | null }>
   /** Everything that is sold: products, prices, coupons and promotion codes. */
   catalogue(): Promise<Observation[]>
-  /** The coupon or promotion code that a customer typed, as it is now: a promotion code, or else a coupon. */
-  findDiscount(code: string): Promise<Observation[]>
+  /**
+   * What a code that a customer typed may stand for: the promotion codes of that name, their coupons, and where none of
+   * them is active the coupon of that name. Of `knownCouponIds` those that are gone, as deleted.
+   */
+  findDiscount(code: string, knownCouponIds: readonly string[]): Promise<Observation[]>
+  /** Whether a customer has bought before: a successful payment, or an invoice that was not voided. */
+  hasBought(customerId: string): Promise<boolean>
   /** Stripe's events from this moment on (unix seconds), oldest first; Stripe keeps them for 30 days. */
   eventsSince(created: number): Promise<Stripe.Event[]>
   /** What the next invoice would be after a change. Changes nothing. */
@@ -97,6 +102,7 @@ export function stripeGateway(stripe: Stripe): StripeGateway {
 
   const fetch: StripeGateway['fetch'] = (objectType, id) =>
     attempt(async () => {
+      if (!canBeAnId(id)) throw new StripeFailure('missing', 'resource_missing', `No such ${objectType}`)
       const answer = await retrieve(stripe, objectType, id)
       assertStripes(answer, objectType)
       return { observation: observed(objectType, answer, timeOf(answer)), clientSecret: secretOf(answer) }
@@ -136,32 +142,46 @@ export function stripeGateway(stripe: Stripe): StripeGateway {
       const lists = [
         () => take('product', stripe.products.list({ limit: 100 })),
         () => take('price', stripe.prices.list({ limit: 100 })),
-        () => take('coupon', stripe.coupons.list({ limit: 100 })),
+        () => take('coupon', stripe.coupons.list({ limit: 100, expand: ['data.applies_to'] })),
         () => take('promotion_code', stripe.promotionCodes.list({ limit: 100 })),
       ]
       const all: Observation[] = []
       for (const list of lists) all.push(...(await attempt(list)))
       return all
     },
-    async findDiscount(code) {
+    async findDiscount(code, knownCouponIds) {
+      if (!canBeAnId(code)) return []
       const list = await attempt(() =>
-        stripe.promotionCodes.list({ code, limit: 100, expand: ['data.promotion.coupon'] }),
+        stripe.promotionCodes.list({ code, limit: 100, expand: ['data.promotion.coupon.applies_to'] }),
       )
       const asOf = timeOf(list)
-      // One of them at most is active; a code that was switched off must not come back as the coupon of that name.
-      const promotionCode = list.data.find(({ active }) => active) ?? list.data[0]
-      if (promotionCode !== undefined) {
+      const found = new Map<string, Observation>()
+      for (const promotionCode of list.data) {
         const { coupon } = promotionCode.promotion
-        if (coupon === null || typeof coupon === 'string') return []
-        return [observed('promotion_code', promotionCode, asOf), observed('coupon', coupon, asOf)]
+        found.set(promotionCode.id, observed('promotion_code', promotionCode, asOf))
+        if (coupon !== null && typeof coupon !== 'string')
+          found.set(coupon.id, observed('coupon', coupon, asOf))
       }
-      try {
-        return [(await fetch('coupon', code)).observation]
-      } catch (error) {
-        if (error instanceof StripeFailure && error.kind === 'missing') return []
-        throw error
+      const isActive = list.data.some(({ active }) => active)
+      for (const id of new Set([...(isActive ? [] : [code]), ...knownCouponIds])) {
+        if (found.has(id)) continue
+        try {
+          found.set(id, (await fetch('coupon', id)).observation)
+        } catch (error) {
+          if (!(error instanceof StripeFailure) || error.kind !== 'missing') throw error
+          if (knownCouponIds.includes(id)) found.set(id, goneObject('coupon', id, asOf))
+        }
       }
+      return [...found.values()]
     },
+    hasBought: (customer) =>
+      attempt(async () => {
+        for await (const { status } of stripe.invoices.list({ customer, limit: 100 }))
+          if (status !== 'draft' && status !== 'void') return true
+        for await (const { status } of stripe.charges.list({ customer, limit: 100 }))
+          if (status === 'succeeded') return true
+        return false
+      }),
     async eventsSince(created) {
       const events: Stripe.Event[] = []
       await attempt(async () => {
@@ -206,6 +226,17 @@ export function observationsIn(observation: Observation): Observation[] {
     return [observed(objectType, object as { id: string }, observation.asOf)]
   })
   return [observation, ...found]
+}
+
+/** An object that Stripe has no more, as Stripe shows a deleted one. @param asOf when that was asked, unix seconds */
+export function goneObject(objectType: StripeObjectType, id: string, asOf: number): Observation {
+  return {
+    objectType,
+    objectId: id,
+    asOf,
+    isDeleted: true,
+    object: { id, object: objectType, deleted: true },
+  }
 }
 
 /** The observation as a fact. @param factId makes it idempotent */
@@ -265,6 +296,9 @@ function observed(objectType: StripeObjectType, answer: { id: string }, asOf: nu
   }
 }
 
+/** Nothing at Stripe has an id that would be another path, or that no path can hold: it is not asked for. */
+const canBeAnId = (id: string) => id.isWellFormed() && id.length <= 500 && !/^\.{0,2}$|[\p{Cc}/\\]/u.test(id)
+
 type StripeAnswer = { id: string }
 
 function retrieve(stripe: Stripe, objectType: StripeObjectType, id: string): Promise<StripeAnswer> {
@@ -280,7 +314,7 @@ function retrieve(stripe: Stripe, objectType: StripeObjectType, id: string): Pro
     case 'setup_intent':
       return stripe.setupIntents.retrieve(id, { expand: ['payment_method'] })
     case 'coupon':
-      return stripe.coupons.retrieve(id)
+      return stripe.coupons.retrieve(id, { expand: ['applies_to'] })
     case 'promotion_code':
       return stripe.promotionCodes.retrieve(id)
     case 'product':

@@ -3,7 +3,7 @@ import { eventually, type Service, startService } from '../support/service.ts'
 
 let service: Service
 beforeEach(async () => {
-  service = await startService()
+  service = await startService({ clock: { nowMs: Date.parse('2026-11-02T09:00:00.000Z') } })
 })
 afterEach(() => service.close())
 
@@ -141,7 +141,7 @@ test('a discount that was made in the dashboard is found by asking, and is made 
   expect((await get('NOWHERE')).status).toBe(404)
 })
 
-test('a deleted discount is redeemed by nobody, and its code never stands for other terms', async () => {
+test('a deleted discount is redeemed by nobody, and its code can be made again, on other terms too', async () => {
   await create()
   const deleted = await remove('summer2024')
   expect(deleted.status).toBe(200)
@@ -151,8 +151,16 @@ test('a deleted discount is redeemed by nobody, and its code never stands for ot
 
   expect((await get('SUMMER2024')).status).toBe(404)
   expect((await remove('SUMMER2024')).status).toBe(200)
-  expect((await create()).status).toBe(409)
   expect((await remove('NOWHERE')).status).toBe(404)
+
+  // All in one second: a deletion and what was made after it are told apart all the same.
+  const again = await create({ ...summer, percent_off: 30 })
+  expect(again).toMatchObject({ status: 200, body: { data: { percent_off: 30, is_active: true } } })
+  expect((await get('SUMMER2024')).body).toEqual(again.body)
+  expect((await codesAtStripe('SUMMER2024')).filter(({ active }) => active)).toHaveLength(1)
+  await remove('SUMMER2024')
+  expect((await get('SUMMER2024')).status).toBe(404)
+  expect(await create()).toMatchObject({ status: 200, body: { data: { percent_off: 25, is_active: true } } })
 })
 
 test('a deletion of unknown outcome is finished by the same request', async () => {

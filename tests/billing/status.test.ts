@@ -179,6 +179,25 @@ test('a subscription that is past due is delinquent', async () => {
   expect(await status()).toMatchObject({ is_delinquent: true, has_active_subscription: true })
 })
 
+test('a card that is removed is no configured one, whoever still names it', async () => {
+  const { customer_id, subscription_id } = await subscribe()
+  expect((await status()).payment_method_configured).toBe(true)
+  const subscription = await service.stripe.subscriptions.retrieve(subscription_id)
+  const id = String(subscription.default_payment_method)
+  const other = await service.stripe.paymentMethods.attach('pm_card_mastercard', { customer: customer_id })
+  await service.stripe.paymentMethods.detach(id)
+  await observe('payment_method', { id, object: 'payment_method', type: 'card', created: 1, customer: null })
+  expect((await status()).payment_method_configured).toBe(false)
+  // One that is attached and that no invoice is paid with.
+  await observe('payment_method', JSON.parse(JSON.stringify(other)))
+  expect((await status()).payment_method_configured).toBe(false)
+  await observe('customer', {
+    ...JSON.parse(JSON.stringify(await service.stripe.customers.retrieve(customer_id))),
+    invoice_settings: { default_payment_method: other.id },
+  })
+  expect((await status()).payment_method_configured).toBe(true)
+})
+
 test('without Stripe the reads are the same', async () => {
   await subscribe({ trial_period_days: 14 })
   const expected = await status()

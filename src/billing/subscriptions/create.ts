@@ -1,5 +1,5 @@
 import type { SelectedDiscount } from '../../../machines/onboarding-facts.ts'
-import { type AppContext, type Caller, requireStripe } from '../../context.ts'
+import { type AppContext, type By, type Caller, requireStripe } from '../../context.ts'
 import type { Reader } from '../../db/tables.ts'
 import { AppError, Conflict, NotFound } from '../../errors.ts'
 import { keyInMetadata } from '../../stripe/calls.ts'
@@ -7,6 +7,7 @@ import { askStripe } from '../ask-stripe.ts'
 import { recordCatalogue } from '../catalogue.ts'
 import { findCustomer } from '../customers.ts'
 import { assertRedeemable, type ResolvedDiscount, resolveDiscount } from '../discount-terms.ts'
+import { refreshDiscount } from '../look-up-discount.ts'
 import { assertNoPendingStep } from '../onboarding-steps.ts'
 import { operate } from '../operate.ts'
 import { type PriceTerms, resolvePrice } from '../price-terms.ts'
@@ -79,7 +80,7 @@ function request(
     by,
     clientKey,
     isSame: (pending, reader) => isFor(input, pending.params, reader),
-    prepare: () => termsOf(context, input),
+    prepare: () => termsOf(context, by, input),
     async decide(trx, { now, madeBefore, prepared }) {
       await assertCustomer(trx, input)
       await assertNoPendingStep(trx, tenantId)
@@ -92,9 +93,8 @@ function request(
       if (prepared === null)
         throw new Conflict('The subscription has ended meanwhile; send the request again')
       const { price, discount } = prepared
-      if (discount !== null) await assertRedeemable(trx, discount.terms, discount.observations)
-      const seen = [...price.observations, ...(discount?.observations ?? [])]
-      await recordCatalogue(trx, seen, `${tenantId}:subscribe:${now}`, now, by)
+      if (discount !== null) await assertRedeemable(trx, discount)
+      await recordCatalogue(trx, price.observations, `${tenantId}:subscribe:${now}`, now, by)
       return { targetId: null, params: paramsOf(input, prepared, behavior) }
     },
   })
@@ -103,18 +103,21 @@ function request(
 type Terms = { price: PriceTerms; discount: ResolvedDiscount | null }
 
 /** Null where there is a live subscription: then there is nothing to pay for, and its discount may be used up by it. */
-async function termsOf(context: AppContext, input: SubscriptionInput): Promise<Terms | null> {
+async function termsOf(context: AppContext, by: By, input: SubscriptionInput): Promise<Terms | null> {
   const { reader } = context.db
   await assertCustomer(reader, input)
   if ((await liveSubscription(reader, input.tenant_id)) !== undefined) return null
   const stripe = requireStripe(context)
   const price = await resolvePrice(stripe, input.price_id)
-  const { amount_cents: amountCents, currency } = price
   const { discount_code: code } = input
-  return {
-    price,
-    discount: code === undefined ? null : await resolveDiscount(stripe, code, { amountCents, currency }),
-  }
+  if (code === undefined) return { price, discount: null }
+  const discount = await resolveDiscount(stripe, code, await refreshDiscount(context, code, by), {
+    amountCents: price.amount_cents,
+    currency: price.currency,
+    productId: price.product_id,
+    customerId: input.customer_id,
+  })
+  return { price, discount }
 }
 
 async function liveSubscription(reader: Reader, tenantId: string): Promise<SubscriptionRow | undefined> {

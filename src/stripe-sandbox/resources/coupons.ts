@@ -60,6 +60,8 @@ export const couponRoutes = [
     if (call.store.find('coupon', id))
       throw invalidRequest('Coupon already exists.', { code: 'resource_already_exists', param: 'id' })
     const products = params.applies_to?.products
+    for (const [position, product] of (products ?? []).entries())
+      mustFind(call, 'product', product, `applies_to[products][${position}]`)
     const coupon = call.store.save({
       id,
       object: 'coupon',

@@ -14,7 +14,14 @@ export type DiscountInput = {
   promotion_code?: string | undefined
   discount?: string | undefined
 }
-type Target = { customer: string; currency: string; subscription?: string; invoice?: string }
+type Target = {
+  customer: string
+  currency: string
+  /** What is bought, before discounts, in the currency's minor unit. */
+  amount: number
+  subscription?: string
+  invoice?: string
+}
 
 /**
  * Redeems coupons and promotion codes for a subscription or an invoice: checked and counted in one transaction, so that
@@ -70,12 +77,21 @@ function redeemCode(turn: Turn, id: string, target: Target, param: string): Stri
   const owner = idOf(code.customer)
   if (owner !== null && owner !== target.customer)
     throw refuse('it is restricted to another customer', 'resource_missing')
-  const bought = turn.store.all('invoice', { customer: target.customer, status: 'paid' })
-  if (code.restrictions.first_time_transaction && bought.some((invoice) => invoice.amount_paid > 0))
+  if (code.restrictions.first_time_transaction && hasBought(turn, target.customer))
     throw refuse('the associated customer has prior transactions')
+  const { minimum_amount: minimum, minimum_amount_currency: currency } = code.restrictions
+  if (minimum !== null && (currency !== target.currency || target.amount < minimum))
+    throw refuse('the minimum amount for it is not reached')
   const discount = redeemCoupon(turn, coupon, code.id, target, `${param}[promotion_code]`)
   turn.store.save({ ...code, times_redeemed: code.times_redeemed + 1 })
   return discount
+}
+
+/** Payments that succeeded, and invoices that were not voided: https://docs.stripe.com/api/promotion_codes/object */
+function hasBought(turn: Turn, customer: string): boolean {
+  const invoices = turn.store.all('invoice', { customer })
+  const charges = turn.store.all('charge', { customer, status: 'succeeded' })
+  return charges.length > 0 || invoices.some(({ status }) => status !== 'draft' && status !== 'void')
 }
 
 function redeemCoupon(

@@ -21,7 +21,7 @@ import { makeInvoiceItem } from './invoice-item.ts'
 import { addInterval } from './periods.ts'
 import { priceAmount } from './price.ts'
 import { draftForSubscription, periodLines } from './subscription-billing.ts'
-import { createSubscriptionRoute } from './subscription-create.ts'
+import { amountOf, createSubscriptionRoute } from './subscription-create.ts'
 import { updateItems } from './subscription-input.ts'
 import { updateSubscription } from './subscription-update.ts'
 
@@ -136,6 +136,7 @@ function discounted(call: Call<Params>, subscription: Stripe.Subscription): Stri
   const target = {
     customer: idOf(subscription.customer),
     currency: subscription.currency,
+    amount: amountOf(subscription.items.data),
     subscription: subscription.id,
   }
   const ids = redeem(call, discounts, target).map((discount) => discount.id)

@@ -83,7 +83,8 @@ export const invoiceRoutes = [
     const waiting = takesItems ? pendingItems(call, customer.id, subscription?.id) : []
     const used = code ?? waiting[0]?.currency ?? customer.currency ?? 'usd'
     const items = waiting.filter((item) => item.currency === used)
-    const target = { customer: customer.id, currency: used }
+    const amount = items.reduce((sum, item) => sum + item.amount, 0)
+    const target = { customer: customer.id, currency: used, amount }
     const draft = draftInvoice(call, {
       customer,
       currency: used,
@@ -127,7 +128,12 @@ export const invoiceRoutes = [
         code: 'invoice_not_editable',
         param: fixed[0],
       })
-    const target = { customer: idOf(invoice.customer) ?? '', currency: invoice.currency, invoice: invoice.id }
+    const target = {
+      customer: idOf(invoice.customer) ?? '',
+      currency: invoice.currency,
+      amount: invoice.subtotal,
+      invoice: invoice.id,
+    }
     const discounts =
       params.discounts && redeem(call, params.discounts, target).map((discount) => discount.id)
     const method =

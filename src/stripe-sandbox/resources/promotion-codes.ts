@@ -65,6 +65,9 @@ export const promotionCodeRoutes = [
           code: 'parameter_invalid_integer',
           param: 'max_redemptions',
         })
+      const { minimum_amount: minimum, minimum_amount_currency: minimumCurrency } = params.restrictions ?? {}
+      if (minimum !== undefined && minimumCurrency === undefined)
+        throw missing('restrictions[minimum_amount_currency]')
       const code = params.code ?? randomLetters(8).toUpperCase()
       if (!/^[A-Za-z0-9-]+$/.test(code))
         throw invalidRequest('Promotion codes may only contain letters, digits and dashes.', {

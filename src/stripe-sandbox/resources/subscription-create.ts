@@ -64,6 +64,7 @@ export const createSubscriptionRoute = route(
     const discounts = redeem(call, discountsOf(params), {
       customer: customer.id,
       currency: blank.currency,
+      amount: amountOf(items),
       subscription: id,
     })
     const placed = placePeriods(blank, { now: call.now, trialEnd, anchor: params.billing_cycle_anchor })
@@ -197,6 +198,11 @@ function discountsOf(params: {
 
 function costs(items: Stripe.SubscriptionItem[]): boolean {
   return items.some((item) => priceAmount(item.price, item.quantity ?? 1) > 0)
+}
+
+/** Of one period, before discounts. */
+export function amountOf(items: Stripe.SubscriptionItem[]): number {
+  return items.reduce((sum, item) => sum + priceAmount(item.price, item.quantity ?? 1), 0)
 }
 
 function blankSubscription(

@@ -11,7 +11,7 @@ import { addInterval } from './periods.ts'
 import { priceAmount } from './price.ts'
 import { prorate } from './proration.ts'
 import { billSubscription, draftForSubscription, periodLines } from './subscription-billing.ts'
-import { periodEnd } from './subscription-create.ts'
+import { amountOf, periodEnd } from './subscription-create.ts'
 import {
   addInvoiceItems,
   changeItem,
@@ -180,7 +180,12 @@ function nextDiscounts(call: Call<Params>, before: Stripe.Subscription): string[
     (coupon || promotion_code ? [coupon ? { coupon } : { promotion_code }] : undefined)
   const current = before.discounts.map((each) => idOf(each))
   if (inputs === undefined) return current
-  const target = { customer: idOf(before.customer), currency: before.currency, subscription: before.id }
+  const target = {
+    customer: idOf(before.customer),
+    currency: before.currency,
+    amount: amountOf(before.items.data),
+    subscription: before.id,
+  }
   const next = redeem(call, inputs, target).map((discount) => discount.id)
   endDiscounts(
     call,

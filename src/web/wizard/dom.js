@@ -134,10 +134,14 @@ export function showError(root, form, error) {
   const problems = error instanceof StepledgerError ? error.fields : []
   const rest = showFieldProblems(
     form,
-    problems.map(({ path, message }) => ({ path, message: `${nameOf(form, path)} ${message}` })),
+    problems.map(({ path, message }) => ({
+      path,
+      // A whole sentence stands for itself.
+      message: /^[A-Z]/.test(message) ? message : `${nameOf(form, path)} ${message}`,
+    })),
   )
   if (problems.length === 0) showAlert(root, explained(error))
-  else if (rest.length > 0) showAlert(root, rest.map(({ message }) => message).join('. '))
+  else if (rest.length > 0) showAlert(root, rest.map(({ message }) => message.replace(/\.$/, '')).join('. '))
 }
 
 /** @param {HTMLFormElement} form @param {string} path */
