@@ -100,13 +100,14 @@ export function stripeGateway(stripe: Stripe): StripeGateway {
     }
   }
 
-  const fetch: StripeGateway['fetch'] = (objectType, id) =>
-    attempt(async () => {
-      if (!canBeAnId(id)) throw new StripeFailure('missing', 'resource_missing', `No such ${objectType}`)
+  const fetch: StripeGateway['fetch'] = async (objectType, id) => {
+    if (!canBeAnId(id)) throw new StripeFailure('missing', 'resource_missing', `No such ${objectType}`)
+    return attempt(async () => {
       const answer = await retrieve(stripe, objectType, id)
       assertStripes(answer, objectType)
       return { observation: observed(objectType, answer, timeOf(answer)), clientSecret: secretOf(answer) }
     })
+  }
 
   return {
     call(name, { targetId = '', params, key }) {
