@@ -3,6 +3,7 @@ import { getNextTransitions, initialTransition, type SnapshotFrom, transition } 
 import { z } from 'zod'
 import { type OnboardingContext, onboardingMachine } from '../../machines/onboarding.ts'
 import type { OnboardingFact, OnboardingFactType } from '../../machines/onboarding-facts.ts'
+import { canonicalJson } from '../log/canonical-json.ts'
 
 export type Snapshot = SnapshotFrom<typeof onboardingMachine>
 
@@ -49,7 +50,9 @@ export function evolve(
   fact: OnboardingFact,
 ): { snapshot: Snapshot; effects: EffectDescriptor[] } {
   if (!snapshot.can(fact))
-    throw new StrandedFact(snapshot.context.session_id, fact.type, positionOf(snapshot))
+    throw new StrandedFact(
+      `Session ${snapshot.context.session_id} is stranded: the statechart takes no ${fact.type} in ${positionOf(snapshot)}`,
+    )
   const [next, actions] = transition(onboardingMachine, snapshot, fact)
   const effects = actions.filter(({ type }) => effectTypes.includes(type))
   return {
@@ -76,9 +79,24 @@ export function endingOf(snapshot: Snapshot, now: string): OnboardingFact | null
 
 /** The machine of this code cannot take a fact that is in the log. */
 export class StrandedFact extends Error {
-  constructor(sessionId: string, factType: string, position: string) {
-    super(`Session ${sessionId} is stranded: the statechart takes no ${factType} in ${position}`)
-    this.name = 'StrandedFact'
+  override readonly name = 'StrandedFact'
+}
+
+/** The columns of `onboarding_sessions` that are taken from the snapshot, to be searched by. */
+export function columnsOf(snapshot: Snapshot) {
+  const { context } = snapshot
+  const status = statusOf(snapshot)
+  // From the choice of the plan until Stripe counts the redemption, or the session ends.
+  const held = status === 'plan_selected' ? context.plan?.discount : undefined
+  return {
+    session_id: context.session_id,
+    status,
+    customer_id: context.customer_id,
+    setup_intent_id: context.setup_intent_id,
+    subscription_id: context.subscription_id,
+    reserved_coupon_id: held?.coupon_id ?? null,
+    reserved_promotion_code_id: held?.promotion_code_id ?? null,
+    expires_at: context.expires_at,
   }
 }
 
@@ -118,9 +136,9 @@ export const factOfStep = {
   cancel: 'onboarding.cancelled',
 } as const satisfies Record<StepName, OnboardingFactType>
 
-/** The persisted form: value, context and status, as small JSON. */
-export function serialize(snapshot: Snapshot): string {
-  return JSON.stringify({ value: snapshot.value, context: snapshot.context, status: snapshot.status })
+/** The persisted form: value, context and status, as canonical JSON: the same bytes whichever way it came about. */
+export function serialize({ value, context, status }: Snapshot): string {
+  return canonicalJson({ value, context, status })
 }
 
 /** @throws when the text is no snapshot, or names a state that this machine does not have */
@@ -152,8 +170,11 @@ const nextSteps: Record<SessionStatus, StepName | null> = {
 const source = (_key: string, value: unknown) =>
   typeof value === 'function' ? [String(value), { ...value }] : value
 
-/** Changes whenever the machine's definition does, guards and assignments included. Snapshots of another are refolded. */
+/**
+ * Changes whenever the machine's definition does, guards and assignments included, or the persisted form. Snapshots of
+ * another are refolded.
+ */
 export const machineVersion = createHash('sha256')
-  .update(JSON.stringify([onboardingMachine.config, onboardingMachine.implementations], source))
+  .update(JSON.stringify(['canonical', onboardingMachine.config, onboardingMachine.implementations], source))
   .digest('hex')
   .slice(0, 16)

@@ -119,9 +119,15 @@ function ends(changes: RowChange[]): { first: RowChange; last: RowChange } {
   return { first, last }
 }
 
-/** The tables that an amount is made of; the usage's and the base's price depends on the rate card too. */
+/**
+ * The tables that an amount is made of; the usage's and the base's price depends on the rate card too. What an invoice
+ * owes of the platform base is on the next one.
+ */
 const sources: Record<keyof Money, { tables: string[]; isMetered: boolean }> = {
-  next_invoice_cents: { tables: ['billing_subscriptions', 'billing_usage_records'], isMetered: true },
+  next_invoice_cents: {
+    tables: ['billing_subscriptions', 'billing_usage_records', 'billing_invoices'],
+    isMetered: true,
+  },
   outstanding_cents: { tables: ['billing_invoices'], isMetered: false },
   unbilled_usage_cents: { tables: ['billing_usage_records'], isMetered: true },
   subscription_cents: { tables: ['billing_subscriptions'], isMetered: false },

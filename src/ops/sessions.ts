@@ -5,7 +5,7 @@ import { NotFound } from '../errors.ts'
 import { streams } from '../log/facts.ts'
 import { readFacts } from '../log/read.ts'
 import { place } from '../onboarding/position.ts'
-import { finalStatuses, machineVersion, StrandedFact } from '../onboarding/session.ts'
+import { finalStatuses, StrandedFact } from '../onboarding/session.ts'
 import { snapshotOf } from '../onboarding/snapshot.ts'
 import { strandedVersion } from '../projections/onboarding-sessions.ts'
 import { type RedactedFact, redact } from './redact.ts'
@@ -49,7 +49,7 @@ export async function listSessions(
       .where((eb) =>
         eb.or([
           eb('machine_version', '=', strandedVersion),
-          eb.and([eb('updated_at', '<', since), sql<boolean>`snapshot like '{"value":{"%":"creating%'`]),
+          eb.and([eb('updated_at', '<', since), sql<boolean>`snapshot like '%,"value":{"%":"creating%"}}'`]),
         ]),
       )
   }
@@ -88,7 +88,8 @@ export async function showSession(reader: Reader, sessionId: string): Promise<Se
     readFacts(reader, { stream: streams.onboarding(sessionId), until: row.last_position }),
   )
   const folded = sessionPath(facts)
-  const snapshot = folded.stranded === null ? await snapshotOf(reader, row) : folded.snapshot
+  const isStranded = await isQuarantined(reader, row)
+  const snapshot = isStranded ? folded.snapshot : await snapshotOf(reader, row)
   const session = {
     sessionId,
     tenantId: row.tenant_id,
@@ -101,7 +102,7 @@ export async function showSession(reader: Reader, sessionId: string): Promise<Se
     ...place(session),
     place: placeIn(row.snapshot),
     machine_version: row.machine_version,
-    is_quarantined: folded.stranded !== null,
+    is_quarantined: isStranded,
     stranded: folded.stranded,
     path: folded.path,
     facts: facts.map(redact),
@@ -134,8 +135,8 @@ async function listing(reader: Reader, row: Row<'onboarding_sessions'>): Promise
   }
 }
 
+/** As who sends a step finds out. */
 async function isQuarantined(reader: Reader, row: Row<'onboarding_sessions'>): Promise<boolean> {
-  if (row.machine_version === machineVersion) return false
   try {
     await snapshotOf(reader, row)
     return false

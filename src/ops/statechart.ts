@@ -52,14 +52,15 @@ function descendants(node: Node): Node[] {
 
 const placeOfNode = ({ path }: { path: string[] }) => path.join('.')
 
-/** Counted by the text of the snapshot's `value`, with which it begins: no row has to be parsed. */
+/** Counted by the text of the snapshot's `value`, with which it ends: no row has to be parsed. */
 async function population(db: Database): Promise<Pick<Statechart, 'population' | 'quarantined'>> {
   const find = db.dialect === 'sqlite' ? sql`instr` : sql`strpos`
-  const value = sql<string>`substr(snapshot, 10, ${find}(snapshot, ',"context"') - 10)`
+  const start = sql`${find}(snapshot, ',"value":') + 9`
+  const value = sql<string>`substr(snapshot, ${start}, length(snapshot) - (${start}))`
   const rows = await db.reader
     .selectFrom('onboarding_sessions')
     .select((eb) => [value.as('value'), 'machine_version', eb.fn.countAll<number>().as('count')])
-    .where('snapshot', 'like', '{"value":%,"context"%')
+    .where('snapshot', 'like', '{"context":%,"value":%}')
     .groupBy([value, 'machine_version'])
     .execute()
   const counts: Record<string, number> = {}

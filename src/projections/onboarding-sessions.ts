@@ -3,16 +3,17 @@ import {
   type OnboardingFactType,
   onboardingFacts,
 } from '../../machines/onboarding-facts.ts'
-import type { NewRow, Trx } from '../db/tables.ts'
-import type { Fact } from '../log/facts.ts'
+import type { NewRow, Row, Trx } from '../db/tables.ts'
+import { type Fact, streams } from '../log/facts.ts'
+import { readFacts } from '../log/read.ts'
 import {
+  columnsOf,
   evolve,
   initialSnapshot,
   machineVersion,
   type Snapshot,
   StrandedFact,
   serialize,
-  statusOf,
 } from '../onboarding/session.ts'
 import { snapshotOf } from '../onboarding/snapshot.ts'
 import type { Projection } from './projection.ts'
@@ -65,21 +66,30 @@ export async function refoldSessions(trx: Trx): Promise<{ refolded: number; stra
     .selectAll()
     .where('machine_version', '!=', machineVersion)
     .execute()
-  for (const row of rows) {
+  for (const row of rows) counts[await refold(trx, row)] += 1
+  return counts
+}
+
+async function refold(trx: Trx, row: Row<'onboarding_sessions'>): Promise<'refolded' | 'stranded'> {
+  if (row.machine_version !== strandedVersion) {
     try {
       await save(trx, await snapshotOf(trx, row), row)
-      counts.refolded += 1
+      return 'refolded'
     } catch (error) {
       if (!(error instanceof StrandedFact)) throw error
-      await trx
-        .updateTable('onboarding_sessions')
-        .set({ machine_version: strandedVersion })
-        .where('session_id', '=', row.session_id)
-        .execute()
-      counts.stranded += 1
     }
   }
-  return counts
+  // Where one version strands and another does not, more than the snapshot differs: fact by fact, as a replay does it.
+  await trx.deleteFrom('onboarding_sessions').where('session_id', '=', row.session_id).execute()
+  const stream = streams.onboarding(row.session_id)
+  for await (const fact of readFacts(trx, { stream, until: row.last_position }))
+    await fold(trx, fact as Fact<OnboardingFactType>)
+  const folded = await trx
+    .selectFrom('onboarding_sessions')
+    .select('machine_version')
+    .where('session_id', '=', row.session_id)
+    .executeTakeFirst()
+  return folded?.machine_version === machineVersion ? 'refolded' : 'stranded'
 }
 
 type Circumstances = Pick<
@@ -87,27 +97,20 @@ type Circumstances = Pick<
   'tenant_id' | 'version' | 'created_at' | 'updated_at' | 'last_position'
 >
 
-async function save(trx: Trx, snapshot: Snapshot, circumstances: Circumstances): Promise<void> {
-  const { context } = snapshot
-  const status = statusOf(snapshot)
-  // From the choice of the plan until Stripe counts the redemption, or the session ends.
-  const held = status === 'plan_selected' ? context.plan?.discount : undefined
+async function save(
+  trx: Trx,
+  snapshot: Snapshot,
+  { tenant_id, version, created_at, updated_at, last_position }: Circumstances,
+): Promise<void> {
   const row: NewRow<'onboarding_sessions'> = {
-    session_id: context.session_id,
-    tenant_id: circumstances.tenant_id,
-    status,
+    ...columnsOf(snapshot),
+    tenant_id,
     snapshot: serialize(snapshot),
-    version: circumstances.version,
+    version,
     machine_version: machineVersion,
-    customer_id: context.customer_id,
-    setup_intent_id: context.setup_intent_id,
-    subscription_id: context.subscription_id,
-    reserved_coupon_id: held?.coupon_id ?? null,
-    reserved_promotion_code_id: held?.promotion_code_id ?? null,
-    expires_at: context.expires_at,
-    created_at: circumstances.created_at,
-    updated_at: circumstances.updated_at,
-    last_position: circumstances.last_position,
+    created_at,
+    updated_at,
+    last_position,
   }
   const { session_id: _, ...columns } = row
   await trx

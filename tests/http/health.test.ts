@@ -47,6 +47,13 @@ test('it is not ready when Stripe refuses the key, or fails, or a migration has 
   expect(failed.text).not.toContain('10.0.0.7')
 })
 
+test('it is not ready with a table missing, and names it', async () => {
+  t = await testApp()
+  await t.db.transact((trx) => sql`drop table billing_invoices`.execute(trx))
+  const { status, body } = await t.get('/health/ready')
+  expect([status, body.checks.migrations]).toEqual([503, { ok: false, message: 'missing: billing_invoices' }])
+})
+
 test('metrics count requests by the pattern of their route, and tables as of now', async () => {
   t = await testApp()
   await t.get('/api/v1/billing/usage/tenant/tenant_a/summary')

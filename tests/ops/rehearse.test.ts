@@ -1,7 +1,12 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { canonicalJson } from '../../src/log/canonical-json.ts'
+import { serialize } from '../../src/onboarding/session.ts'
+import { loadSession } from '../../src/onboarding/store.ts'
 import { rehearse } from '../../src/ops/rehearse.ts'
 import { listSessions, showSession } from '../../src/ops/sessions.ts'
 import { statechart } from '../../src/ops/statechart.ts'
+import { refoldSessions } from '../../src/projections/onboarding-sessions.ts'
+import { verifyTables } from '../../src/projections/replay.ts'
 import { eachDatabase, type TestDatabase } from '../support/databases.ts'
 import { at, otherTenant, tenant } from '../support/facts.ts'
 import { recordSteps, session, steps } from '../support/incident.ts'
@@ -66,6 +71,50 @@ describe.each(eachDatabase)('sessions and the statechart of this code on $name',
     })
     await db.reader.updateTable('onboarding_sessions').set({ snapshot: 'no snapshot' }).execute()
     expect((await rehearse(db)).changed).toMatchObject([{ stored: null }])
+  })
+
+  test('sessions of another version are refolded to the same bytes, stranded ones too, and verify is clean', async () => {
+    await strand()
+    const rows = () => db.reader.selectFrom('onboarding_sessions').selectAll().orderBy('session_id').execute()
+    const before = await rows()
+    expect(before.map(({ snapshot }) => canonicalJson(JSON.parse(snapshot)))).toEqual(
+      before.map(({ snapshot }) => snapshot),
+    )
+    // As another version may have left them: it knew a way for the fact that strands.
+    await db.transact((trx) =>
+      trx.updateTable('onboarding_sessions').set({ machine_version: 'older', status: 'completed' }).execute(),
+    )
+    expect(await db.transact(refoldSessions)).toEqual({ refolded: 1, stranded: 1 })
+    expect(await rows()).toEqual(before)
+    expect((await verifyTables(db)).drift).toEqual([])
+  })
+
+  test('a sound snapshot of another session is not believed, and an invented session is quarantined', async () => {
+    await recordSteps(db, steps.slice(0, 2), 0, { sessionId: waiting, tenantId: otherTenant })
+    const [mine, other] = await db.reader
+      .selectFrom('onboarding_sessions')
+      .selectAll()
+      .orderBy('session_id')
+      .execute()
+    if (mine === undefined || other === undefined) throw new Error('two sessions were recorded')
+    const invented = '44444444-4444-4444-8444-444444444444'
+    await db.transact(async (trx) => {
+      await trx
+        .updateTable('onboarding_sessions')
+        .set({ snapshot: other.snapshot })
+        .where('session_id', '=', session)
+        .execute()
+      await trx
+        .insertInto('onboarding_sessions')
+        .values({ ...mine, session_id: invented })
+        .execute()
+    })
+    const loaded = await loadSession(db.reader, session)
+    expect([loaded.snapshot.context.session_id, serialize(loaded.snapshot)]).toEqual([session, mine.snapshot])
+    await expect(loadSession(db.reader, invented)).rejects.toMatchObject({ code: 'session_quarantined' })
+    const { items } = await listSessions(db.reader, {}, { limit: 10 }, new Date(at(60)))
+    expect(items.filter((one) => one.is_quarantined).map(({ session_id }) => session_id)).toEqual([invented])
+    expect(await showSession(db.reader, invented)).toMatchObject({ is_quarantined: true })
   })
 
   test('stuck sessions are the quarantined and those that wait for Stripe too long', async () => {

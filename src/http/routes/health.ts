@@ -1,6 +1,7 @@
 import { OpenAPIHono } from '@hono/zod-openapi'
 import type { AppContext } from '../../context.ts'
 import { pendingMigrations } from '../../db/migrate.ts'
+import { missingTables } from '../../db/missing-tables.ts'
 import { lastPosition } from '../../log/read.ts'
 import type { Env } from '../env.ts'
 import type { Metrics } from '../metrics.ts'
@@ -30,7 +31,9 @@ export function healthRoutes(context: AppContext, metrics: Metrics): OpenAPIHono
       }),
       check('migrations', async () => {
         const pending = await pendingMigrations(db)
-        return pending.length === 0 ? { ok: true } : { ok: false, message: `pending: ${pending.join(', ')}` }
+        if (pending.length > 0) return { ok: false, message: `pending: ${pending.join(', ')}` }
+        const missing = await missingTables(db)
+        return missing.length === 0 ? { ok: true } : { ok: false, message: `missing: ${missing.join(', ')}` }
       }),
       check('stripe', async () => (stripe ? stripe.healthy() : { ok: true, message: 'switched off' })),
     ])
