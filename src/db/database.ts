@@ -4,7 +4,7 @@ import { DatabaseClosed, faultOf, unavailable } from './fault.ts'
 import { openPostgres } from './postgres.ts'
 import { type Connections, openScratchSqlite, openSqlite } from './sqlite.ts'
 import type { Reader, Trx } from './tables.ts'
-import { TurnTooLate, writeLane } from './write-lane.ts'
+import { writeLane } from './write-lane.ts'
 
 export type Database = {
   readonly dialect: 'sqlite' | 'postgres'
@@ -77,7 +77,7 @@ function database(dialect: Database['dialect'], { reader, writer }: Connections)
       try {
         result = await lane.run((giveUpAt) => untilFree(work, giveUpAt))
       } catch (error) {
-        const fault = error instanceof TurnTooLate ? 'busy' : faultOf(error)
+        const fault = faultOf(error)
         throw fault === 'other' ? error : unavailable(fault, error)
       }
       for (const listener of listeners) listener()

@@ -5,6 +5,7 @@ export type Fault = 'busy' | 'full' | 'lost' | 'closed' | 'other'
 
 /** SQLite's result codes, PostgreSQL's SQLSTATEs, Node's connection errors. */
 export function faultOf(error: unknown): Fault {
+  if (error instanceof TurnTooLate) return 'busy'
   if (error instanceof DatabaseClosed) return 'closed'
   const code = error instanceof Error && 'code' in error ? String(error.code) : ''
   if (/^SQLITE_(BUSY|LOCKED)/.test(code) || ['40001', '40P01', '55P03', '57P03', '53300'].includes(code))
@@ -21,6 +22,14 @@ export function faultOf(error: unknown): Fault {
     : 'other'
 }
 
+/** A writer that waited for its turn until its patience ended: nothing of its work was done. */
+export class TurnTooLate extends Error {
+  constructor() {
+    super('other writers took too long')
+    this.name = 'TurnTooLate'
+  }
+}
+
 /** Work that came, or was waiting, when the database was closed: nothing of it was done. */
 export class DatabaseClosed extends Error {
   constructor() {
@@ -31,9 +40,38 @@ export class DatabaseClosed extends Error {
 
 /** A read or write that the database could not do now, as a caller sees it; undefined for every other error. */
 export function databaseUnavailable(error: unknown): AppError | undefined {
+  if (error instanceof AppError) return error.code === 'database_busy' ? error : undefined
   const fault = faultOf(error)
   return fault === 'other' ? undefined : unavailable(fault, error)
 }
+
+/** What is the matter with the database, in one line for an operator, with the driver's word; undefined: nothing. */
+export function databaseProblem(error: unknown): string | undefined {
+  const cause = error instanceof AppError && error.code === 'database_busy' ? error.cause : error
+  const word = wordOf(cause)
+  switch (faultOf(cause)) {
+    case 'busy':
+      return `the database is locked by another process (${word})`
+    case 'full':
+      return `the database cannot be written (${word})`
+    case 'lost':
+      return `the database cannot be reached (${word})`
+    case 'closed':
+      return word
+    case 'other':
+      return isDrivers(cause) ? `the database cannot be used (${word})` : undefined
+  }
+}
+
+function wordOf(error: unknown): string {
+  // Of a host with several addresses, each was tried.
+  const first = error instanceof AggregateError ? error.errors[0] : error
+  return first instanceof Error ? first.message : String(first)
+}
+
+/** SQLite's result codes and PostgreSQL's SQLSTATEs, such as that of a wrong password. */
+const isDrivers = (error: unknown) =>
+  error instanceof Error && 'code' in error && /^(SQLITE_\w+|(?=.*\d)[0-9A-Z]{5})$/.test(String(error.code))
 
 export const unavailable = (fault: Exclude<Fault, 'other'>, cause: unknown) =>
   new AppError('database_busy', words[fault], { retryAfterSeconds: fault === 'busy' ? 1 : 10, cause })

@@ -6,7 +6,7 @@ import type { Reader } from './tables.ts'
 
 /**
  * Brings the schema up to date and says which migrations ran. Safe to run at every start and by several instances
- * at once. Every script can be run again on a schema that has it, so that a database made by
+ * at once: it is one transaction. Every script can be run again on a schema that has it, so that a database made by
  * `sqlite3 forensics.db < migrations/add_billing_tables.sql` is taken as it is.
  */
 export function migrate(db: Database): Promise<string[]> {
@@ -30,7 +30,7 @@ export async function restoreTables(db: Database): Promise<void> {
   })
 }
 
-const scripts = ['add_billing_tables']
+const scripts = ['add_billing_tables', 'add_effect_owner']
 
 async function run(
   db: Pick<Reader, 'executeQuery'>,
@@ -39,7 +39,12 @@ async function run(
 ): Promise<void> {
   const extension = dialect === 'sqlite' ? 'sql' : 'postgres.sql'
   const script = new URL(`../../migrations/${name}.${extension}`, import.meta.url)
-  await db.executeQuery(CompiledQuery.raw(await readFile(script, 'utf8')))
+  try {
+    await db.executeQuery(CompiledQuery.raw(await readFile(script, 'utf8')))
+  } catch (error) {
+    // SQLite has no ADD COLUMN IF NOT EXISTS.
+    if (!(error instanceof Error && error.message.startsWith('duplicate column name'))) throw error
+  }
 }
 
 function migrator(dialect: Database['dialect'], db: Reader): Migrator {

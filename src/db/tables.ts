@@ -252,6 +252,7 @@ type Effects = {
   attempts: number
   due_at: string
   claimed_until: string | null
+  claimed_by: string | null
   last_error: string | null
   created_at: string
   updated_at: string

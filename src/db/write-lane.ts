@@ -1,4 +1,4 @@
-import { DatabaseClosed } from './fault.ts'
+import { DatabaseClosed, TurnTooLate } from './fault.ts'
 
 /**
  * The line of this process's writers. Its head alone works, and alone tries for a lock that another process holds; the
@@ -16,13 +16,6 @@ export type WriteLane = {
   readonly isClosed: boolean
   /** Sends away who waits and who comes; resolves when the head has ended. */
   close(): Promise<void>
-}
-
-export class TurnTooLate extends Error {
-  constructor() {
-    super('other writers took too long')
-    this.name = 'TurnTooLate'
-  }
 }
 
 export function writeLane(patienceMs: number): WriteLane {

@@ -1,3 +1,4 @@
+import type { RawBuilder } from 'kysely'
 import type { Reader, Row, Trx } from '../db/tables.ts'
 
 /** A call to the outside that a committed fact asked for, or a timer. `params` depend on the kind. */
@@ -36,6 +37,7 @@ export async function enqueue(
       attempts: 0,
       due_at: dueAt,
       claimed_until: null,
+      claimed_by: null,
       last_error: null,
       created_at: now,
       updated_at: now,
@@ -60,24 +62,57 @@ export async function setTimer(
     .execute()
 }
 
-/** 'settled' and 'leased' (somebody else runs it) say why there is nothing to run. */
+/**
+ * Who runs effects: a process. `clock` is the real time in the database, the same for all instances; a lease goes by
+ * it, while what is due goes by the service's own clock.
+ */
+export type Owner = { id: string; clock: RawBuilder<string> }
+
+/** A running call renews its lease; after a crash it ends this soon, and another may carry the effect on. */
+const leaseMs = 15_000
+
+/**
+ * Takes the effect's lease. One that `owner` has itself is free: the caller knows that it does not run the effect.
+ * 'settled' says that there is nothing to run, `leasedForMs` how long somebody else has the lease.
+ */
 export async function claim(
   trx: Trx,
   effectId: string,
+  owner: Owner,
   now: string,
-  until: string,
-): Promise<Effect | 'settled' | 'leased'> {
-  const row = await trx.selectFrom('effects').selectAll().where('effect_id', '=', effectId).executeTakeFirst()
+): Promise<Effect | 'settled' | { leasedForMs: number }> {
+  const row = await trx
+    .selectFrom('effects')
+    .selectAll()
+    .select(owner.clock.as('real_time'))
+    .where('effect_id', '=', effectId)
+    .executeTakeFirst()
   if (row === undefined || row.status !== 'pending') return 'settled'
-  if (row.claimed_until !== null && row.claimed_until > now) return 'leased'
+  const isOthers = row.claimed_until !== null && row.claimed_by !== owner.id
+  const leasedForMs = isOthers ? Date.parse(row.claimed_until ?? '') - Date.parse(row.real_time) : 0
+  if (leasedForMs > 0) return { leasedForMs }
   const attempts = row.attempts + 1
   await trx
     .updateTable('effects')
-    .set({ claimed_until: until, attempts, updated_at: now })
+    .set({ claimed_until: leaseFrom(row.real_time), claimed_by: owner.id, attempts, updated_at: now })
     .where('effect_id', '=', effectId)
     .execute()
   return effectOf({ ...row, attempts })
 }
+
+/** Keeps the lease for a call that is still under way; one that was lost meanwhile stays lost. */
+export async function renew(trx: Trx, effectId: string, owner: Owner): Promise<void> {
+  const { real_time } = await trx.selectNoFrom(owner.clock.as('real_time')).executeTakeFirstOrThrow()
+  await trx
+    .updateTable('effects')
+    .set({ claimed_until: leaseFrom(real_time) })
+    .where('effect_id', '=', effectId)
+    .where('status', '=', 'pending')
+    .where('claimed_by', '=', owner.id)
+    .execute()
+}
+
+const leaseFrom = (time: string) => new Date(Date.parse(time) + leaseMs).toISOString()
 
 /** Whether the effect was still pending; false: somebody else settled it meanwhile, and nothing was changed. */
 export async function settle(
@@ -89,7 +124,7 @@ export async function settle(
 ): Promise<boolean> {
   const settled = await trx
     .updateTable('effects')
-    .set({ status, claimed_until: null, last_error: lastError, updated_at: now })
+    .set({ status, claimed_until: null, claimed_by: null, last_error: lastError, updated_at: now })
     .where('effect_id', '=', effectId)
     .where('status', '=', 'pending')
     .executeTakeFirst()
@@ -107,6 +142,7 @@ export async function postpone(
     .set({
       due_at: to.dueAt,
       claimed_until: null,
+      claimed_by: null,
       last_error: to.lastError,
       updated_at: to.now,
       ...(to.params === undefined ? {} : { params: JSON.stringify(to.params) }),
@@ -126,24 +162,36 @@ export async function pendingEffect(reader: Reader, effectId: string): Promise<E
   return row && effectOf(row)
 }
 
-export async function dueEffects(reader: Reader, now: string, limit: number): Promise<string[]> {
+/** What is due and free to be claimed by `owner`, or run by it already. */
+export async function dueEffects(
+  reader: Reader,
+  owner: Owner,
+  now: string,
+  limit: number,
+): Promise<string[]> {
   const rows = await reader
     .selectFrom('effects')
     .select('effect_id')
     .where('status', '=', 'pending')
     .where('due_at', '<=', now)
-    .where((eb) => eb.or([eb('claimed_until', 'is', null), eb('claimed_until', '<=', now)]))
+    .where((eb) =>
+      eb.or([
+        eb('claimed_until', 'is', null),
+        eb('claimed_until', '<=', owner.clock),
+        eb('claimed_by', '=', owner.id),
+      ]),
+    )
     .orderBy('due_at')
     .limit(limit)
     .execute()
   return rows.map((row) => row.effect_id)
 }
 
-/** After a crash of the only process, no lease has a holder. */
+/** For the only process on a database: when it starts, no lease has a holder. */
 export async function releaseLeases(trx: Trx): Promise<void> {
   await trx
     .updateTable('effects')
-    .set({ claimed_until: null })
+    .set({ claimed_until: null, claimed_by: null })
     .where('claimed_until', 'is not', null)
     .execute()
 }

@@ -1,11 +1,13 @@
+import { randomUUID } from 'node:crypto'
 import type { Logger } from 'pino'
+import { databaseClock } from '../db/clock.ts'
 import type { Database } from '../db/database.ts'
 import { databaseUnavailable } from '../db/fault.ts'
 import type { Trx } from '../db/tables.ts'
-import { AppError, Conflict } from '../errors.ts'
+import { AppError } from '../errors.ts'
 import { maskText } from '../mask.ts'
 import { notSent, StripeFailure } from '../stripe/failure.ts'
-import { claim, dueEffects, type Effect, postpone, releaseLeases, settle } from './outbox.ts'
+import { claim, dueEffects, type Effect, type Owner, postpone, renew, settle } from './outbox.ts'
 
 /** How one kind of effect is carried out. */
 export type EffectHandler = {
@@ -44,17 +46,17 @@ export type EffectRunner = {
   /**
    * Carries an effect out now and returns when it has ended; two calls at once share one run. An effect that has
    * ended already is left alone.
-   * @throws the refusal, or what stopped this attempt; Conflict when another process is at it
+   * @throws the refusal, or what stopped this attempt; AppError conflict when another process is at it
    */
   run(effectId: string): Promise<void>
   /** Takes up what is due, and what a crash has left, until `stop`. */
-  start(): Promise<void>
+  start(): void
   /** Resolves when the running effects have ended. */
   stop(): Promise<void>
 }
 
-/** Longer than a call with its retries takes. Should a lease end under one, the second call has the same key. */
-const leaseMs = 60_000
+/** Well within a lease. Should one end under a call all the same, the second call has the same key. */
+const renewMs = 5_000
 const pollMs = 1_000
 const parallel = 4
 
@@ -64,23 +66,37 @@ export function effectRunner(
 ): EffectRunner {
   const { db, log } = on
   const running = new Map<string, Promise<void>>()
+  const owner: Owner = { id: randomUUID(), clock: databaseClock(db.dialect) }
   const time = (offsetMs = 0) => new Date(on.now().getTime() + offsetMs).toISOString()
   let timer: NodeJS.Timeout | undefined
   let polling: Promise<void> | undefined
 
   const attempt = async (effectId: string) => {
-    const effect = await db.transact((trx) => claim(trx, effectId, time(), time(leaseMs)))
+    const effect = await db.transact((trx) => claim(trx, effectId, owner, time()))
     if (effect === 'settled') return
-    if (effect === 'leased')
-      throw new Conflict('This is being carried out at this moment; send the request again')
+    if ('leasedForMs' in effect) throw beingDone(effect.leasedForMs)
+    const renewing = setInterval(() => {
+      // One that fails is made up for by the next.
+      db.transact((trx) => renew(trx, effectId, owner)).catch(() => {})
+    }, renewMs).unref()
+    try {
+      await carryOut(effect)
+    } finally {
+      clearInterval(renewing)
+    }
+  }
+
+  const carryOut = async (effect: Effect) => {
+    const { effectId } = effect
     const handler = handlers[effect.kind]
     if (handler === undefined) throw new Error(`No handler for effects of kind ${effect.kind}`)
     const giveBack = (error: unknown) =>
       db.transact((trx) => postpone(trx, effectId, postponement(effect, error, time)))
-    // The lease ends with this attempt, also when its result cannot be written: the next one gets the same answer.
+    // The lease ends with this attempt, also when its result cannot be written: the next one gets the same answer. A
+    // database that is away takes no lease back, and needs to take none: who does not run an effect has no lease of it.
     const recording = (work: (trx: Trx) => Promise<void>) =>
       db.transact(work).catch(async (error) => {
-        await giveBack(error).catch(() => {})
+        if (databaseUnavailable(error) === undefined) await giveBack(error).catch(() => {})
         throw error
       })
     let result: unknown
@@ -115,7 +131,7 @@ export function effectRunner(
 
   const poll = async () => {
     try {
-      for (const effectId of await dueEffects(db.reader, time(), parallel * 5)) {
+      for (const effectId of await dueEffects(db.reader, owner, time(), parallel * 5 + running.size)) {
         if (timer === undefined) return
         if (running.has(effectId)) continue
         while (running.size >= parallel) await Promise.race(running.values()).catch(() => {})
@@ -131,8 +147,7 @@ export function effectRunner(
 
   return {
     run,
-    async start() {
-      if (db.dialect === 'sqlite') await db.transact(releaseLeases)
+    start() {
       const tick = () => {
         polling = poll().finally(() => {
           if (timer !== undefined) timer = setTimeout(tick, pollMs)
@@ -148,6 +163,11 @@ export function effectRunner(
     },
   }
 }
+
+const beingDone = (leasedForMs: number) =>
+  new AppError('conflict', 'This is being carried out at this moment; send the request again', {
+    retryAfterSeconds: leasedForMs / 1000,
+  })
 
 /** What nobody foresaw, such as a fact that does not fit or a text that has no encoding. */
 const isOwnFault = (error: unknown) =>

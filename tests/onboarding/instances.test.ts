@@ -43,7 +43,7 @@ test.each([
   const replies = await Promise.all([step(tenant), step(other(tenant)), step(tenant), step(other(tenant))])
   for (const reply of replies) {
     expect([200, 409], JSON.stringify(reply.body)).toContain(reply.status)
-    if (reply.status === 409) expect(reply.headers.get('Retry-After')).toBe('1')
+    if (reply.status === 409) expect(Number(reply.headers.get('Retry-After'))).toBeGreaterThan(0)
   }
   expect(replies.some(({ status }) => status === 200)).toBe(true)
   expect(await step(tenant)).toMatchObject({ status: 200 })

@@ -1,5 +1,4 @@
 import { expect } from 'vitest'
-import { dueEffects } from '../../src/effects/outbox.ts'
 import type { Reply, RequestOptions, Service } from './service.ts'
 
 export const applicant = {
@@ -83,8 +82,14 @@ export async function authenticate(
 
 /** What the worker would do now, by the service's clock. A failure stays in its row. */
 export async function carryOutDue({ context }: Pick<Service, 'context'>): Promise<void> {
-  const due = await dueEffects(context.db.reader, context.now().toISOString(), 100)
-  for (const effectId of due) await context.effects.run(effectId).catch(() => {})
+  const due = await context.db.reader
+    .selectFrom('effects')
+    .select('effect_id')
+    .where('status', '=', 'pending')
+    .where('due_at', '<=', context.now().toISOString())
+    .orderBy('due_at')
+    .execute()
+  for (const { effect_id } of due) await context.effects.run(effect_id).catch(() => {})
 }
 
 /** Delivers the webhooks and waits for what they have led to. */
