@@ -1,7 +1,9 @@
 import { Command, CommanderError, Option } from 'commander'
 import { Misuse } from './cli/misuse.ts'
 import { BadEnvironment } from './config.ts'
+import { databaseProblem } from './db/fault.ts'
 import { AppError } from './errors.ts'
+import { StartFailure } from './start-failure.ts'
 
 /** Runs one command. Resolves to the exit code: 0 done, 1 found a fault, 2 wrong use. */
 export async function cli(args: string[]): Promise<number> {
@@ -68,11 +70,16 @@ function readDotEnv(): void {
 function exitCodeOf(error: unknown): number {
   // Commander has said already what is wrong.
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
-  const message = error instanceof Error ? error.message : String(error)
+  const message = wordsOf(error)
   process.stderr.write(`stepledger: ${message}\n`)
   if (error instanceof Misuse || error instanceof BadEnvironment) return 2
   if (error instanceof AppError) return error.code === 'invalid_request' ? 2 : 1
   return 1
+}
+
+function wordsOf(error: unknown): string {
+  const problem = error instanceof StartFailure ? undefined : databaseProblem(error)
+  return problem ?? (error instanceof Error ? error.message : String(error))
 }
 
 /** `stepledger events | head` is no fault. */

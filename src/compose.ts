@@ -23,10 +23,14 @@ export function createContext(parts: {
   log: Logger
   now?: () => Date
   closing?: AbortSignal
+  /** When it is aborted, calls to Stripe that are under way are given up; they stay in the outbox. */
+  abandon?: AbortSignal
 }): AppContext {
-  const { config, db, log, now = () => new Date(), closing = new AbortController().signal } = parts
+  const { config, db, log, now = () => new Date(), closing = new AbortController().signal, abandon } = parts
   const { enabled, secretKey, apiBase } = config.stripe
-  const stripe = enabled ? stripeGateway(stripeClient(secretKey ?? 'sk_test_sandbox', apiBase)) : undefined
+  const stripe = enabled
+    ? stripeGateway(stripeClient(secretKey ?? 'sk_test_sandbox', apiBase, abandon))
+    : undefined
   const outside = { db, now, stripe, log }
   const effects: EffectRunner = effectRunner(outside, {
     onboarding_call: onboardingCall(outside),

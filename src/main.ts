@@ -7,8 +7,10 @@ import { syncCatalogue } from './billing/catalogue.ts'
 import { createContext } from './compose.ts'
 import type { Config } from './config.ts'
 import type { AppContext } from './context.ts'
-import { openDatabase } from './db/database.ts'
+import { type Database, openDatabase } from './db/database.ts'
 import { migrate } from './db/migrate.ts'
+import { lockForService } from './db/service-lock.ts'
+import { releaseLeases } from './effects/outbox.ts'
 import { createApp } from './http/app.ts'
 import { provenTenant } from './http/auth.ts'
 import { forgetIdempotencyKeys } from './idempotency-keys.ts'
@@ -16,6 +18,7 @@ import { createKey, forgetExpiredTokens } from './keys.ts'
 import { createLog } from './log-output.ts'
 import { wakeOverdue } from './onboarding/expiry.ts'
 import { refoldSessions } from './projections/onboarding-sessions.ts'
+import { onDatabase, opening } from './start-failure.ts'
 import { type Sandbox, startSandbox } from './stripe-sandbox/sandbox.ts'
 import { ensureRateCard } from './usage/rate-cards.ts'
 import { recordCalls } from './usage/record-calls.ts'
@@ -33,60 +36,101 @@ export type Service = {
 }
 
 const upkeepMs = 3_600_000
-/** For the running requests, and for the running effects; together under the 10 s that `stop` has. */
+/** For the running requests, then for the effects: what waits for Stripe longer is in the outbox. */
+const patienceMs = 3_000
 const requestsMs = 5_000
-const effectsMs = 3_000
+const effectsMs = 6_000
+/** To close what a start had opened when it failed. */
+const failedStartMs = 4_000
 
 /**
  * The service as a whole: schema, sandbox, HTTP, outbox, sweeps.
- * @throws when the database, the port or the usage journal cannot be had
+ * @throws StartFailure when the database, a port or the usage journal cannot be had; all that was opened is closed then
  */
 export async function serve(config: Config, log: Logger = logOf(config)): Promise<Service> {
-  const closing = new AbortController()
-  const db = openDatabase(config.databaseUrl)
-  await migrate(db)
+  const opened = new AsyncDisposableStack()
+  try {
+    return await start(config, log, opened)
+  } catch (error) {
+    await Promise.race([opened.disposeAsync(), sleep(failedStartMs, undefined, { ref: false })]).catch(
+      () => {},
+    )
+    throw error
+  }
+}
 
-  // The sandbox sends webhooks to this server and this server calls the sandbox: each needs the other's port, so
-  // requests wait until both are there.
-  const { promise: ready, resolve: open } = Promise.withResolvers<ReturnType<typeof createApp>>()
-  const server = await listening(config, async (request, env) => (await ready).fetch(request, env))
-  const { port } = server.address() as AddressInfo
+/** What can be refused is refused before the port is open: nobody's request waits for a service that does not come. */
+async function start(config: Config, log: Logger, opened: AsyncDisposableStack): Promise<Service> {
+  const closing = new AbortController()
+  const abandon = new AbortController()
+  const db = await opening('DATABASE_URL', () => lockedDatabase(config, opened))
+  const address = Promise.withResolvers<string>()
   const sandbox =
     config.stripe.enabled && config.stripe.mode === 'sandbox'
-      ? await embeddedSandbox(config, port)
+      ? await opening('STRIPE_SANDBOX_PORT', () => embeddedSandbox(config, address.promise, opened))
       : undefined
-  const context = createContext({ config: sandbox?.config ?? config, db, log, closing: closing.signal })
+  opened.defer(() => address.reject(new Error('the service is not there')))
+  address.promise.catch(() => {})
+  const context = createContext({
+    config: sandbox?.config ?? config,
+    db,
+    log,
+    closing: closing.signal,
+    abandon: abandon.signal,
+  })
+  const tracking = await opening(journalOf(config).setting, () => countApiCalls(context))
+  // Without its port or its database, the service keeps what it has counted in the journal.
+  opened.defer(() =>
+    tracking.close().catch((error) => log.error({ err: error }, 'API calls are left in the journal')),
+  )
+  await onDatabase(() => prepare(context))
 
-  const { refolded, stranded } = await db.transact(refoldSessions)
-  if (refolded + stranded > 0) log.warn({ refolded, stranded }, 'the statechart has changed')
-  await db.transact((trx) => wakeOverdue(trx, context.now().toISOString()))
-  if (config.stripe.mode === 'stripe' && config.stripe.webhookSecrets.length === 0)
-    log.warn("STRIPE_WEBHOOK_SECRET is not set: Stripe's webhooks are refused until it is")
-  await ensureRateCard(db, config, context.now())
-  const newAdminKey = await firstAdminKey(context)
-  const tracking = countApiCalls(context)
-  open(createApp(context, { tracking }))
-  if (context.stripe !== undefined) await scheduleSweep(db, context.now())
-  await context.effects.start()
-  const upkeep = context.stripe === undefined ? undefined : startUpkeep(context)
+  const server = await opening('PORT', () => listening(config, createApp(context, { tracking }).fetch))
+  let upkeep: (() => Promise<void>) | undefined
+  opened.defer(async () => {
+    closing.abort()
+    const impatient = setTimeout(() => abandon.abort(), patienceMs)
+    const effects = Promise.all([upkeep?.(), context.effects.stop()])
+    await Promise.all([closed(server), Promise.race([effects, sleep(effectsMs, undefined, { ref: false })])])
+    clearTimeout(impatient)
+    abandon.abort()
+  })
+  // A key that nobody gets to see must not be made: not before all is there.
+  const newAdminKey = await onDatabase(() => firstAdminKey(context))
+  const { port } = server.address() as AddressInfo
+  address.resolve(webhookUrl(config, port))
+  context.effects.start()
+  if (context.stripe !== undefined) upkeep = startUpkeep(context)
 
   return {
     url: `http://${config.host === '127.0.0.1' || config.host === '0.0.0.0' ? 'localhost' : config.host}:${port}`,
     newAdminKey,
     sandboxUrl: sandbox?.running.url,
-    async stop() {
-      closing.abort()
-      await closed(server)
-      // What waits for Stripe longer than that is in the outbox, and goes on at the next start.
-      await Promise.race([
-        Promise.all([upkeep?.(), context.effects.stop()]),
-        sleep(effectsMs, undefined, { ref: false }),
-      ])
-      await tracking.close().catch((error) => log.error({ err: error }, 'API calls are left in the journal'))
-      await sandbox?.running.close()
-      await db.close()
-    },
+    stop: () => opened.disposeAsync(),
   }
+}
+
+async function lockedDatabase(config: Config, opened: AsyncDisposableStack): Promise<Database> {
+  const path = fileOf(config)
+  if (path !== undefined && path !== ':memory:') opened.defer(lockForService(path))
+  const db = openDatabase(config.databaseUrl)
+  opened.defer(() => db.close())
+  await migrate(db)
+  return db
+}
+
+/** What the log and the tables need before the first request. */
+async function prepare(context: AppContext): Promise<void> {
+  const { db, log, config, now, stripe } = context
+  // The lock says that no other service runs on this file.
+  if (db.dialect === 'sqlite') await db.transact(releaseLeases)
+  const { refolded, stranded } = await db.transact(refoldSessions)
+  if (refolded + stranded > 0) log.warn({ refolded, stranded }, 'the statechart has changed')
+  await db.transact((trx) => wakeOverdue(trx, now().toISOString()))
+  if (config.stripe.mode === 'stripe' && config.stripe.webhookSecrets.length === 0)
+    log.warn("STRIPE_WEBHOOK_SECRET is not set: Stripe's webhooks are refused until it is")
+  await ensureRateCard(db, config, now())
+  if (stripe !== undefined) await scheduleSweep(db, now())
 }
 
 export const logOf = (config: Config): Logger =>
@@ -95,7 +139,7 @@ export const logOf = (config: Config): Logger =>
     secrets: [config.adminApiKey, config.stripe.secretKey, ...config.stripe.webhookSecrets],
   })
 
-type Handler = (request: Request, env: object) => Promise<Response>
+type Handler = (request: Request, env: object) => Response | Promise<Response>
 
 function listening(config: Config, fetch: Handler): Promise<ServerType> {
   return new Promise((resolve, reject) => {
@@ -132,14 +176,19 @@ function closed(server: ServerType): Promise<void> {
   })
 }
 
-async function embeddedSandbox(config: Config, port: number): Promise<{ running: Sandbox; config: Config }> {
+async function embeddedSandbox(
+  config: Config,
+  url: Promise<string>,
+  opened: AsyncDisposableStack,
+): Promise<{ running: Sandbox; config: Config }> {
   const secret = config.stripe.webhookSecrets[0] ?? `whsec_${randomBytes(24).toString('hex')}`
-  const host = config.host === '0.0.0.0' ? '127.0.0.1' : config.host
   const running = await startSandbox({
     file: besideDatabase(config, 'stripe-sandbox.db'),
     port: config.stripe.sandboxPort,
-    webhook: { url: `http://${host}:${port}/api/v1/billing/webhooks`, secret },
+    // It sends nothing before the service listens.
+    webhook: { url, secret },
   })
+  opened.defer(() => running.close())
   const stripe: Config['stripe'] = {
     ...config.stripe,
     apiBase: running.url,
@@ -149,9 +198,17 @@ async function embeddedSandbox(config: Config, port: number): Promise<{ running:
   return { running, config: { ...config, stripe } }
 }
 
+function webhookUrl({ host }: Config, port: number): string {
+  return `http://${host === '0.0.0.0' ? '127.0.0.1' : host}:${port}/api/v1/billing/webhooks`
+}
+
+/** The path of a SQLite database. */
+const fileOf = ({ databaseUrl }: Config) =>
+  databaseUrl.startsWith('file:') ? databaseUrl.slice('file:'.length) : undefined
+
 /** A file beside the database, or, where that is a server, in the working directory. */
-function besideDatabase({ databaseUrl }: Config, name: string): string {
-  const path = databaseUrl.startsWith('file:') ? databaseUrl.slice('file:'.length) : 'stepledger.db'
+function besideDatabase(config: Config, name: string): string {
+  const path = fileOf(config) ?? 'stepledger.db'
   return `${path.replace(/\.db$/, '')}.${name}`
 }
 
@@ -166,14 +223,17 @@ async function firstAdminKey({ db, config, now }: AppContext): Promise<string | 
   return known === undefined ? (await createKey(db, { scope: 'admin', now: now() })).key : undefined
 }
 
+/** Beside a SQLite database, and on a server's one for each instance. `setting` is what tells two apart. */
+const journalOf = (config: Config) =>
+  fileOf(config) === undefined
+    ? { path: besideDatabase(config, `api-calls-${config.port}`), setting: 'PORT' }
+    : { path: besideDatabase(config, 'api-calls'), setting: 'DATABASE_URL' }
+
 function countApiCalls(context: AppContext): UsageTracking {
   const { config, log } = context
   return usageTracking({
     tenantOf: provenTenant,
-    journal: besideDatabase(
-      config,
-      config.databaseUrl.startsWith('file:') ? 'api-calls' : `api-calls-${config.port}`,
-    ),
+    journal: journalOf(config).path,
     onError: (error) => log.error({ err: error }, 'API calls could not be recorded yet'),
     record: recordCalls(context),
   })

@@ -12,7 +12,10 @@ export const serveCommand = () =>
       const config = readConfig({ ...process.env, DATABASE_URL: databaseUrl(options) })
       const { serve } = await import('../main.ts')
       const stopped = stopSignal()
-      const { url, sandboxUrl, newAdminKey, stop } = await serve(config)
+      const { url, sandboxUrl, newAdminKey, stop } = await serve(config).catch((error) => {
+        leave()
+        throw error
+      })
       const stripe = config.stripe.enabled ? config.stripe.mode : 'disabled'
       if (options.json) {
         await printJson({
@@ -30,8 +33,17 @@ export const serveCommand = () =>
         if (newAdminKey !== undefined) await printLine(`Admin key, shown this once: ${newAdminKey}`)
       }
       await stopped
+      // What has not ended by then is in the log, the outbox or the journal.
+      const late = setTimeout(() => process.exit(0), longestStopMs)
       await stop()
+      clearTimeout(late)
+      leave()
     })
+
+const longestStopMs = 9_000
+
+/** Ends the process though a connection may still be open; without one it ends by itself, at once. */
+const leave = () => setTimeout(() => process.exit(), 500).unref()
 
 function stripeLine(
   mode: 'sandbox' | 'custom' | 'stripe' | 'disabled',

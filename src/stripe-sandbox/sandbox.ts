@@ -21,8 +21,11 @@ export type SandboxOptions = {
   host?: string
   /** Unix milliseconds. */
   clock?: () => number
-  /** An endpoint for every event, beside those made over the API; `stripe listen` signs with its secret too. */
-  webhook?: { url: string; secret: string }
+  /**
+   * An endpoint for every event, beside those made over the API; `stripe listen` signs with its secret too. Deliveries
+   * wait for a url that is not known yet.
+   */
+  webhook?: { url: string | Promise<string>; secret: string }
 }
 
 export type Sandbox = {

@@ -26,7 +26,7 @@ const longestSleepMs = 1000
 export function createWebhooks(options: {
   store: Store
   clock: () => number
-  builtIn?: { url: string; secret: string } | undefined
+  builtIn?: Endpoint | undefined
 }): Webhooks {
   const { store, clock, builtIn } = options
   const insert = store.db.prepare(
@@ -123,17 +123,18 @@ export function sign(payload: string, secret: string, nowMs: number): string {
   return `t=${timestamp},v1=${signature}`
 }
 
+type Endpoint = { url: string | Promise<string>; secret: string }
 type Delivery = { seq: number; event_id: string; endpoint_id: string; attempts: number; created_at: number }
 
 async function post(
-  endpoint: { url: string; secret: string },
+  endpoint: Endpoint,
   event: Stripe.Event,
   nowMs: number,
   closing: AbortSignal,
 ): Promise<boolean> {
   const payload = JSON.stringify(event, null, 2)
   try {
-    const response = await fetch(endpoint.url, {
+    const response = await fetch(await endpoint.url, {
       method: 'POST',
       headers: {
         'Content-Type': 'application/json; charset=utf-8',

@@ -184,12 +184,16 @@ export function usageTracking(options: UsageTrackingOptions): UsageTracking {
   }
 
   const timer = setInterval(() => void flush().catch(() => {}), flushIntervalMs).unref()
+  const flushAll = async () => {
+    // Stragglers of a server that is stopping may be counted while a flush runs.
+    const left = () => open.size + queue.length > 0 || sending !== undefined
+    for (let pass = 0; pass === 0 || (left() && pass < 10); pass += 1) await flush()
+  }
   const close = async () => {
     clearInterval(timer)
     try {
-      // Stragglers of a server that is stopping may be counted while a flush runs.
-      const left = () => open.size + queue.length > 0 || sending !== undefined
-      for (let pass = 0; pass === 0 || (left() && pass < 10); pass += 1) await flush()
+      // Where the counts are in the journal, the end of the process need not wait for a `record` that hangs.
+      await (journal === undefined ? flushAll() : within(closeTimeoutMs, flushAll()))
     } finally {
       state = 'released'
       journal?.close()
@@ -236,6 +240,7 @@ export function isHousekeepingPath(path: string): boolean {
 /** Batches in one call of `record`, and how long it may take before it counts as failed. */
 const maxGroup = 500
 const recordTimeoutMs = 30_000
+const closeTimeoutMs = 3_000
 
 const limits = z.object({
   batchSize: z.int().positive().default(100),

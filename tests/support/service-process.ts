@@ -41,6 +41,36 @@ export async function startProcess(env: Record<string, string>): Promise<Service
   }
 }
 
+/** The service in a process of its own, to watch its start and its end. */
+export function spawnService(
+  env: Record<string, string>,
+  command = [process.execPath, launcher, 'serve', '--json'],
+) {
+  const [program = '', ...args] = command
+  const child = spawn(program, args, {
+    cwd: fileURLToPath(new URL('../..', import.meta.url)),
+    env: { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '', ADMIN_API_KEY: adminKey, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  let stdout = ''
+  let stderr = ''
+  child.stdout.on('data', (chunk) => {
+    stdout += chunk
+  })
+  child.stderr.on('data', (chunk) => {
+    stderr += chunk
+  })
+  const ended = once(child, 'close').then(([code]) => code as number | null)
+  const listening = new Promise<void>((resolve, reject) => {
+    child.stdout.on('data', () => {
+      if (/"url"|^API /m.test(stdout)) resolve()
+    })
+    void ended.then((code) => reject(new Error(`it ended with ${code} before it listened: ${stderr}`)))
+  })
+  listening.catch(() => {})
+  return { child, listening, ended, stdout: () => stdout, stderr: () => stderr }
+}
+
 /** Runs one command of the command line to its end. */
 export async function runCommand(args: string[]): Promise<{ code: number | null; stdout: string }> {
   const child = spawn(process.execPath, [launcher, ...args], { stdio: ['ignore', 'pipe', 'inherit'] })
