@@ -38,7 +38,10 @@ test('it is not ready when Stripe refuses the key, or fails, or a migration has 
   ])
   await sql`delete from kysely_migration`.execute(t.db.reader)
   const { body } = await t.get('/health/ready')
-  expect(body.checks.migrations).toEqual({ ok: false, message: 'pending: add_billing_tables' })
+  expect(body.checks.migrations).toEqual({
+    ok: false,
+    message: 'pending: add_billing_tables, add_effect_owner',
+  })
   await t.close()
 
   t = await withStripe(() => Promise.reject(new Error('connect ECONNREFUSED 10.0.0.7:443')))
