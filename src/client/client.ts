@@ -60,11 +60,19 @@ export function createClient(options: { baseUrl: string; key: string; fetch?: ty
     /** Step 2. */
     createCustomer: (sessionId: string, options?: RequestOptions) =>
       post<CreatedCustomer>('/onboarding/step/create-customer', { session_id: sessionId }, options),
-    /** Step 3: the secret for Stripe.js to confirm a card with. `returnUrl`: of an allowed origin. */
-    setupPayment: (sessionId: string, returnUrl: string, options?: RequestOptions) =>
+    /**
+     * Step 3: the secret for Stripe.js to confirm a card with.
+     * @param returnUrl of an allowed origin
+     * @param options.anotherCard than the one that is confirmed already
+     */
+    setupPayment: (
+      sessionId: string,
+      returnUrl: string,
+      { anotherCard, ...options }: RequestOptions & { anotherCard?: boolean } = {},
+    ) =>
       post<PaymentSetup>(
         '/onboarding/step/setup-payment',
-        { session_id: sessionId, return_url: returnUrl },
+        { session_id: sessionId, return_url: returnUrl, ...(anotherCard && { another_card: true }) },
         options,
       ),
     /** What a plan would cost; changes nothing. */

@@ -12,36 +12,37 @@ import { callKey, dispatch, type Session, sessionStatus } from './store.ts'
 
 /**
  * Step 3: a SetupIntent, by which the browser confirms a card. Asking again gives the same one; a new one only when
- * that one can no longer be used: Stripe says that it is canceled or that its card was removed, or the card was
- * declined at the first payment.
+ * that one can no longer be used: Stripe says that it is canceled or that its card was removed, the card was declined at
+ * the first payment, or another card is wanted than the one that it has confirmed.
  * The client secret is fetched from Stripe each time and kept nowhere.
  */
 export async function setupPayment(
   context: AppContext,
   caller: Caller,
   sessionId: string,
-  returnUrl: string,
+  { returnUrl, isAnotherCard = false }: { returnUrl: string; isAnotherCard?: boolean | undefined },
 ): Promise<{ session: Session; setupIntentId: string; clientSecret: string }> {
   const allowed = allowedUrl('return_url', returnUrl, context.config.returnUrlOrigins)
   const stripe = requireStripe(context)
-  const request = (isUnusable: boolean) =>
+  const request = (usedUpId: string | null) =>
     takeStep(context, caller, sessionId, (trx, session, now) =>
-      requestSetup(trx, session, { returnUrl: allowed, caller, now, isUnusable }),
+      requestSetup(trx, session, { returnUrl: allowed, caller, now, usedUpId }),
     )
-  let session = await request(false)
+  let session = await request(null)
   for (let isSecondTry = false; ; isSecondTry = true) {
     const setupIntentId = session.snapshot.context.setup_intent_id
     if (setupIntentId === null) throw refusedElsewhere()
     const { observation, clientSecret } = await stripe.fetch('setup_intent', setupIntentId)
     const { status, payment_method: card } = observation.object as unknown as Stripe.SetupIntent
-    if (status === 'canceled' && !isSecondTry) {
-      session = await request(true)
+    const isUsedUp = status === 'canceled' || (isAnotherCard && status === 'succeeded')
+    if (isUsedUp && !isSecondTry) {
+      session = await request(setupIntentId)
       continue
     }
     if (isRemoved(card) && !isSecondTry) {
       const { snapshot } = await takeIn(context, caller, session, observation)
       if (snapshot.context.setup_intent_id === null) {
-        session = await request(false)
+        session = await request(null)
         continue
       }
     }
@@ -56,7 +57,7 @@ export async function setupPayment(
 async function requestSetup(
   trx: Trx,
   session: Session,
-  about: { returnUrl: string; caller: Caller; now: string; isUnusable: boolean },
+  about: { returnUrl: string; caller: Caller; now: string; usedUpId: string | null },
 ): Promise<string | null> {
   const { caller, now, returnUrl } = about
   const { setup_intent_id, payment_method_id, decline, customer_id, attempts } = session.snapshot.context
@@ -70,7 +71,7 @@ async function requestSetup(
   const status = sessionStatus(session)
   const isDeclined = status === 'plan_selected' && payment_method_id !== null && decline !== null
   const isOver = status === 'cancelled' || status === 'expired'
-  if (setup_intent_id !== null && !isOver && !isDeclined && !about.isUnusable) return null
+  if (setup_intent_id !== null && !isOver && !isDeclined && setup_intent_id !== about.usedUpId) return null
 
   const attempt = attempts.payment_setup + 1
   const key = callKey(session.sessionId, 'setup_payment', attempt)

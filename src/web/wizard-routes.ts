@@ -48,8 +48,17 @@ const files = [
     'words.js',
     'dialogs.js',
     'begin.js',
+    'charges.js',
+    'page-history.js',
   ],
-  ...['views/start.js', 'views/customer.js', 'views/card.js', 'views/plan.js', 'views/subscribe.js'],
+  ...[
+    'views/start.js',
+    'views/details.js',
+    'views/done.js',
+    'views/card.js',
+    'views/plan.js',
+    'views/subscribe.js',
+  ],
   ...['views/finish.js', 'views/plain.js', 'cards/sandbox-cards.js', 'cards/stripe-cards.js'],
 ]
   .map((name) => `web/wizard/${name}`)

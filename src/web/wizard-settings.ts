@@ -9,9 +9,6 @@ export type WizardSettings = {
   /** Whether the page may start a session by itself, to be tried out. */
   can_begin: boolean
   trial_days: number
-  /** On every invoice beside the plan. */
-  platform_base_cents: number
-  currency: string
   /** Origins that Stripe may send a customer back to, and this page's address. */
   return_origins: string[]
   page_url: string
@@ -24,8 +21,6 @@ export function wizardSettings(config: Config): WizardSettings {
     publishable_key: stripe.publishableKey ?? null,
     can_begin: stripe.enabled && stripe.mode === 'sandbox',
     trial_days: config.trialPeriodDays,
-    platform_base_cents: config.rates.platform_base,
-    currency: config.currency,
     return_origins: config.returnUrlOrigins,
     page_url: `${config.publicUrl.replace(/\/+$/, '')}/onboarding`,
   }

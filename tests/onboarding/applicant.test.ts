@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type HoldingProxy, startHoldingProxy } from '../support/holding-proxy.ts'
 import { eventually, type Service, startService } from '../support/service.ts'
-import { applicant, factsOf, requestsTo, wizard } from '../support/wizard.ts'
+import { applicant, factsOf, requestsTo, returnUrl, wizard } from '../support/wizard.ts'
 
 let service: Service
 let proxy: HoldingProxy
@@ -95,6 +95,30 @@ test('a correction while Stripe is away is kept, and the same request again goes
   expect(await service.stripe.customers.retrieve(tenant.of.customerId)).toMatchObject(correction)
   const keys = (await requestsTo(service, 'POST', path)).map((request) => request.idempotency_key)
   expect(new Set(keys).size).toBe(1)
+  expect(await tenant.createSubscription()).toMatchObject({ status: 200 })
+})
+
+test('another card than the confirmed one gets a SetupIntent of its own, one however often it is asked for', async () => {
+  const tenant = wizard(service)
+  await tenant.to('selectPlan')
+  const another = () =>
+    service.request('POST', '/onboarding/step/setup-payment', {
+      session_id: tenant.of.sessionId,
+      return_url: returnUrl,
+      another_card: true,
+    })
+  const first = tenant.of.setupIntentId
+  const second = (await another()).body.data.setup_intent_id
+  expect(second).not.toBe(first)
+  expect((await another()).body.data.setup_intent_id).toBe(second)
+  expect(await tenant.createSubscription()).toMatchObject({
+    status: 409,
+    body: { error: { code: 'payment_method_required' } },
+  })
+  await service.stripe.setupIntents.confirm(second, {
+    payment_method: 'pm_card_mastercard',
+    return_url: returnUrl,
+  })
   expect(await tenant.createSubscription()).toMatchObject({ status: 200 })
 })
 

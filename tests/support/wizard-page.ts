@@ -14,11 +14,8 @@ export function visitor(page: Page, url: string) {
       await page.getByLabel('Your name').fill('Ada Lovelace')
       await page.getByLabel('Work e-mail').fill('ada@example.com')
       await press('Continue')
-      await heading('Your billing account')
-    },
-    async account() {
-      await press('Open billing account')
       await heading('Your card')
+      await page.getByLabel('Card number').waitFor()
     },
     /** Fills in a card and saves it. */
     async card(number: string) {

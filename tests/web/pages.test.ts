@@ -153,17 +153,21 @@ test('what is left after a position decides the step, in every tab alike', () =>
     plan: null,
     subscription: null,
   }
-  const nothing = { confirmedIntent: null, isChangingPlan: false }
-  expect(placeOf(base, nothing)).toEqual({ place: 'card', step: 3 })
-  expect(placeOf(base, { ...nothing, confirmedIntent: 'seti_1' })).toEqual({ place: 'plan', step: 4 })
-  expect(placeOf(base, { ...nothing, confirmedIntent: 'seti_0' })).toEqual({ place: 'card', step: 3 })
+  const nothing = { confirmedIntent: null, lookingAt: null }
+  expect(placeOf(base, nothing)).toEqual({ place: 'card', step: 2 })
+  expect(placeOf(base, { ...nothing, confirmedIntent: 'seti_1' })).toEqual({ place: 'plan', step: 3 })
+  expect(placeOf(base, { ...nothing, confirmedIntent: 'seti_0' })).toEqual({ place: 'card', step: 2 })
   const declined = {
     ...base.payment,
     is_confirmed: true,
     decline: { code: 'card_declined', decline_code: null },
   }
   const selected = { ...base, status: 'plan_selected' as const, payment: declined }
-  expect(placeOf(selected, nothing)).toEqual({ place: 'card', step: 3 })
+  expect(placeOf(selected, nothing)).toEqual({ place: 'card', step: 2 })
   const asked = { ...declined, decline: { code: 'authentication_required', decline_code: null } }
-  expect(placeOf({ ...selected, payment: asked }, nothing)).toEqual({ place: 'subscribe', step: 5 })
+  expect(placeOf({ ...selected, payment: asked }, nothing)).toEqual({ place: 'subscribe', step: 4 })
+  // Whoever goes back sees an earlier page, and never one that the session has not come to.
+  const back = { ...nothing, lookingAt: 'details' as const }
+  expect(placeOf({ ...selected, payment: asked }, back)).toEqual({ place: 'details', step: 1 })
+  expect(placeOf(base, { ...nothing, lookingAt: 'plan' })).toEqual({ place: 'card', step: 2 })
 })

@@ -88,7 +88,7 @@ test('with a publishable key the Payment Element of Stripe.js takes the card, wi
   })
   const { session_id, session_token } = started.body.data
   await page.goto(`${service.url}/onboarding#session=${session_id}&token=${session_token}`)
-  await who.account()
+  await who.heading('Your card')
   await who.press('Save card')
   await page.getByLabel('payment card').fill('pm_card_chargeDeclined')
   await who.press('Save card')

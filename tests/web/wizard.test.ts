@@ -7,6 +7,8 @@ import {
   serveForBrowser,
   sidewaysOverflow,
 } from '../support/browser.ts'
+import { adminKey } from '../support/service.ts'
+import { applicant } from '../support/wizard.ts'
 import { cards, visitor } from '../support/wizard-page.ts'
 
 let browser: Browser
@@ -18,13 +20,26 @@ beforeAll(async () => {
   ;[browser, trial, payNow] = await Promise.all([
     launchBrowser(),
     serveForBrowser(),
-    serveForBrowser({ BILLING_TRIAL_PERIOD_DAYS: '0' }),
+    serveForBrowser({ BILLING_TRIAL_PERIOD_DAYS: '0', ADMIN_API_KEY: adminKey }),
   ])
 })
 afterAll(async () => {
   await browser?.close()
   await Promise.all([trial?.stop(), payNow?.stop()])
 })
+
+/** A session that the host product has started, with a way on. */
+async function startedFor({ url }: { url: string }) {
+  const successUrl = `${url}/health?welcome`
+  const response = await fetch(`${url}/api/v1/onboarding/start`, {
+    method: 'POST',
+    headers: { 'X-API-Key': adminKey },
+    body: JSON.stringify({ ...applicant, success_url: successUrl }),
+  })
+  const { data } = (await response.json()) as { data: { session_id: string; session_token: string } }
+  const link = `${url}/onboarding#session=${data.session_id}&token=${data.session_token}`
+  return { link, successUrl }
+}
 
 /** A device of its own. The page must not have complained by the end of the test. */
 async function withPage(
@@ -44,7 +59,7 @@ async function withPage(
   }
 }
 
-test('six steps lead from sign-up to a trial, without a barrier in light or dark, or anything sideways at 360 px', async () => {
+test('four pages lead from sign-up to a trial, without a barrier in light or dark, or anything sideways at 360 px', async () => {
   await withPage(
     trial,
     async (page, who) => {
@@ -58,34 +73,33 @@ test('six steps lead from sign-up to a trial, without a barrier in light or dark
       await who.heading('Your details')
       await check(1)
       await who.details()
-      await check(2)
-      await who.account()
       await page.getByLabel('Card number').waitFor()
-      await check(3)
+      await check(2)
       await who.press(/^Succeeds/)
       await who.press('Save card')
       await who.heading('Choose a plan')
       await page.getByRole('radio', { name: 'Enterprise' }).waitFor()
-      await check(4)
+      await check(3)
       await page.getByLabel('Discount code').fill('launch50')
       await page.getByLabel('Discount code').press('Enter')
       await page.getByText('LAUNCH50 applied: 50 % off on the first invoice').waitFor()
-      expect(await page.locator('.plan', { hasText: 'Enterprise' }).textContent()).toContain('$149.50')
+      expect(await page.locator('.plan', { hasText: 'Enterprise' }).textContent()).toMatch(
+        /\$149\.50 for the first month, then \$299\.00 per month/,
+      )
       await page.getByText('Yearly').click()
       await page.getByText('per year').first().waitFor()
       await page.getByText('Monthly').click()
       await page.getByText('per month').first().waitFor()
       await who.plan('Enterprise')
-      await check(5)
+      await check(4)
       expect(await page.locator('.summary').textContent()).toMatch(
         /Due today\s*\$0\.00[\s\S]*\$249\.50 plus usage/,
       )
       await who.press('Start free trial')
-      await who.heading('Almost done')
-      await check(6)
-      await who.press('Finish setup')
       await who.heading('You are all set')
-      await check(6)
+      expect(await barriersOn(page)).toEqual([])
+      expect(await sidewaysOverflow(page)).toBe(0)
+      expect(await page.evaluate('document.activeElement.tagName')).toBe('H2')
       await page.reload()
       await who.heading('You are all set')
     },
@@ -97,7 +111,6 @@ test('a declined card is explained where it is, and a good one goes on', async (
   await withPage(trial, async (page, who) => {
     await who.open()
     await who.details()
-    await who.account()
     await who.press(/^Declined/)
     await who.press('Save card')
     expect(await page.getByRole('alert').textContent()).toContain('Your card was declined')
@@ -111,7 +124,6 @@ test('a card that asks the bank goes on after its confirmation, and stays after 
   await withPage(trial, async (page, who) => {
     await who.open()
     await who.details()
-    await who.account()
     await who.card(cards.asksTheBank)
     await page.getByRole('dialog', { name: 'Is this you?' }).waitFor()
     expect(await barriersOn(page)).toEqual([])
@@ -127,7 +139,6 @@ test('a first payment that is declined leads back to the card, and the plan stay
   await withPage(payNow, async (page, who) => {
     await who.open()
     await who.details()
-    await who.account()
     await who.card(cards.declinedLater)
     await who.plan('Basic')
     await who.press('Start subscription')
@@ -138,7 +149,7 @@ test('a first payment that is declined leads back to the card, and the plan stay
     await who.heading('Start your subscription')
     expect(await page.locator('.summary').textContent()).toMatch(/Basic plan[\s\S]*Due today\s*\$49\.00/)
     await who.press('Start subscription')
-    await who.heading('Almost done')
+    await who.heading('You are all set')
   })
 })
 
@@ -146,7 +157,6 @@ test('a first payment that the bank wants confirmed can be taken up again after 
   await withPage(payNow, async (page, who) => {
     await who.open()
     await who.details()
-    await who.account()
     await who.card(cards.asksTheBankAlways)
     await who.press('Complete')
     await who.plan('Basic')
@@ -158,7 +168,7 @@ test('a first payment that the bank wants confirmed can be taken up again after 
     await page.reload()
     await who.press('Continue to your bank')
     await who.press('Complete')
-    await who.heading('Almost done')
+    await who.heading('You are all set')
   })
 })
 
@@ -167,20 +177,17 @@ test('a reload, another tab and another device all go on where the session stand
     await who.open()
     await who.details()
     await page.reload()
-    await who.heading('Your billing account')
+    await who.heading('Your card')
     const tab = await page.context().newPage()
     const other = visitor(tab, trial.url)
     await other.open()
-    await other.heading('Your billing account')
+    await other.heading('Your card')
     const link = await who.link()
 
     await withPage(trial, async (phone, onPhone) => {
       await phone.goto(link)
-      await onPhone.heading('Your billing account')
+      await onPhone.heading('Your card')
       expect(phone.url()).toBe(`${trial.url}/onboarding`)
-      await onPhone.account()
-      await who.heading('Your card')
-      await other.heading('Your card')
       await who.card(cards.good)
       await onPhone.heading('Choose a plan')
       await other.plan('Basic')
@@ -200,7 +207,7 @@ test('a setup can be cancelled, which is asked for once more, and then begun ane
     await who.press('Cancel setup')
     expect(await barriersOn(page)).toEqual([])
     await who.press('Keep going')
-    await who.heading('Your billing account')
+    await who.heading('Your card')
     await who.press('Cancel setup')
     await page.getByRole('dialog').getByRole('button', { name: 'Cancel setup' }).click()
     await who.heading('Setup cancelled')
@@ -226,7 +233,6 @@ test('what is wrong stands at its field, which has the focus', async () => {
     expect(await barriersOn(page)).toEqual([])
     await page.getByLabel('Phone').fill('')
     await who.press('Continue')
-    await who.account()
     await who.card('1234')
     await page.getByText('Enter the number on the card').waitFor()
     await who.card(cards.good)
@@ -238,6 +244,115 @@ test('what is wrong stands at its field, which has the focus', async () => {
     await who.press('Apply')
     await page.getByText('The discount code "NOSUCHCODE" does not exist.').waitFor()
     expect(await barriersOn(page)).toEqual([])
+  })
+})
+
+test('all that will be charged is said on the plan page, truly, for each price and code', async () => {
+  await withPage(payNow, async (page, who) => {
+    await who.open()
+    await who.details()
+    await who.card(cards.good)
+    await who.heading('Choose a plan')
+    const charges = page.getByRole('region', { name: 'What you will be charged' })
+    await charges.waitFor()
+    expect(await charges.textContent()).toMatch(/Platform fee\s*\$100\.00/)
+    await page.getByRole('radio', { name: 'Basic' }).check()
+    expect(await charges.textContent()).toMatch(
+      /Due today\s*\$49\.00\s*Then each month\s*\$149\.00 plus usage\s*Plan \$49\.00 \+ platform fee \$100\.00/,
+    )
+    expect(await charges.textContent()).toMatch(/\$0\.10 per 1,000 API calls/)
+    await page.getByLabel('Discount code').fill('LAUNCH50')
+    await who.press('Apply')
+    await page.getByText('LAUNCH50 applied').waitFor()
+    expect(await page.locator('.plan', { hasText: 'Basic' }).textContent()).toContain(
+      '$24.50 for the first month, then $49.00 per month',
+    )
+    expect(await charges.textContent()).toMatch(
+      /Due today\s*\$24\.50\s*Then each month\s*\$149\.00 plus usage/,
+    )
+    await page.getByText('Yearly').click()
+    await page.getByText('$245.00 for the first year, then $490.00 per year').waitFor()
+    expect(await charges.textContent()).toMatch(
+      /Due today\s*\$245\.00\s*Then each year\s*\$590\.00 plus usage/,
+    )
+  })
+})
+
+test('Back goes back a page, also where the session was begun elsewhere, and on from there', async () => {
+  await withPage(trial, async (_page, who) => {
+    await who.open()
+    await who.details()
+    await who.card(cards.good)
+    await who.plan('Basic')
+    const link = await who.link()
+    await withPage(trial, async (phone, onPhone) => {
+      await phone.goto(link)
+      await onPhone.heading('Start your subscription')
+      await phone.goBack()
+      await onPhone.heading('Choose a plan')
+      await phone.goBack()
+      await onPhone.heading('Your card')
+      await phone.goBack()
+      await onPhone.heading('Your details')
+      await phone.goForward()
+      await onPhone.heading('Your card')
+      expect(await barriersOn(phone)).toEqual([])
+      await onPhone.press('Continue with this card')
+      await onPhone.heading('Start your subscription')
+      await onPhone.press('Change plan')
+      await onPhone.plan('Enterprise')
+      await phone.reload()
+      await onPhone.heading('Start your subscription')
+      await phone.goBack()
+      await onPhone.heading('Choose a plan')
+    })
+  })
+})
+
+test('until the subscription starts, details can be corrected and another card used', async () => {
+  await withPage(trial, async (page, who) => {
+    await who.open()
+    await who.details()
+    await who.press('Back')
+    await who.heading('Your details')
+    const email = page.getByLabel('Work e-mail')
+    await email.waitFor()
+    expect(await email.inputValue()).toBe('ada@example.com')
+    await email.fill('countess@example.com')
+    expect(await barriersOn(page)).toEqual([])
+    await who.press('Save and continue')
+    await who.heading('Your card')
+    await who.card(cards.good)
+    await who.plan('Basic')
+    await who.press('Correct your details')
+    await email.waitFor()
+    expect(await email.inputValue()).toBe('countess@example.com')
+    await who.press('Save and continue')
+    await who.press('Use another card')
+    await who.press('Use another card')
+    await who.card(cards.good)
+    await who.heading('Start your subscription')
+    await who.press('Start free trial')
+    await who.heading('You are all set')
+  })
+})
+
+test('after the last step there is a summary of what was bought, and a way on', async () => {
+  const admin = await startedFor(payNow)
+  await withPage(payNow, async (page, who) => {
+    await page.goto(admin.link)
+    await page.getByLabel('Card number').waitFor()
+    await who.card(cards.good)
+    await who.plan('Basic')
+    await who.press('Start subscription')
+    await who.heading('You are all set')
+    const bought = page.getByRole('region', { name: 'What you have bought' })
+    expect(await bought.textContent()).toMatch(
+      /Basic plan\s*\$49\.00 per month\s*First invoice\s*\$49\.00\s*Then each month\s*\$149\.00 plus usage/,
+    )
+    expect(await barriersOn(page)).toEqual([])
+    await page.getByRole('link', { name: 'Continue to your product' }).click()
+    await page.waitForURL(admin.successUrl)
   })
 })
 

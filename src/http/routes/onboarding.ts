@@ -61,13 +61,11 @@ export function onboardingRoutes(context: AppContext): OpenAPIHono<Env> {
   })
 
   app.openapi(routes.setupPayment, async (c) => {
-    const { session_id, return_url } = c.req.valid('json')
-    const { session, setupIntentId, clientSecret } = await setupPayment(
-      context,
-      callerOf(c),
-      session_id,
-      return_url,
-    )
+    const { session_id, return_url: returnUrl, another_card: isAnotherCard } = c.req.valid('json')
+    const { session, setupIntentId, clientSecret } = await setupPayment(context, callerOf(c), session_id, {
+      returnUrl,
+      isAnotherCard,
+    })
     return c.json(
       success({
         ...standing(session),
@@ -280,7 +278,14 @@ const routes = {
   setupPayment: step(
     '/onboarding/step/setup-payment',
     'Step 3: get a SetupIntent for Stripe.js to confirm a payment method with',
-    z.strictObject({ session_id: resourceId, return_url: z.string().min(1).max(2048) }),
+    z.strictObject({
+      session_id: resourceId,
+      return_url: z.string().min(1).max(2048),
+      another_card: z
+        .boolean()
+        .optional()
+        .openapi({ description: 'A new SetupIntent, where the last one has confirmed a card already' }),
+    }),
     z.object({
       ...where,
       client_secret: z.string(),

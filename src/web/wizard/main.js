@@ -3,10 +3,12 @@ import { sandboxCards } from './cards/sandbox-cards.js'
 import { stripeCards } from './cards/stripe-cards.js'
 import { confirmCancel, showLink } from './dialogs.js'
 import { copyOf, find, findButton, showAlert } from './dom.js'
-import { placeOf } from './place.ts'
+import { pageHistory } from './page-history.js'
+import { firstPaymentDeclined, hasCard, pages, placeOf } from './place.ts'
 import { forget, keep, kept, takeFromAddress } from './session-link.js'
 import { cardView } from './views/card.js'
-import { customerView } from './views/customer.js'
+import { detailsView } from './views/details.js'
+import { doneView } from './views/done.js'
 import { finishView } from './views/finish.js'
 import { plainView } from './views/plain.js'
 import { planView } from './views/plan.js'
@@ -30,7 +32,10 @@ import { explained } from './words.js'
  * @property {() => void} catchUp the same, in the background: should it fail, the stream brings it
  * @property {(setupIntentId: string) => Promise<void>} cardConfirmed
  * @property {(message: string) => void} cardMissing
- * @property {(isWanted: boolean) => void} changePlan
+ * @property {() => boolean} hasCard
+ * @property {(page: import('./place.ts').Page) => void} lookAt shows an earlier page
+ * @property {() => void} goBack as the browser's Back does
+ * @property {() => void} goOn shows the page that the session is at
  * @property {(message: string | null) => void} tell above whatever is shown now
  * @property {(error: unknown) => boolean} movedOn true when the error means that this view is out of date
  */
@@ -65,7 +70,9 @@ async function open({ sessionId, token }) {
   }
   if (settings.cards === 'none') return show('plain', 0, (root) => plainView(root, noCards))
   keep({ sessionId, token })
-  const local = { confirmedIntent: /** @type {string | null} */ (null), isChangingPlan: false }
+  /** @type {import('./place.ts').Local} */
+  const local = { confirmedIntent: null, lookingAt: null }
+  const past = pageHistory(sessionId)
   /** @type {{ place: string, update: (() => void) | undefined }} */
   let shown = { place: '', update: undefined }
   /** @type {Promise<import('./cards/sandbox-cards.js').CardDesk> | undefined} */
@@ -73,13 +80,19 @@ async function open({ sessionId, token }) {
 
   const draw = () => {
     const { place, step } = placeOf(position, local)
+    const reached = pages.find((each) => each === place)
+    if (reached !== undefined) past.shown(reached)
     page.cancel.hidden = !position.allowed_events.includes('cancel')
     page.elsewhere.hidden = position.next_step === null
     if (place === shown.place) return shown.update?.()
     const view = views[place]
     const end = ends[place]
     shown = { place, update: undefined }
-    if (view) shown.update = show(place, step, (root) => view(root, wizard))?.update
+    if (view) shown.update = show(templates[place] ?? place, step, (root) => view(root, wizard))?.update
+    if (place === 'completed') {
+      keep({ sessionId, token }, { isOver: true })
+      show('done', step, (root) => doneView(root, position, settings.can_begin ? startAgain : undefined))
+    }
     if (end) {
       keep({ sessionId, token }, { isOver: true })
       show('plain', step, (root) =>
@@ -120,16 +133,24 @@ async function open({ sessionId, token }) {
     catchUp: () => void wizard.refresh().catch(() => {}),
     async cardConfirmed(setupIntentId) {
       local.confirmedIntent = setupIntentId
+      local.lookingAt = null
       await wizard.refresh()
       draw()
     },
     cardMissing(message) {
-      local.confirmedIntent = null
+      local.confirmedIntent = local.lookingAt = null
       draw()
       wizard.tell(message)
     },
-    changePlan(isWanted) {
-      local.isChangingPlan = isWanted
+    hasCard: () => hasCard(position, local) && !firstPaymentDeclined(position),
+    lookAt(page) {
+      local.lookingAt = page
+      past.goTo(page)
+      draw()
+    },
+    goBack: () => history.back(),
+    goOn() {
+      local.lookingAt = null
       draw()
     },
     tell: (message) => {
@@ -144,6 +165,10 @@ async function open({ sessionId, token }) {
     },
   }
 
+  past.follow((wanted) => {
+    local.lookingAt = wanted
+    draw()
+  }, signal)
   page.elsewhere.onclick = () => showLink({ sessionId, token })
   page.cancel.onclick = () => confirmCancel(wizard, page.cancel)
   draw()
@@ -164,9 +189,12 @@ async function follow({ client, sessionId, movedOn }, learn, signal) {
   }
 }
 
+/** Of places that are not called as their templates are. @type {Partial<Record<string, string>>} */
+const templates = { details: 'start', finish: 'working' }
+
 /** @type {Partial<Record<string, View>>} */
 const views = {
-  customer: customerView,
+  details: detailsView,
   card: cardView,
   plan: planView,
   subscribe: subscribeView,
@@ -178,7 +206,7 @@ const views = {
  * Puts a view in the place of the one before, and the focus on its heading: whoever was in that one is in this one now.
  * @template T
  * @param {string} name of the template
- * @param {number} step 1 to 6; 0: none of them
+ * @param {number} step 1 to 4, or 5 when all are done; 0: none of them
  * @param {(root: HTMLElement) => T} fill
  */
 function show(name, step, fill) {
@@ -201,7 +229,8 @@ function showProgress(step, title) {
     item.classList.toggle('done', index + 1 < step)
     item.ariaCurrent = index + 1 === step ? 'step' : null
   }
-  document.title = step === 0 ? title : `${title} – step ${step} of ${items.length} – Set up your account`
+  const where = step > 0 && step <= items.length ? ` – step ${step} of ${items.length}` : ''
+  document.title = step === 0 ? title : `${title}${where} – Set up your account`
 }
 
 function withoutSession() {
@@ -247,7 +276,6 @@ const startAgain = {
 
 /** @type {Partial<Record<import('./place.ts').Place, { title: string, text: string }>>} */
 const ends = {
-  completed: { title: 'You are all set', text: 'Your account is ready. You can close this page.' },
   cancelled: {
     title: 'Setup cancelled',
     text: 'Nothing was charged. You are welcome to start again at any time.',

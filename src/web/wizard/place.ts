@@ -2,45 +2,48 @@ import type { SessionChange } from '../../client/types.ts'
 
 export type Position = SessionChange['position']
 
-export type Place =
-  | 'customer'
-  | 'card'
-  | 'plan'
-  | 'subscribe'
-  | 'authenticate'
-  | 'finish'
-  | 'completed'
-  | 'cancelled'
-  | 'expired'
-  | 'lapsed'
+/** The pages in their order. Steps 2 and 6 have none: the wizard takes them by itself. */
+export const pages = ['details', 'card', 'plan', 'subscribe'] as const
+export type Page = (typeof pages)[number]
+
+export type Place = Page | 'authenticate' | 'finish' | 'completed' | 'cancelled' | 'expired' | 'lapsed'
 
 /** What this page knows beyond the position. */
 export type Local = {
   /** A SetupIntent that it saw confirmed, of which a webhook may tell the service later. */
   confirmedIntent: string | null
-  /** The visitor wants to see the plans again. */
-  isChangingPlan: boolean
+  /** An earlier page that the visitor has gone back to. */
+  lookingAt: Page | null
 }
 
-/** What to show for a position, and which of the six steps that is: the same in every tab and on every device. */
-export function placeOf(
-  position: Position,
-  { confirmedIntent, isChangingPlan }: Local,
-): { place: Place; step: number } {
-  const { status, allowed_events: allowed, payment, subscription } = position
-  if (status === 'cancelled' && subscription !== null) return { place: 'lapsed', step: 5 }
-  if (status === 'completed' || status === 'cancelled' || status === 'expired')
-    return { place: status, step: Math.min(6, position.steps_done.length) }
-  if (allowed.includes('complete')) return { place: 'finish', step: 6 }
-  if (subscription?.requires_action) return { place: 'authenticate', step: 5 }
-  if (subscription !== null) return { place: 'lapsed', step: 5 }
-  if (status === 'started') return { place: 'customer', step: 2 }
-  const hasCard =
-    payment.is_confirmed || (confirmedIntent !== null && confirmedIntent === payment.setup_intent_id)
-  if (!hasCard || firstPaymentDeclined(position)) return { place: 'card', step: 3 }
-  if (status !== 'plan_selected' || (isChangingPlan && allowed.includes('select_plan')))
-    return { place: 'plan', step: 4 }
-  return { place: 'subscribe', step: 5 }
+/**
+ * What to show for a position, and which of the four pages that belongs to (5: all are done): the same in every tab and
+ * on every device, but where the visitor looks at an earlier page.
+ */
+export function placeOf(position: Position, local: Local): { place: Place; step: number } {
+  const place = furthest(position, local)
+  const { lookingAt } = local
+  const reached = pages.indexOf(place as Page)
+  if (lookingAt !== null && pages.indexOf(lookingAt) < reached)
+    return { place: lookingAt, step: pages.indexOf(lookingAt) + 1 }
+  if (reached !== -1) return { place, step: reached + 1 }
+  if (place === 'completed') return { place, step: 5 }
+  return { place, step: position.plan !== null ? 4 : position.payment.is_confirmed ? 3 : 2 }
+}
+
+function furthest(position: Position, local: Local): Place {
+  const { status, allowed_events: allowed, subscription } = position
+  if (status === 'cancelled' && subscription !== null) return 'lapsed'
+  if (status === 'completed' || status === 'cancelled' || status === 'expired') return status
+  if (allowed.includes('complete')) return 'finish'
+  if (subscription?.requires_action) return 'authenticate'
+  if (subscription !== null) return 'lapsed'
+  if (!hasCard(position, local) || firstPaymentDeclined(position)) return 'card'
+  return status === 'plan_selected' ? 'subscribe' : 'plan'
+}
+
+export function hasCard({ payment }: Position, { confirmedIntent }: Pick<Local, 'confirmedIntent'>): boolean {
+  return payment.is_confirmed || (confirmedIntent !== null && confirmedIntent === payment.setup_intent_id)
 }
 
 /**

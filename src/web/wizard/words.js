@@ -20,6 +20,16 @@ export function per(interval, count = 1) {
   return count === 1 ? `per ${interval}` : `every ${count} ${interval}s`
 }
 
+/** A stretch of time, such as `month` or `3 months`. @param {string} interval @param {number} count */
+export function periodsOf(interval, count) {
+  return count === 1 ? interval : `${count} ${interval}s`
+}
+
+/** @param {string} interval @param {number} count */
+export function each(interval, count) {
+  return count === 1 ? `each ${interval}` : `every ${count} ${interval}s`
+}
+
 /** @param {string} interval @param {number} count */
 export function periodName(interval, count) {
   return (

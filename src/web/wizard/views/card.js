@@ -2,26 +2,37 @@ import { find, findButton, onSubmit, showAlert, showError } from '../dom.js'
 import { firstPaymentDeclined } from '../place.ts'
 import { declined } from '../words.js'
 
-/** Step 3, and again when the first payment was declined. @type {import('../main.js').View} */
+/**
+ * Steps 2 and 3, and 3 again for another card: the account that the card belongs to is opened along the way.
+ * @type {import('../main.js').View}
+ */
 export function cardView(root, wizard) {
   const form = find(root, 'form', HTMLFormElement)
   const fields = find(root, '[data-part="fields"]')
   const button = findButton(form, '[type="submit"]')
+  const another = findButton(form, '[data-part="another"]')
+  const keep = findButton(form, '[data-part="keep"]')
+  const lead = find(root, '[data-part="lead"]')
   const { payment } = wizard.position
   if (payment.decline !== null) showAlert(root, declined(payment.decline))
   if (firstPaymentDeclined(wizard.position))
-    find(root, '[data-part="lead"]').textContent =
+    lead.textContent =
       'The first payment did not go through, and nothing was charged. Please use another card.'
 
   /** @type {{ id: string, card: import('../cards/sandbox-cards.js').CardForm } | undefined} */
   let shown
   let isPreparing = false
+  /** What the position said at the last attempt: the same again leads to the same. */
+  let triedAt = ''
+  const state = () => `${wizard.position.customer_id} ${wizard.position.payment.setup_intent_id}`
 
-  const prepare = async () => {
+  const prepare = async ({ anotherCard = false } = {}) => {
     if (isPreparing) return
     isPreparing = true
+    triedAt = state()
     try {
-      const setup = await wizard.client.setupPayment(wizard.sessionId, wizard.returnUrl)
+      if (wizard.position.customer_id === null) await wizard.client.createCustomer(wizard.sessionId)
+      const setup = await wizard.client.setupPayment(wizard.sessionId, wizard.returnUrl, { anotherCard })
       if (setup.setup_intent_id === shown?.id) return
       const desk = await wizard.cards()
       if (await desk.isConfirmed(setup.client_secret))
@@ -29,20 +40,20 @@ export function cardView(root, wizard) {
       shown = { id: setup.setup_intent_id, card: await desk.show(fields, form, setup.client_secret) }
       button.hidden = false
     } catch (error) {
-      if (!wizard.movedOn(error)) offerAgain(error)
+      if (!wizard.movedOn(error)) offerAgain(error, anotherCard)
     } finally {
       isPreparing = false
     }
   }
 
-  /** @param {unknown} error */
-  const offerAgain = (error) => {
+  /** @param {unknown} error @param {boolean} anotherCard */
+  const offerAgain = (error, anotherCard) => {
     const again = document.createElement('button')
     Object.assign(again, { type: 'button', className: 'secondary', textContent: 'Try again' })
     again.addEventListener('click', () => {
       showAlert(root, null)
       fields.textContent = ''
-      void prepare()
+      void prepare({ anotherCard })
     })
     fields.replaceChildren(again)
     showError(root, form, error)
@@ -55,13 +66,29 @@ export function cardView(root, wizard) {
     if (answer.outcome === 'confirmed') await wizard.cardConfirmed(id)
     else showAlert(root, answer.message)
   })
-  void prepare()
+  findButton(form, '[data-part="back"]').addEventListener('click', wizard.goBack)
+
+  const isSaved = wizard.hasCard()
+  another.hidden = keep.hidden = !isSaved
+  if (isSaved) {
+    lead.textContent = 'Your card is saved. It is charged when your subscription starts.'
+    fields.replaceChildren()
+    keep.addEventListener('click', wizard.goOn)
+    another.addEventListener('click', () => {
+      another.hidden = keep.hidden = true
+      find(root, 'h2').focus()
+      lead.textContent = 'The other card takes the place of the one that is saved.'
+      fields.textContent = 'Preparing a secure form…'
+      void prepare({ anotherCard: true })
+    })
+  } else void prepare()
 
   return {
     update() {
-      // Another tab may have had a new SetupIntent made.
+      if (!another.hidden) return
       const { setup_intent_id: id } = wizard.position.payment
-      if (shown !== undefined && id !== null && id !== shown.id) void prepare()
+      // Another tab may have had a new SetupIntent made, or opened the account.
+      if (shown === undefined ? state() !== triedAt : id !== null && id !== shown.id) void prepare()
     },
   }
 }

@@ -1,20 +1,21 @@
-import { find, onSubmit } from '../dom.js'
-import { day } from '../words.js'
+import { find, findButton, showAlert, whileBusy } from '../dom.js'
+import { explained } from '../words.js'
 
-/** Step 6. @type {import('../main.js').View} */
+/** Step 6, which the wizard takes by itself. @type {import('../main.js').View} */
 export function finishView(root, wizard) {
-  const { plan, subscription } = wizard.position
-  const trialEnds = subscription?.trial_ends_at
-  find(root, '[data-part="lead"]').textContent = trialEnds
-    ? `Your free trial of ${plan?.plan_name ?? 'the plan'} runs until ${day(trialEnds)}.`
-    : `Your subscription to ${plan?.plan_name ?? 'the plan'} is active.`
-  onSubmit(
-    root,
-    find(root, 'form', HTMLFormElement),
-    async () => {
+  const again = findButton(root, '[data-part="again"]')
+  const finish = async () => {
+    showAlert(root, null)
+    try {
       await wizard.client.complete(wizard.sessionId)
       await wizard.refresh()
-    },
-    wizard.movedOn,
-  )
+    } catch (error) {
+      if (wizard.movedOn(error)) return
+      again.hidden = false
+      showAlert(root, explained(error))
+    }
+  }
+  find(root, '[data-part="lead"]').textContent = 'We finish setting up your account.'
+  again.addEventListener('click', () => whileBusy(again, finish))
+  void finish()
 }

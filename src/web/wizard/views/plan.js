@@ -1,4 +1,5 @@
 import { StepledgerError } from '../../../client/client.ts'
+import { planPrice, showCharges } from '../charges.js'
 import {
   copyOf,
   find,
@@ -9,7 +10,7 @@ import {
   showFieldProblems,
   whileBusy,
 } from '../dom.js'
-import { explained, lasting, money, per, periodName } from '../words.js'
+import { explained, lasting, money, periodName } from '../words.js'
 
 /** @typedef {import('../../../client/types.ts').Plan} Plan */
 /** @typedef {Plan['prices'][number]} Price */
@@ -22,7 +23,7 @@ export function planView(root, wizard) {
   const code = find(form, '[name="discount_code"]', HTMLInputElement)
   const apply = findButton(form, '[data-part="apply"]')
   const applied = find(form, '[data-part="applied"]')
-  const back = findButton(form, '[data-part="back"]')
+  const charges = find(form, '[data-part="charges"]')
   const { plan: selected } = wizard.position
   const { trial_days: trialDays } = wizard.settings
 
@@ -38,8 +39,7 @@ export function planView(root, wizard) {
       ? `Free for ${trialDays} days. You can change the plan until your subscription starts.`
       : 'You can change the plan until your subscription starts.'
   code.value = selected?.discount?.code ?? ''
-  back.hidden = selected === null
-  back.addEventListener('click', () => wizard.changePlan(false))
+  findButton(form, '[data-part="back"]').addEventListener('click', wizard.goBack)
 
   const priceOf = (/** @type {Plan} */ plan) => plan.prices.find((price) => periodOf(price) === period)
 
@@ -52,6 +52,23 @@ export function planView(root, wizard) {
           : [choiceOf(plan, price, discounted.get(price.price_id), plan.plan_id === chosenPlan)]
       }),
     )
+    drawCharges()
+  }
+
+  /** Of the plan that is chosen; before one is, what is charged beside every plan. */
+  const drawCharges = () => {
+    const chosen = plans.find(({ plan_id }) => plan_id === chosenPlan)
+    const price = chosen && priceOf(chosen)
+    const any = plans.map(priceOf).find((each) => each !== undefined)
+    charges.hidden = any === undefined
+    if (price !== undefined) showCharges(charges, discounted.get(price.price_id)?.due ?? price.due)
+    else if (any !== undefined) {
+      const { currency, invoices } = any.due
+      const baseCents = invoices.at(-1)?.platform_base_cents ?? 0
+      const amount = `${money(baseCents, currency)} on each invoice${trialDays > 0 ? '' : ' from the second on'}`
+      const before = baseCents > 0 ? [{ label: 'Platform fee', amount }] : []
+      showCharges(charges, { ...any.due, invoices: [] }, { before })
+    }
   }
 
   /** Asks for the prices of all plans under the code; false when it cannot be used. */
@@ -93,6 +110,7 @@ export function planView(root, wizard) {
 
   place.addEventListener('change', (event) => {
     if (event.target instanceof HTMLInputElement) chosenPlan = event.target.value
+    drawCharges()
   })
   apply.addEventListener('click', () => whileBusy(apply, applyCode))
   code.addEventListener('keydown', (event) => {
@@ -115,8 +133,8 @@ export function planView(root, wizard) {
         price_id: price.price_id,
         ...(discountCode && { discount_code: discountCode }),
       })
-      wizard.changePlan(false)
       await wizard.refresh()
+      wizard.goOn()
     },
     (error) => {
       if (!(error instanceof StepledgerError)) return false
@@ -173,15 +191,15 @@ function choiceOf(plan, price, preview, isChosen) {
   input.checked = isChosen
   find(choice, '.plan-name').textContent = plan.name
   find(choice, '.plan-description').textContent = plan.description
+  const due = preview?.due ?? price.due
+  const { amount, rest } = planPrice(due)
   const before = find(choice, '.before')
-  before.hidden = preview === undefined || preview.discount_cents === 0
+  // For ever less: else the words say for how long.
+  before.hidden = due.invoices.at(-1)?.plan_cents === price.amount_cents
   before.textContent = money(price.amount_cents, price.currency)
   before.setAttribute('aria-label', `instead of ${before.textContent}`)
-  find(choice, '.amount').textContent = money(
-    preview?.amount_after_discount_cents ?? price.amount_cents,
-    price.currency,
-  )
-  find(choice, '.per').textContent = per(price.billing_interval, price.interval_count)
+  find(choice, '.amount').textContent = amount
+  find(choice, '.per').textContent = rest
   return choice
 }
 

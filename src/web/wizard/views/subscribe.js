@@ -1,11 +1,14 @@
 import { StepledgerError } from '../../../client/client.ts'
+import { planPrice, showCharges } from '../charges.js'
 import { find, findButton, onSubmit } from '../dom.js'
-import { day, explained, lasting, money, per } from '../words.js'
+import { each, explained, lasting } from '../words.js'
 
 /** Step 5. @type {import('../main.js').View} */
 export function subscribeView(root, wizard) {
   const form = find(root, 'form', HTMLFormElement)
   const change = findButton(root, '[data-part="change"]')
+  const another = findButton(root, '[data-part="another"]')
+  const details = findButton(root, '[data-part="details"]')
   const submit = findButton(form, '[type="submit"]')
   const { trial_days: trialDays } = wizard.settings
   if (trialDays > 0) submit.textContent = 'Start free trial'
@@ -13,16 +16,17 @@ export function subscribeView(root, wizard) {
   const draw = () => {
     const { plan, allowed_events: allowed, is_waiting_for_stripe: isWaiting } = wizard.position
     if (plan === null) return
-    find(root, '.summary').replaceChildren(...summaryOf(plan, wizard.settings))
+    showCharges(find(root, '[data-part="charges"]'), plan.due, { before: orderOf(plan) })
     find(root, '[data-part="terms"]').textContent =
-      `Your card is charged ${per(plan.billing_interval, plan.billing_interval_count).replace('per', 'each')} until you cancel. ` +
-      'What you use beyond the plan is added to the invoice.'
-    change.hidden = !allowed.includes('select_plan')
+      `Your card is charged ${each(plan.billing_interval, plan.billing_interval_count)} until you cancel.`
+    change.hidden = another.hidden = !allowed.includes('select_plan')
     submit.disabled = isWaiting
   }
   draw()
 
-  change.addEventListener('click', () => wizard.changePlan(true))
+  change.addEventListener('click', () => wizard.lookAt('plan'))
+  another.addEventListener('click', () => wizard.lookAt('card'))
+  details.addEventListener('click', () => wizard.lookAt('details'))
   onSubmit(
     root,
     form,
@@ -76,37 +80,12 @@ async function toTheBank(wizard, secret) {
 }
 
 /**
+ * What is ordered: the first rows.
  * @param {NonNullable<import('../place.ts').Position['plan']>} plan
- * @param {import('../../wizard-settings.ts').WizardSettings} settings
  */
-function summaryOf(plan, { trial_days: trialDays, platform_base_cents: baseCents }) {
-  const { currency, discount } = plan
-  /** @type {[string, string][]} */
-  const rows = [
-    [
-      `${plan.plan_name} plan`,
-      `${money(plan.amount_cents, currency)} ${per(plan.billing_interval, plan.billing_interval_count)}`,
-    ],
-  ]
-  if (discount !== null)
-    rows.push([`Discount ${discount.code}, ${lasting(discount)}`, `−${money(plan.discount_cents, currency)}`])
-  if (baseCents > 0) rows.push(['Platform fee per invoice', money(baseCents, currency)])
-  rows.push(['Due today', money(trialDays > 0 ? 0 : plan.amount_after_discount_cents, currency)])
-  if (trialDays > 0) {
-    const trialEnds = day(Date.now() + trialDays * 86_400_000)
-    rows.push(['Free trial until', trialEnds])
-    rows.push([
-      `First invoice on ${trialEnds}`,
-      `${money(plan.amount_after_discount_cents + baseCents, currency)} plus usage`,
-    ])
-  } else {
-    const planCents = discount?.duration === 'once' ? plan.amount_cents : plan.amount_after_discount_cents
-    rows.push(['Next invoice', `${money(planCents + baseCents, currency)} plus usage`])
-  }
-  return rows.flatMap(([term, text]) => {
-    const [dt, dd] = [document.createElement('dt'), document.createElement('dd')]
-    dt.textContent = term
-    dd.textContent = text
-    return [dt, dd]
-  })
+export function orderOf({ plan_name: name, due, discount }) {
+  const { amount, rest } = planPrice(due)
+  const rows = [{ label: `${name} plan`, amount: `${amount} ${rest}` }]
+  if (discount !== null) rows.push({ label: 'Discount', amount: `${discount.code}, ${lasting(discount)}` })
+  return rows
 }
