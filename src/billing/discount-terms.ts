@@ -6,6 +6,7 @@ import { idOf, ppmOf } from '../projections/read-value.ts'
 import type { Observation, StripeGateway } from '../stripe/gateway.ts'
 import { askStripe } from './ask-stripe.ts'
 import { chooseDiscount } from './discount-choice.ts'
+import { UnknownCode } from './unknown-code.ts'
 
 /** What a discount is to lower, and for whom. */
 export type Purchase = {
@@ -31,7 +32,7 @@ export async function resolveDiscount(
   on: Purchase,
 ): Promise<ResolvedDiscount> {
   const found = standing(code, observations)
-  if (found === undefined) return refuse(code, 'does not exist')
+  if (found === undefined) throw new UnknownCode(code)
   const { coupon, promotionCode } = found
   for (const limits of [coupon, promotionCode]) if (isUsedUp(limits)) throw usedUp(code)
   if (!coupon.valid || promotionCode?.active === false) return refuse(code, 'is not valid any more')

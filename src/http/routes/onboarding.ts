@@ -18,11 +18,18 @@ import { start } from '../../onboarding/start.ts'
 import type { Env } from '../env.ts'
 import { body, route } from '../route.ts'
 import { envelope, resourceId, success, text, timeOut } from '../schemas.ts'
+import { sessionLimits } from '../session-limits.ts'
 import { due } from './plans.ts'
 
 /** The six steps, `cancel`, and where a session stands. Every reply says what may be sent next. */
 export function onboardingRoutes(context: AppContext): OpenAPIHono<Env> {
   const app = new OpenAPIHono<Env>()
+  const limits = sessionLimits(context.db)
+  app.use('/onboarding/*', async (c, next) => {
+    const sessionId = c.req.method === 'POST' ? c.get('body')?.session_id : undefined
+    if (typeof sessionId === 'string' && sessionId.length <= 255) limits.step(c.get('caller'), sessionId)
+    await next()
+  })
 
   app.openapi(routes.start, async (c) => {
     const { phone = null, success_url: successUrl, ...person } = c.req.valid('json')
@@ -79,7 +86,9 @@ export function onboardingRoutes(context: AppContext): OpenAPIHono<Env> {
 
   app.openapi(routes.selectPlan, async (c) => {
     const { session_id, ...choice } = c.req.valid('json')
-    const session = await selectPlan(context, callerOf(c), session_id, choice)
+    const session = await limits.withCode(c.get('caller'), c.req.valid('json'), () =>
+      selectPlan(context, callerOf(c), session_id, choice),
+    )
     const { plan } = session.snapshot.context
     if (plan === null) throw new Error('a selected plan is missing in the snapshot')
     return c.json(success({ ...standing(session), ...withDue(plan, await duesNow(context)) }), 200)
@@ -87,7 +96,9 @@ export function onboardingRoutes(context: AppContext): OpenAPIHono<Env> {
 
   app.openapi(routes.previewPlan, async (c) => {
     const { session_id, ...choice } = c.req.valid('json')
-    const { session, selected } = await previewPlan(context, callerOf(c), session_id, choice)
+    const { session, selected } = await limits.withCode(c.get('caller'), c.req.valid('json'), () =>
+      previewPlan(context, callerOf(c), session_id, choice),
+    )
     return c.json(success({ ...standing(session), ...withDue(selected, await duesNow(context)) }), 200)
   })
 

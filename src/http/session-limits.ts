@@ -1,0 +1,63 @@
+import { rowsOfCode } from '../billing/discounts.ts'
+import { UnknownCode } from '../billing/unknown-code.ts'
+import type { Database } from '../db/database.ts'
+import type { Caller } from './env.ts'
+import { hourlyLimit } from './hourly-limit.ts'
+
+/**
+ * What one session may cost: its token is in a browser, and each step may be several calls to Stripe. A tenant's callers
+ * and the platform's are counted apart, so that nobody uses up what is another's.
+ */
+export function sessionLimits({ reader }: Database) {
+  const now = () => performance.now()
+  const steps = hourlyLimit({ limit: 200, message: 'Too many steps of this session in an hour' })
+  const codes = hourlyLimit({
+    limit: 20,
+    message: 'Too many unknown discount codes in this session in an hour',
+  })
+  const unknown = new Map<string, number>()
+
+  const remember = (code: string) => {
+    unknown.delete(code)
+    unknown.set(code, now() + memoryMs)
+    const [oldest] = unknown.keys()
+    if (unknown.size > maxCodes && oldest !== undefined) unknown.delete(oldest)
+  }
+
+  return {
+    /** @throws AppError rate_limited */
+    step(caller: Caller, sessionId: string): void {
+      steps.take(keyOf(caller, sessionId))
+    },
+
+    /**
+     * Lets a choice with a code be made. A code that was unknown a moment ago is refused without asking Stripe, and
+     * not counted again; one that we have known is asked for each time, because it may have been made again.
+     * @throws AppError rate_limited, whatever the code, once too many were unknown
+     */
+    async withCode<T>(
+      caller: Caller,
+      choice: { session_id: string; discount_code?: string | undefined },
+      choose: () => Promise<T>,
+    ): Promise<T> {
+      const code = choice.discount_code
+      if (code === undefined) return choose()
+      if ((unknown.get(code) ?? 0) > now()) throw new UnknownCode(code)
+      // Taken before Stripe is asked, so that a hundred guesses at once are counted too.
+      const giveBack = codes.take(keyOf(caller, choice.session_id))
+      try {
+        const chosen = await choose()
+        giveBack()
+        return chosen
+      } catch (error) {
+        if (!(error instanceof UnknownCode)) giveBack()
+        else if ((await rowsOfCode(reader, code)).length === 0) remember(code)
+        throw error
+      }
+    },
+  }
+}
+
+const keyOf = ({ tenantId }: Caller, sessionId: string) => `${tenantId ?? ''} ${sessionId}`
+const memoryMs = 30_000
+const maxCodes = 1_000
