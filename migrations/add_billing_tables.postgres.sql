@@ -122,7 +122,7 @@ CREATE TABLE IF NOT EXISTS billing_usage_records (
   tenant_id TEXT NOT NULL,
   usage_type TEXT NOT NULL,
   action TEXT NOT NULL CHECK (action IN ('increment', 'set')),
-  quantity BIGINT NOT NULL CHECK (quantity > 0),
+  quantity BIGINT NOT NULL CHECK (quantity >= 0),
   occurred_at TEXT NOT NULL,
   recorded_at TEXT NOT NULL,
   idempotency_key TEXT,

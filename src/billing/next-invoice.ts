@@ -2,7 +2,7 @@ import type { Reader } from '../db/tables.ts'
 import { ppmOf } from '../projections/read-value.ts'
 import type { SubscriptionDiscount } from '../projections/subscription-discounts.ts'
 import { owedBaseCents } from '../usage/invoice-usage.ts'
-import { cardAt } from '../usage/price.ts'
+import { cardAt, exactSum } from '../usage/price.ts'
 import { readRateCards } from '../usage/rate-cards.ts'
 import { unbilledUsage } from '../usage/summary.ts'
 import { discountCents } from './discount-terms.ts'
@@ -22,7 +22,7 @@ export async function nextInvoiceAmountCents(
   const { rates } = cardAt(await readRateCards(reader), now.toISOString())
   const { amountCents: usageCents } = await unbilledUsage(reader, subscription.tenant_id)
   const owedCents = await owedBaseCents(reader, subscription.tenant_id)
-  return planCents(subscription) + rates.platform_base.rate_cents + owedCents + usageCents
+  return exactSum([planCents(subscription), rates.platform_base.rate_cents, owedCents, usageCents])
 }
 
 const isEnding = ({ cancel_at_period_end, cancel_at, current_period_end }: SubscriptionRow) =>

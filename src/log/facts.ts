@@ -106,7 +106,7 @@ const billingFacts = {
     record_id: id,
     usage_type: z.enum(usageTypes),
     action: z.enum(['increment', 'set']),
-    quantity: z.int().positive(),
+    quantity: z.int().min(0),
     idempotency_key: id.nullable(),
     metadata: raw,
     is_late: z.boolean(),

@@ -4,7 +4,7 @@ import type { Database } from '../db/database.ts'
 import type { Reader } from '../db/tables.ts'
 import type { Rates, UsageType } from '../log/facts.ts'
 import { readConsistently } from '../projections/consistent-read.ts'
-import { cardAt, priceLine, type RateCard } from '../usage/price.ts'
+import { cardAt, exactSum, priceLine, type RateCard } from '../usage/price.ts'
 import { readRateCards } from '../usage/rate-cards.ts'
 
 /** `percent` has two decimals; null: something where there was nothing. */
@@ -111,13 +111,9 @@ async function usageDelta(
     await query.execute(),
     ({ usage_type, invoice_id }) => `${usage_type} ${invoice_id ?? ''}`,
   )
-  let oldCents = 0
-  let newCents = 0
-  for (const line of lines.values()) {
-    oldCents += priceLine(line, cards).amount_cents
-    newCents += priceLine(line, otherCards).amount_cents
-  }
-  return delta(oldCents, newCents)
+  const cents = (under: RateCard[]) =>
+    exactSum([...lines.values()].map((line) => priceLine(line, under).amount_cents))
+  return delta(cents(cards), cents(otherCards))
 }
 
 async function baseDelta(

@@ -3,7 +3,7 @@ import { recordCatalogue } from '../billing/catalogue.ts'
 import { type Page, type PageQuery, pageOf, readCursor } from '../billing/page.ts'
 import { type AppContext, type By, requireStripe } from '../context.ts'
 import type { Reader, Row, Trx } from '../db/tables.ts'
-import { Conflict, NotFound } from '../errors.ts'
+import { AppError, Conflict, NotFound } from '../errors.ts'
 import { type Fact, type NewFact, type StripeObjectType, streams } from '../log/facts.ts'
 import { factById } from '../log/read.ts'
 import { recordAnswer } from '../onboarding/calls.ts'
@@ -11,7 +11,9 @@ import { record } from '../projections/record.ts'
 import { StripeFailure } from '../stripe/failure.ts'
 import type { Observation } from '../stripe/gateway.ts'
 import { enqueueRefresh } from '../webhooks/enqueue-refresh.ts'
+import { faultReason, isFault, isFaultReason } from '../webhooks/fault.ts'
 import { ownerOf } from '../webhooks/owner.ts'
+import { reinterpret } from '../webhooks/reinterpret.ts'
 import { releaseParked } from '../webhooks/release.ts'
 
 export type WebhookListing = Omit<Row<'stripe_events'>, 'last_position'>
@@ -44,13 +46,15 @@ export async function listWebhooks(
 
 /**
  * Judges an event again by what is known now. A parked one whose customer is known by now is released, with all that
- * wait for that customer. Of a quarantined one the object is fetched from Stripe: what does not contradict any more is
- * recorded, and the event is released.
- * @throws NotFound; Conflict for an event that waits for nothing
+ * wait for that customer. One that a fault has quarantined is interpreted again. Of one that contradicted us the object
+ * is fetched from Stripe: what does not contradict any more is recorded, and the event is released.
+ * @throws NotFound; Conflict for an event that waits for nothing, or that cannot be interpreted still
  */
 export async function retryWebhook(context: AppContext, eventId: string, by: By): Promise<WebhookListing> {
   const event = await webhook(context.db.reader, eventId)
   if (event.disposition === 'parked') await retryParked(context, event)
+  else if (event.disposition === 'quarantined' && isFaultReason(event.reason))
+    await retryFaulty(context, eventId, by)
   else if (event.disposition === 'quarantined') await retryQuarantined(context, eventId, by)
   else throw new Conflict(`This event is ${event.disposition}: there is nothing to try again`)
   return webhook(context.db.reader, eventId)
@@ -67,6 +71,24 @@ async function retryParked({ db, now }: AppContext, { customer_id }: WebhookList
       .executeTakeFirst()
     if (customer !== undefined) await releaseParked(trx, customer.tenant_id, customer_id, now().toISOString())
   })
+}
+
+async function retryFaulty({ db, now, config, log }: AppContext, eventId: string, by: By): Promise<void> {
+  const about = {
+    actor: by.actor,
+    isLive: config.stripe.environment === 'live',
+    now: now().toISOString(),
+    log,
+  }
+  try {
+    await db.transact(async (trx) => {
+      if ((await webhook(trx, eventId)).disposition === 'quarantined') await reinterpret(trx, eventId, about)
+    })
+  } catch (error) {
+    if (!isFault(error)) throw error
+    log.error({ err: error, event_id: eventId }, 'a quarantined event cannot be interpreted still')
+    throw new AppError('conflict', `It cannot be interpreted still: ${faultReason(error)}`)
+  }
 }
 
 const catalogue: readonly string[] = ['product', 'price', 'coupon', 'promotion_code']

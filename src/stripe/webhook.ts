@@ -36,8 +36,7 @@ export async function verifiedEvent(
         undefined,
         now.getTime(),
       )
-      shape.parse(event)
-      return event
+      return readEvent(event)
     } catch (error) {
       if (error instanceof Stripe.errors.StripeSignatureVerificationError) continue
       throw new AppError(
@@ -54,15 +53,40 @@ export async function verifiedEvent(
   )
 }
 
+/**
+ * An event that can be kept, whatever its object is like: it is interpreted, or quarantined.
+ * @throws for one that is none
+ */
+export function readEvent(event: Stripe.Event): Stripe.Event {
+  shape.parse(event)
+  if (isDeeperThan(maxDepth, event)) throw new RangeError(`It is nested deeper than ${maxDepth} levels`)
+  return event
+}
+
+const token = (maxLength: number) => z.string().regex(new RegExp(`^[\\x21-\\x7e]{1,${maxLength}}$`))
+/** The end of the year 9999: later times have another form, which is not sorted among the others. */
+const lastSecond = 253_402_300_799
+/** Stripe's own are a dozen levels deep, and what walks through them walks by recursion. */
+const maxDepth = 100
+
 /** What is read of every event; the object's own members are read as they come. */
 const shape = z.looseObject({
-  id: z.string().min(1),
+  id: token(255),
   object: z.literal('event'),
-  type: z.string().min(1),
-  api_version: z.string().nullable(),
-  created: z.int().min(0),
+  type: token(100),
+  api_version: token(100).nullable(),
+  created: z.int().min(0).max(lastSecond),
   livemode: z.boolean(),
   data: z.looseObject({ object: z.looseObject({}) }),
 })
+
+function isDeeperThan(levels: number, value: unknown): boolean {
+  let level: unknown[] = [value]
+  for (let depth = 0; level.length > 0; depth += 1) {
+    if (depth > levels) return true
+    level = level.flatMap((item) => (item !== null && typeof item === 'object' ? Object.values(item) : []))
+  }
+  return false
+}
 
 const badSignature = (message: string) => new AppError('invalid_signature', message)

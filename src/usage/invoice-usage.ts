@@ -6,16 +6,17 @@ import { type FactData, type NewFact, streams, type UsageType, usageTypes } from
 import { isOfPlanAlone, isUndone } from '../projections/invoices.ts'
 import { textOf } from '../projections/read-value.ts'
 import { record } from '../projections/record.ts'
-import { cardAt, priceLine, type RateCard } from './price.ts'
+import { cardAt, priceOf, type RateCard } from './price.ts'
 import { readRateCards } from './rate-cards.ts'
 
 /**
  * Decides, once, what goes on the invoice of a renewal beside the plan: on its draft all usage from before the period's
  * end that is on no invoice, of earlier periods too, and the platform base with what is owed of it. Of an invoice that is
  * first seen when it is final, or in another currency than the rate card's, the log says that it was missed, and all waits
- * for the next one. Returns the effects that put the lines on it.
+ * for the next one. A type of usage that costs more than Stripe takes stays on no invoice until an operator has voided
+ * what is wrong. Returns the effects that put the lines on it.
  * @param seen.object the invoice, as it was just recorded
- * @param log is told of an invoice that was missed
+ * @param log is told of an invoice that was missed, and of usage that is held
  */
 export async function invoiceUsage(
   trx: Trx,
@@ -69,7 +70,12 @@ export async function invoiceUsage(
     invoice_id,
     customer_id,
     currency,
-    lines: linesOf(records, cards),
+    lines: linesOf(records, cards, (held) =>
+      log?.error(
+        { invoice_id, tenant_id: tenantId, ...held },
+        'usage is too much for an invoice: it is held',
+      ),
+    ),
     base: baseCents === 0 ? null : { amount_cents: baseCents, description: 'Platform base' },
   }
   await append({ type: 'usage.invoiced', data })
@@ -130,17 +136,27 @@ function usageUntil(reader: Reader, tenantId: string, end: string) {
 function linesOf(
   records: Awaited<ReturnType<typeof usageUntil>>,
   cards: readonly RateCard[],
+  onHeld: (held: { usage_type: UsageType; amount_cents: string }) => void,
 ): FactData<'usage.invoiced'>['lines'] {
   const byType = Map.groupBy(records, ({ usage_type }) => usage_type)
   return usageTypes.flatMap((usage_type) => {
     const ofType = byType.get(usage_type)
     if (ofType === undefined) return []
-    const { quantity, amount_cents } = priceLine(ofType, cards)
+    const { quantity: units, amountCents } = priceOf(ofType, cards)
+    const quantity = Number(units)
+    if (amountCents > largestCents || !Number.isSafeInteger(quantity)) {
+      onHeld({ usage_type, amount_cents: String(amountCents) })
+      return []
+    }
+    const amount_cents = Number(amountCents)
     const record_ids = ofType.map(({ record_id }) => record_id)
     const description = `${names[usage_type]}: ${quantity}`
     return [{ usage_type, quantity, amount_cents, record_ids, description }]
   })
 }
+
+/** The most that Stripe takes as one amount, https://docs.stripe.com/currencies#minimum-and-maximum-charge-amounts */
+const largestCents = 99_999_999n
 
 /** As the customer reads them on the invoice. */
 const names: Record<UsageType, string> = {

@@ -1,3 +1,4 @@
+import { AppError } from '../errors.ts'
 import type { Rates, UsageType } from '../log/facts.ts'
 
 /** A usage record as far as its price goes. `position`: the order among records of one instant. */
@@ -12,16 +13,26 @@ export type Metered = {
 
 export type RateCard = { rates: Rates; currency: string; effective_at: string; position: number }
 
-/** `quantity` is in units. Both are exact up to 2^53. */
+/** `quantity` is in units. Both are exact. */
 export type PricedLine = { quantity: number; amount_cents: number }
 
 /**
  * One line of one invoice: records of one type that are billed together, in any order. Each is priced by the card
  * that was in force when it occurred; the exact sum is rounded half up, once. A `set` replaces what came before it.
+ * @throws AppError conflict from 2^53 up
  */
 export function priceLine(records: readonly Metered[], cards: readonly RateCard[]): PricedLine {
+  const { quantity, amountCents } = priceOf(records, cards)
+  return { quantity: exactly(quantity), amount_cents: exactly(amountCents) }
+}
+
+/** As `priceLine`, however large. */
+export function priceOf(
+  records: readonly Metered[],
+  cards: readonly RateCard[],
+): { quantity: bigint; amountCents: bigint } {
   const [first] = records
-  if (first === undefined) return { quantity: 0, amount_cents: 0 }
+  if (first === undefined) return { quantity: 0n, amountCents: 0n }
   let lastSet: Metered | undefined
   for (const record of records)
     if (record.action === 'set' && (lastSet === undefined || isBefore(lastSet, record))) lastSet = record
@@ -40,10 +51,20 @@ export function priceLine(records: readonly Metered[], cards: readonly RateCard[
     numerator = numerator * BigInt(per_units) + cardUnits * BigInt(rate_cents) * denominator
     denominator *= BigInt(per_units)
   }
-  return {
-    quantity: Number(units),
-    amount_cents: Number((2n * numerator + denominator) / (2n * denominator)),
-  }
+  return { quantity: units, amountCents: (2n * numerator + denominator) / (2n * denominator) }
+}
+
+/** The sum of numbers that are exact themselves. @throws AppError conflict from 2^53 up */
+export const exactSum = (numbers: readonly number[]) =>
+  exactly(numbers.reduce((total, number) => total + BigInt(number), 0n))
+
+/** JSON's numbers lose their last digits from 2^53 up: a sum that nobody can mean is refused, and not told wrongly. */
+function exactly(value: bigint): number {
+  if (value <= Number.MAX_SAFE_INTEGER) return Number(value)
+  throw new AppError(
+    'conflict',
+    'The usage of this tenant adds up to more than can be stated exactly: void the records that are wrong',
+  )
 }
 
 /** The card in force: the last one set of those in effect, and before any was, the first. */

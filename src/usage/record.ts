@@ -34,6 +34,17 @@ export type UsageRecord = FactData<'usage.recorded'> & {
   recorded_at: string
 }
 
+/** What is wrong with a quantity of 0 to 1,000,000,000, by what it is a quantity of. */
+export function quantityProblem({
+  usage_type,
+  action,
+  quantity,
+}: Pick<UsageInput, 'usage_type' | 'action' | 'quantity'>): string | undefined {
+  if (quantity === 0 && action === 'increment') return 'must be at least 1, or 0 to set'
+  const isLevel = usage_type === 'agent' || usage_type === 'user'
+  return isLevel && quantity > 1_000_000 ? 'must be at most 1000000 of agents and users' : undefined
+}
+
 /** How far ahead of our clock, and how far back, usage may have occurred. */
 export const aheadMs = 5 * 60_000
 export const backMs = 35 * 24 * 3_600_000

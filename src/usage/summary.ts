@@ -1,6 +1,6 @@
 import type { Reader } from '../db/tables.ts'
 import { type UsageType, usageTypes } from '../log/facts.ts'
-import { cardAt, type Metered, type PricedLine, priceLine, type RateCard } from './price.ts'
+import { cardAt, exactSum, type Metered, type PricedLine, priceLine, type RateCard } from './price.ts'
 import { readRateCards } from './rate-cards.ts'
 
 export type UsageLine = PricedLine & {
@@ -46,9 +46,9 @@ export async function usageSummary(
     currency: current.currency,
     usage,
     totals: {
-      amount_cents: sum(usage.map((line) => line.amount_cents)),
-      billed_amount_cents: sum(usage.map((line) => line.billed.amount_cents)),
-      unbilled_amount_cents: sum(usage.map((line) => line.unbilled.amount_cents)),
+      amount_cents: exactSum(usage.map((line) => line.amount_cents)),
+      billed_amount_cents: exactSum(usage.map((line) => line.billed.amount_cents)),
+      unbilled_amount_cents: exactSum(usage.map((line) => line.unbilled.amount_cents)),
     },
   }
 }
@@ -65,7 +65,7 @@ export async function unbilledUsage(
     usage_type,
     ...priceLine(ofType, cards),
   }))
-  return { lines, amountCents: sum(lines.map((line) => line.amount_cents)) }
+  return { lines, amountCents: exactSum(lines.map((line) => line.amount_cents)) }
 }
 
 function liveRecords(reader: Reader, tenantId: string) {
@@ -91,10 +91,10 @@ function lineOf(
   const { rate_cents, per_units } = current.rates[usageType]
   return {
     usage_type: usageType,
-    quantity: ofBilled.quantity + ofUnbilled.quantity,
+    quantity: exactSum([ofBilled.quantity, ofUnbilled.quantity]),
     unit_rate_cents: rate_cents,
     per_units,
-    amount_cents: ofBilled.amount_cents + ofUnbilled.amount_cents,
+    amount_cents: exactSum([ofBilled.amount_cents, ofUnbilled.amount_cents]),
     billed: ofBilled,
     unbilled: ofUnbilled,
   }
@@ -107,9 +107,7 @@ function priceByInvoice(
   const lines = [...Map.groupBy(records, ({ invoice_id }) => invoice_id).values()]
   const priced = lines.map((line) => priceLine(line, cards))
   return {
-    quantity: sum(priced.map((line) => line.quantity)),
-    amount_cents: sum(priced.map((line) => line.amount_cents)),
+    quantity: exactSum(priced.map((line) => line.quantity)),
+    amount_cents: exactSum(priced.map((line) => line.amount_cents)),
   }
 }
-
-const sum = (numbers: readonly number[]) => numbers.reduce((total, number) => total + number, 0)

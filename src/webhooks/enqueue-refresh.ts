@@ -13,19 +13,20 @@ export async function enqueueRefresh(
   now: string,
 ): Promise<string> {
   const stream = seen.tenantId === null ? streams.stripe : streams.billing(seen.tenantId)
-  const prefix = `refresh:${seen.objectId}:`
+  const kind = 'refresh_object'
+  const params = { objectType: seen.objectType, objectId: seen.objectId }
   const waiting = await trx
     .selectFrom('effects')
     .select('effect_id')
     .where('stream', '=', stream)
     .where('status', '=', 'pending')
     .where('claimed_until', 'is', null)
-    .where('effect_id', '>=', prefix)
-    .where('effect_id', '<', `refresh:${seen.objectId};`)
+    .where('kind', '=', kind)
+    // By its parameters, which `enqueue` keeps as they are here: a range of ids is another one in each collation.
+    .where('params', '=', JSON.stringify(params))
     .executeTakeFirst()
   if (waiting !== undefined) return waiting.effect_id
-  const effectId = `${prefix}${cause}`
-  const params = { objectType: seen.objectType, objectId: seen.objectId }
-  await enqueue(trx, { effectId, tenantId: seen.tenantId, stream, kind: 'refresh_object', params }, now, now)
+  const effectId = `refresh:${seen.objectId}:${cause}`
+  await enqueue(trx, { effectId, tenantId: seen.tenantId, stream, kind, params }, now, now)
   return effectId
 }

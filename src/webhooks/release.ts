@@ -1,16 +1,18 @@
 import type Stripe from 'stripe'
+import { inSavepoint } from '../db/savepoint.ts'
 import type { Trx } from '../db/tables.ts'
 import { type Fact, type NewFact, type StripeObjectType, streams } from '../log/facts.ts'
 import { factById } from '../log/read.ts'
 import { record } from '../projections/record.ts'
 import { isPinned } from '../stripe/webhook.ts'
 import { applyEvent } from './apply.ts'
+import { faultReason, isFault } from './fault.ts'
 import { ownerOf } from './owner.ts'
 
 /**
  * A customer has become a tenant's: the events about it that came too early are applied now, oldest first. What they
- * leave open is asked for by the effects that are returned. One that names another tenant is quarantined, as it would
- * have been had it come later.
+ * leave open is asked for by the effects that are returned. One that names another tenant, or that cannot be interpreted,
+ * is quarantined, as it would have been had it come later: the customer, and the others, must not wait for it.
  */
 export async function releaseParked(
   trx: Trx,
@@ -28,28 +30,36 @@ export async function releaseParked(
     .execute()
   const refreshes: string[] = []
   for (const { event_id } of parked) {
-    const { data, occurred_at } = (await factById(trx, event_id)) as Fact<'stripe.event_received'>
-    const { event_type, object_type, object_id, customer_id, created, personal } = data
-    const event = personal.event as unknown as Stripe.Event
-    const { conflict } = await ownerOf(trx, object_type as StripeObjectType, event.data)
-    if (conflict !== null) {
-      await quarantine(trx, event_id, conflict, now)
-      continue
+    try {
+      refreshes.push(...(await inSavepoint(trx, () => releaseOne(trx, tenantId, event_id, now))))
+    } catch (error) {
+      if (!isFault(error)) throw error
+      await quarantine(trx, event_id, faultReason(error), now)
     }
-    const fact: NewFact<'stripe.event_released'> = {
-      fact_id: `release:${event_id}`,
-      type: 'stripe.event_released',
-      tenant_id: tenantId,
-      data: { event_id, event_type, object_type, object_id, customer_id, created, personal },
-      metadata: { actor: 'stripe', causation: event_id },
-      occurred_at,
-    }
-    // What another API version says is shown until the answer, which is newer, replaces it.
-    const asksAgain = !isPinned(event)
-    const asked = await applyEvent(trx, streams.billing(tenantId), fact, now, { asksAgain })
-    refreshes.push(...(asked ?? []))
   }
   return refreshes
+}
+
+async function releaseOne(trx: Trx, tenantId: string, event_id: string, now: string): Promise<string[]> {
+  const { data, occurred_at } = (await factById(trx, event_id)) as Fact<'stripe.event_received'>
+  const { event_type, object_type, object_id, customer_id, created, personal } = data
+  const event = personal.event as unknown as Stripe.Event
+  const { conflict } = await ownerOf(trx, object_type as StripeObjectType, event.data)
+  if (conflict !== null) {
+    await quarantine(trx, event_id, conflict, now)
+    return []
+  }
+  const fact: NewFact<'stripe.event_released'> = {
+    fact_id: `release:${event_id}`,
+    type: 'stripe.event_released',
+    tenant_id: tenantId,
+    data: { event_id, event_type, object_type, object_id, customer_id, created, personal },
+    metadata: { actor: 'stripe', causation: event_id },
+    occurred_at,
+  }
+  // What another API version says is shown until the answer, which is newer, replaces it.
+  const asksAgain = !isPinned(event)
+  return (await applyEvent(trx, streams.billing(tenantId), fact, now, { asksAgain })) ?? []
 }
 
 async function quarantine(trx: Trx, eventId: string, reason: string, now: string): Promise<void> {

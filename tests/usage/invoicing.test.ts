@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { Row } from '../../src/db/tables.ts'
 import { verifyTables } from '../../src/projections/replay.ts'
 import { type Sandbox, startSandbox } from '../../src/stripe-sandbox/sandbox.ts'
+import { recordAll, usageRecorded } from '../support/facts.ts'
 import { type Service, startService } from '../support/service.ts'
 import { deliver, eventOf, signingSecret } from '../support/webhooks.ts'
 import { carryOutDue, type Wizard, wizard } from '../support/wizard.ts'
@@ -465,3 +466,45 @@ async function baseAtStripe(invoiceIds: string[]): Promise<number> {
   }
   return cents
 }
+
+test('usage that no invoice holds, as an old log may have it, is held, and stops no event and nobody else', async () => {
+  const { db } = service.context
+  await use('case', 3)
+  await recordAll(
+    db,
+    [1, 2].map((n) => ({
+      ...usageRecorded(`usg_poison_${n}`, 0, { usage_type: 'agent', quantity: Number.MAX_SAFE_INTEGER }),
+      tenant_id: tenant.of.tenantId,
+    })),
+  )
+  const draft = await renewal()
+  const created = await eventAbout(draft, 'invoice.created')
+  expect(await deliver(service, created)).toMatchObject({ status: 200 })
+  await carryOutDue(service)
+  const items = await service.stripe.invoiceItems.list({ invoice: draft })
+  expect(items.data.map(({ metadata }) => metadata?.usage_type).sort()).toEqual([
+    'case',
+    'platform_base',
+    undefined,
+  ])
+  expect(service.logLines.join('\n')).toContain('it is held')
+  const records = await db.reader
+    .selectFrom('billing_usage_records')
+    .select(['usage_type', 'invoice_id'])
+    .orderBy('record_id')
+    .execute()
+  expect(
+    records.filter(({ usage_type }) => usage_type === 'agent').map(({ invoice_id }) => invoice_id),
+  ).toEqual([null, null])
+  const event = await db.reader
+    .selectFrom('stripe_events')
+    .select('disposition')
+    .where('event_id', '=', created.id)
+    .executeTakeFirst()
+  expect(event?.disposition).toBe('applied')
+  const status = `/billing/status/tenant/${tenant.of.tenantId}`
+  expect(await service.request('GET', status)).toMatchObject({ status: 409 })
+  for (const id of ['usg_poison_1', 'usg_poison_2'])
+    expect(await service.request('POST', `/billing/usage/${id}/void`, {})).toMatchObject({ status: 200 })
+  expect(await service.request('GET', status)).toMatchObject({ status: 200 })
+})

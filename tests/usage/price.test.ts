@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { type Rates, usageTypes } from '../../src/log/facts.ts'
-import { cardAt, type Metered, priceLine, type RateCard } from '../../src/usage/price.ts'
+import { cardAt, type Metered, priceLine, priceOf, type RateCard } from '../../src/usage/price.ts'
 
 const card = (rate_cents: number, per_units: number, effective_at: string, position: number): RateCard => ({
   currency: 'usd',
@@ -67,12 +67,15 @@ describe('the price of a line', () => {
     expect(priceLine(records, calls).quantity).toBe(13)
   })
 
-  test('the largest quantities add up without loss', () => {
+  test('quantities add up without loss, and a sum that no number holds is refused', () => {
     const most = Number.MAX_SAFE_INTEGER
     const cents = [card(1, 1_000_000, sinceEver, 1)]
-    expect(priceLine([used(most), used(most), used(most)], cents).amount_cents).toBe(
-      Number((3n * BigInt(most) + 500_000n) / 1_000_000n),
-    )
+    expect(priceOf([used(most), used(most), used(most)], cents)).toEqual({
+      quantity: 3n * BigInt(most),
+      amountCents: (3n * BigInt(most) + 500_000n) / 1_000_000n,
+    })
+    expect(priceLine([used(most - 1), used(1)], cents).quantity).toBe(most)
+    expect(() => priceLine([used(most), used(1)], cents)).toThrow('void the records')
   })
 })
 

@@ -51,24 +51,50 @@ describe.each(eachDatabase)('on $name', ({ create }) => {
       ])
     })
 
-    test('a quantity of zero, below, with a fraction, as a string or from 2^53 up is 422; nothing is recorded', async () => {
-      for (const quantity of [0, -1, 1.5, '1', null, 2 ** 53]) {
-        const { status, body } = await t.post('/api/v1/billing/usage', usage({ quantity }))
-        expect(status).toBe(422)
-        expect(body.error).toMatchObject({
-          code: 'invalid_request',
-          details: { fields: [{ path: 'quantity' }] },
-        })
+    test('a quantity of zero, below, with a fraction, as a string or beyond its bounds is 422; nothing is recorded', async () => {
+      for (const bad of [
+        ...[0, -1, 1.5, '1', null, 1_000_000_001, 2 ** 53 - 1, 2 ** 53].map((quantity) => ({ quantity })),
+        { usage_type: 'agent', quantity: 1_000_001 },
+        { usage_type: 'user', quantity: 1_000_001, action: 'set' },
+        { usage_type: 'case', quantity: -1, action: 'set' },
+        { usage_type: 'case', quantity: 1_000_000_001, action: 'set' },
+      ]) {
+        const { status, body } = await t.post('/api/v1/billing/usage', usage(bad))
+        expect([status, body.error.code]).toEqual([422, 'invalid_request'])
+        expect(body.error.details.fields[0].path).toBe('quantity')
       }
       expect(await recordedFacts()).toEqual([])
     })
 
-    test('1e400 is refused with 422, 2^53 - 1 is taken exactly', async () => {
+    test('1e400 is refused with 422, what is just within the bounds is taken', async () => {
       const huge = '{"tenant_id":"tenant_a","usage_type":"case","quantity":1e400}'
       const { status, body } = await t.post('/api/v1/billing/usage', huge)
       expect([status, body.error.details.fields[0].path]).toEqual([422, 'quantity'])
-      const most = await t.post('/api/v1/billing/usage', usage({ quantity: Number.MAX_SAFE_INTEGER }))
-      expect(most.body.data.quantity).toBe(Number.MAX_SAFE_INTEGER)
+      for (const good of [
+        { usage_type: 'case', quantity: 1_000_000_000 },
+        { usage_type: 'agent', quantity: 1_000_000, action: 'set' },
+        { usage_type: 'user', quantity: 0, action: 'set' },
+        { usage_type: 'api_call', quantity: 0, action: 'set' },
+      ]) {
+        const { status, body } = await t.post('/api/v1/billing/usage', usage(good))
+        expect([status, body.data?.quantity]).toEqual([200, good.quantity])
+      }
+    })
+
+    test('a batch of the largest quantities adds up to the cent; a sum beyond 2^53 is refused, not told wrongly', async () => {
+      const batch = (usage_type: string) => ({
+        records: Array.from({ length: 1000 }, () => usage({ usage_type, quantity: 1_000_000_000 })),
+      })
+      const summary = () => t.get('/api/v1/billing/usage/tenant/tenant_a/summary')
+      expect((await t.post('/api/v1/billing/usage/batch', batch('case'))).status).toBe(200)
+      await t.post('/api/v1/billing/usage', usage({ usage_type: 'case', quantity: 1 }))
+      const { body } = await summary()
+      const line = body.data.usage.find((one: { usage_type: string }) => one.usage_type === 'case')
+      expect(line).toMatchObject({ quantity: 1_000_000_000_001, amount_cents: 1_000_000_000_001_000 })
+      expect(body.data.totals.amount_cents).toBe(1_000_000_000_001_000)
+      await t.post('/api/v1/billing/usage/batch', batch('platform_base'))
+      const { status, body: refusal } = await summary()
+      expect([status, refusal.error.code]).toEqual([409, 'conflict'])
     })
 
     test('an unknown type is 422, an unknown tenant 404', async () => {

@@ -4,7 +4,7 @@ import type { AppContext } from '../../context.ts'
 import { AppError, InvalidRequest, NotFound } from '../../errors.ts'
 import { type Metadata, usageTypes } from '../../log/facts.ts'
 import { knownTenants } from '../../tenants.ts'
-import { aheadMs, backMs, recordUsage, type UsageInput } from '../../usage/record.ts'
+import { aheadMs, backMs, quantityProblem, recordUsage, type UsageInput } from '../../usage/record.ts'
 import { usageSummary } from '../../usage/summary.ts'
 import { voidUsage } from '../../usage/void.ts'
 import { assertTenant } from '../auth.ts'
@@ -77,11 +77,20 @@ function routes({ now }: AppContext) {
     .strictObject({
       tenant_id: tenantId,
       usage_type: z.enum(usageTypes),
-      quantity: z.int().min(1),
+      quantity: z
+        .int()
+        .min(0)
+        // In words: what looks like a phone number is masked in errors.
+        .max(1_000_000_000, 'must be at most one billion')
+        .openapi({ description: 'Of agents and users at most 1,000,000; 0 only with `set`' }),
       action: z.enum(['increment', 'set']).default('increment'),
       occurred_at: recent.optional(),
       idempotency_key: text(255).optional(),
       metadata: metadata.default({}),
+    })
+    .superRefine((record, { addIssue }) => {
+      const message = quantityProblem(record)
+      if (message !== undefined) addIssue({ code: 'custom', path: ['quantity'], message })
     })
     .openapi('UsageInput')
   return {

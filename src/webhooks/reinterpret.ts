@@ -1,0 +1,52 @@
+import type { Logger } from 'pino'
+import type Stripe from 'stripe'
+import type { Trx } from '../db/tables.ts'
+import { type Fact, type NewFact, streams } from '../log/facts.ts'
+import { factById } from '../log/read.ts'
+import { record } from '../projections/record.ts'
+import { applyEvent } from './apply.ts'
+import { describe, judge, streamOf } from './judge.ts'
+import { releaseParked } from './release.ts'
+
+/**
+ * Interprets an event, which a fault of the code has quarantined, again by its own payload, and releases it. One that
+ * is nobody's by now, or that contradicts what is known, stays where it is. What it asks for is in the outbox.
+ * @throws what the interpretation throws still
+ */
+export async function reinterpret(
+  trx: Trx,
+  eventId: string,
+  about: { actor: string; isLive: boolean; now: string; log: Logger },
+): Promise<void> {
+  const { data, occurred_at } = (await factById(trx, eventId)) as Fact<'stripe.event_received'>
+  const event = data.personal.event as unknown as Stripe.Event
+  const described = describe(event)
+  const verdict = await judge(trx, event, described, about.isLive)
+  if (verdict.disposition === 'quarantined' || verdict.disposition === 'parked') return
+  const { event_id, event_type, created, personal } = data
+  const { tenantId, customerId } = verdict.owner
+  const fact: NewFact<'stripe.event_released'> = {
+    fact_id: `release:${eventId}`,
+    type: 'stripe.event_released',
+    tenant_id: tenantId,
+    data: {
+      event_id,
+      event_type,
+      object_type: described.object.object ?? 'unknown',
+      object_id: described.object.id ?? 'none',
+      customer_id: customerId,
+      created,
+      personal,
+    },
+    metadata: { actor: about.actor, causation: eventId },
+    occurred_at,
+  }
+  if (verdict.disposition === 'ignored') {
+    await record(trx, streams.stripe, 'any', [fact], about.now)
+    return
+  }
+  const asksAgain = verdict.disposition === 'refetched'
+  await applyEvent(trx, streamOf(verdict), fact, about.now, { asksAgain, log: about.log })
+  if (described.mirrored === 'customer' && tenantId !== null)
+    await releaseParked(trx, tenantId, fact.data.object_id, about.now)
+}
