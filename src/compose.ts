@@ -10,6 +10,7 @@ import { stripeClient } from './stripe/client.ts'
 import { stripeGateway } from './stripe/gateway.ts'
 import { invoiceItem } from './usage/invoice-item.ts'
 import { ingest } from './webhooks/ingest.ts'
+import { listCustomer } from './webhooks/list-customer.ts'
 import { refreshObject } from './webhooks/refresh.ts'
 import { sweepEvents } from './webhooks/sweep.ts'
 
@@ -38,6 +39,7 @@ export function createContext(parts: {
     billing_call: billingCall(outside),
     invoice_item: invoiceItem(outside),
     refresh_object: refreshObject(outside),
+    list_customer: listCustomer(outside),
     sweep_events: sweepEvents(outside, (event) => ingest(context, event)),
   })
   const context: AppContext = { config, db, log, now, stripe, effects, closing }

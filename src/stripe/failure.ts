@@ -115,9 +115,18 @@ export const notSent = (fault: unknown) =>
     cause: fault,
   })
 
-/** Every error of the SDK as a `StripeFailure`; anything else comes back as it is. */
-export function stripeFailure(error: unknown): unknown {
-  if (!(error instanceof Stripe.errors.StripeError)) return error
+/**
+ * Every error of the SDK as a `StripeFailure`. Any other is a fault of ours, and what it means is decided by whether
+ * anything was sent before it. An abort is nobody's fault, and only stops this attempt: it comes back as it is.
+ */
+export function stripeFailure(error: unknown, { hasSent }: { hasSent: boolean }): unknown {
+  if (error instanceof StripeFailure || (error instanceof Error && error.name === 'AbortError')) return error
+  if (!(error instanceof Stripe.errors.StripeError))
+    return hasSent
+      ? new StripeFailure('unknown', 'unreadable', `The answer cannot be read: ${String(error)}`, {
+          cause: error,
+        })
+      : notSent(error)
   const { statusCode, message, param = null } = error
   const code = error.code ?? error.type
   const isReplayed = error.headers?.['idempotent-replayed'] === 'true'

@@ -2,8 +2,10 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type Stripe from 'stripe'
 import type { NewFact, StripeObjectType } from '../log/facts.ts'
+import { headersOf, secretOf, timeOf, withoutSecrets } from './answer.ts'
 import { type CallName, type CallParams, calls, subscriptionExpansions } from './calls.ts'
-import { notSent, StripeFailure, stripeFailure } from './failure.ts'
+import { StripeFailure, stripeFailure } from './failure.ts'
+import { canBeAnId, retrieve } from './retrieve.ts'
 
 /** An object as Stripe's API answered it. */
 export type Observation = {
@@ -47,8 +49,12 @@ export type StripeGateway = {
   findDiscount(code: string, knownCouponIds: readonly string[]): Promise<Observation[]>
   /** Whether a customer has bought before: a successful payment, or an invoice that was not voided. */
   hasBought(customerId: string): Promise<boolean>
+  /** Stripe's own time now, unix seconds: that of its answer, or else of its newest event. */
+  time(): Promise<number>
   /** Stripe's events from this moment on (unix seconds), oldest first; Stripe keeps them for 30 days. */
   eventsSince(created: number): Promise<Stripe.Event[]>
+  /** A customer's subscriptions and payment methods, and the invoices made since then (unix seconds). */
+  objectsOf(customerId: string, since: number): Promise<Observation[]>
   /** What the next invoice would be after a change. Changes nothing. */
   preview(params: CallParams): Promise<Stripe.Invoice>
   /** Whether Stripe answers and takes our key: for /health/ready. */
@@ -73,7 +79,7 @@ export function stripeGateway(stripe: Stripe): StripeGateway {
         return await sending.run(trip, request)
       } catch (error) {
         lastGood = Number.NEGATIVE_INFINITY
-        const failure = trip.hasSent ? asUnknown(stripeFailure(error)) : asNotSent(stripeFailure(error))
+        const failure = stripeFailure(error, trip)
         const isLimited = failure instanceof StripeFailure && failure.kind === 'rate_limited'
         if (!isLimited || retries === rateLimitRetries) throw failure
         // The SDK leaves 429 to us. Full jitter, so that the instances do not come back together.
@@ -90,7 +96,7 @@ export function stripeGateway(stripe: Stripe): StripeGateway {
       lastGood = performance.now()
       return { ok: true }
     } catch (error) {
-      const failure = stripeFailure(error)
+      const failure = stripeFailure(error, { hasSent: true })
       if (!(failure instanceof StripeFailure)) throw error
       const isRefused = failure.kind === 'unauthorized'
       return {
@@ -107,6 +113,22 @@ export function stripeGateway(stripe: Stripe): StripeGateway {
       assertStripes(answer, objectType)
       return { observation: observed(objectType, answer, timeOf(answer)), clientSecret: secretOf(answer) }
     })
+  }
+
+  const take = async (
+    objectType: StripeObjectType,
+    list: AsyncIterable<{ id: string }>,
+    asOf: number,
+  ): Promise<Observation[]> => {
+    const found: Observation[] = []
+    for await (const object of list) found.push(observed(objectType, object, asOf))
+    return found
+  }
+  /** Every page. An attempt that broke off between two of them starts over. */
+  const takeAll = async (lists: [StripeObjectType, () => AsyncIterable<{ id: string }>][], asOf: number) => {
+    const all: Observation[] = []
+    for (const [objectType, list] of lists) all.push(...(await attempt(() => take(objectType, list(), asOf))))
+    return all
   }
 
   return {
@@ -131,24 +153,15 @@ export function stripeGateway(stripe: Stripe): StripeGateway {
     fetch,
     async catalogue() {
       const startedAt = timeOf(await attempt(() => stripe.products.list({ limit: 1 })))
-      const take = async (
-        objectType: StripeObjectType,
-        list: AsyncIterable<{ id: string; created: number }>,
-      ) => {
-        // An attempt that broke off between two pages starts over.
-        const found: Observation[] = []
-        for await (const object of list) found.push(observed(objectType, object, startedAt))
-        return found
-      }
-      const lists = [
-        () => take('product', stripe.products.list({ limit: 100 })),
-        () => take('price', stripe.prices.list({ limit: 100 })),
-        () => take('coupon', stripe.coupons.list({ limit: 100, expand: ['data.applies_to'] })),
-        () => take('promotion_code', stripe.promotionCodes.list({ limit: 100 })),
-      ]
-      const all: Observation[] = []
-      for (const list of lists) all.push(...(await attempt(list)))
-      return all
+      return takeAll(
+        [
+          ['product', () => stripe.products.list({ limit: 100 })],
+          ['price', () => stripe.prices.list({ limit: 100 })],
+          ['coupon', () => stripe.coupons.list({ limit: 100, expand: ['data.applies_to'] })],
+          ['promotion_code', () => stripe.promotionCodes.list({ limit: 100 })],
+        ],
+        startedAt,
+      )
     },
     async findDiscount(code, knownCouponIds) {
       if (!canBeAnId(code)) return []
@@ -183,6 +196,23 @@ export function stripeGateway(stripe: Stripe): StripeGateway {
           if (status === 'succeeded') return true
         return false
       }),
+    async time() {
+      const list = await attempt(() => stripe.events.list({ limit: 1 }))
+      const date = Date.parse(headersOf(list).date ?? '')
+      return Number.isNaN(date) ? (list.data[0]?.created ?? 0) : Math.floor(date / 1000)
+    },
+    async objectsOf(customer, since) {
+      const first = await attempt(() => stripe.invoices.list({ customer, limit: 1 }))
+      const expand = subscriptionExpansions.map((member) => `data.${member}`)
+      return takeAll(
+        [
+          ['subscription', () => stripe.subscriptions.list({ customer, status: 'all', limit: 100, expand })],
+          ['invoice', () => stripe.invoices.list({ customer, created: { gte: since }, limit: 100 })],
+          ['payment_method', () => stripe.customers.listPaymentMethods(customer, { limit: 100 })],
+        ],
+        timeOf(first),
+      )
+    },
     async eventsSince(created) {
       const events: Stripe.Event[] = []
       await attempt(async () => {
@@ -203,17 +233,6 @@ export function stripeGateway(stripe: Stripe): StripeGateway {
     },
   }
 }
-
-/** For errors that `stripeFailure` leaves as they are. An abort is nobody's fault, and only stops this attempt. */
-const isFault = (error: unknown) =>
-  !(error instanceof StripeFailure) && !(error instanceof Error && error.name === 'AbortError')
-const asNotSent = (error: unknown) => (isFault(error) ? notSent(error) : error)
-const asUnknown = (error: unknown) =>
-  isFault(error)
-    ? new StripeFailure('unknown', 'unreadable', `The answer cannot be read: ${String(error)}`, {
-        cause: error,
-      })
-    : error
 
 /** The observation and the objects inside it that have tables of their own: a card, a first invoice. */
 export function observationsIn(observation: Observation): Observation[] {
@@ -262,23 +281,6 @@ export function observationFact(
 }
 
 /**
- * A copy as plain JSON (the SDK makes objects of decimals) without any `client_secret` and `confirmation_secret`,
- * however deep, and without those that stand in a text, as in the address of a bank's challenge: the log keeps no
- * secrets.
- */
-export function withoutSecrets<T>(value: T): T {
-  return JSON.parse(
-    JSON.stringify(value, (name, member) => {
-      if (secretMembers.has(name)) return undefined
-      return typeof member === 'string' ? member.replace(secretInText, '[removed]') : member
-    }),
-  )
-}
-
-const secretMembers = new Set(['client_secret', 'confirmation_secret'])
-const secretInText = /\b[a-z]{2,8}_[A-Za-z0-9]+_secret_\w+/g
-
-/**
  * What a proxy answers can look like success to the SDK, which takes any JSON without an `error` for it. It says
  * nothing about the effect. @throws StripeFailure unknown
  */
@@ -295,51 +297,4 @@ function observed(objectType: StripeObjectType, answer: { id: string }, asOf: nu
     isDeleted: 'deleted' in answer && answer.deleted === true,
     object: withoutSecrets(answer) as Record<string, unknown>,
   }
-}
-
-/** Nothing at Stripe has an id that would be another path, or that no path can hold: it is not asked for. */
-const canBeAnId = (id: string) => id.isWellFormed() && id.length <= 500 && !/^\.{0,2}$|[\p{Cc}/\\]/u.test(id)
-
-type StripeAnswer = { id: string }
-
-function retrieve(stripe: Stripe, objectType: StripeObjectType, id: string): Promise<StripeAnswer> {
-  switch (objectType) {
-    case 'customer':
-      return stripe.customers.retrieve(id)
-    case 'subscription':
-      return stripe.subscriptions.retrieve(id, { expand: subscriptionExpansions })
-    case 'invoice':
-      return stripe.invoices.retrieve(id)
-    case 'payment_method':
-      return stripe.paymentMethods.retrieve(id)
-    case 'setup_intent':
-      return stripe.setupIntents.retrieve(id, { expand: ['payment_method'] })
-    case 'coupon':
-      return stripe.coupons.retrieve(id, { expand: ['applies_to'] })
-    case 'promotion_code':
-      return stripe.promotionCodes.retrieve(id)
-    case 'product':
-      return stripe.products.retrieve(id)
-    case 'price':
-      return stripe.prices.retrieve(id)
-    case 'invoiceitem':
-      return stripe.invoiceItems.retrieve(id)
-  }
-}
-
-function headersOf(answer: object): Record<string, string> {
-  return 'lastResponse' in answer ? (answer as Stripe.Response<object>).lastResponse.headers : {}
-}
-
-/** When Stripe answered, by its own clock: unix seconds. */
-function timeOf(answer: object): number {
-  const date = Date.parse(headersOf(answer).date ?? '')
-  return Math.floor((Number.isNaN(date) ? Date.now() : date) / 1000)
-}
-
-function secretOf(answer: object): string | null {
-  if ('client_secret' in answer && typeof answer.client_secret === 'string') return answer.client_secret
-  const invoice =
-    'latest_invoice' in answer ? (answer.latest_invoice as Stripe.Invoice | string | null) : null
-  return typeof invoice === 'object' ? (invoice?.confirmation_secret?.client_secret ?? null) : null
 }

@@ -4,12 +4,10 @@ import type { Trx } from '../db/tables.ts'
 import type { Effect } from '../effects/outbox.ts'
 import { type EffectHandler, FinalFailure } from '../effects/runner.ts'
 import type { StripeObjectType } from '../log/facts.ts'
-import { recordAnswer } from '../onboarding/calls.ts'
 import { StripeFailure } from '../stripe/failure.ts'
 import type { Observation } from '../stripe/gateway.ts'
-import { invoiceUsage } from '../usage/invoice-usage.ts'
 import { ownerOf } from './owner.ts'
-import { tellSessions } from './tell-sessions.ts'
+import { takeIn } from './take-in.ts'
 
 const by = { actor: 'worker' }
 
@@ -37,10 +35,7 @@ export const refreshObject = (context: Pick<AppContext, 'stripe' | 'log'>): Effe
     const { tenantId, customerId, conflict } = await ownerOf(trx, objectType, { object: object as never })
     const owner = effect.tenantId ?? (conflict === null ? tenantId : null)
     if (owner === null) return
-    await recordAnswer(trx, owner, observation, effect.effectId, now)
-    if (objectType === 'invoice')
-      await invoiceUsage(trx, { tenantId: owner, object, cause: effect.effectId }, now, context.log)
-    const seen = { ...observation, tenantId: owner, customerId }
-    await tellSessions(trx, seen, { by, now, cause: effect.effectId })
+    const about = { tenantId: owner, customerId, cause: effect.effectId, now, log: context.log }
+    await takeIn(trx, observation, about)
   },
 })

@@ -27,9 +27,17 @@ export async function createSqlite(): Promise<TestDatabase> {
 
 /** A fresh database on the test run's PostgreSQL server. */
 export async function createPostgres(): Promise<TestDatabase> {
+  return createdPostgres('')
+}
+
+/** One that sorts text as dictionaries do, where `:` and `;` count less than letters. */
+export const createIcuPostgres = (): Promise<TestDatabase> =>
+  createdPostgres("template template0 locale_provider icu icu_locale 'en-US-u-ka-shifted'")
+
+async function createdPostgres(options: string): Promise<TestDatabase> {
   const server = inject('postgresUrl')
   const name = `test_${randomUUID().replaceAll('-', '')}`
-  await onServer(server, `create database ${name}`)
+  await onServer(server, `create database ${name} ${options}`)
   return opened(`${server}/${name}`, () => onServer(server, `drop database ${name} with (force)`))
 }
 

@@ -1,8 +1,9 @@
 import { sql } from 'kysely'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest'
 import { AppError } from '../../src/errors.ts'
 import { verifyTables } from '../../src/projections/replay.ts'
 import { scheduleSweep } from '../../src/webhooks/sweep.ts'
+import { eachDatabase } from '../support/databases.ts'
 import { type Service, startService } from '../support/service.ts'
 import { deliver, eventOf, history, signingSecret } from '../support/webhooks.ts'
 import { carryOutDue, settled, type Wizard, wizard } from '../support/wizard.ts'
@@ -12,13 +13,17 @@ import { carryOutDue, settled, type Wizard, wizard } from '../support/wizard.ts'
 const clock = { nowMs: 0 }
 let service: Service
 let tenant: Wizard
-beforeEach(async () => {
+async function opened(environment: Record<string, string> = {}) {
   clock.nowMs = Date.parse('2026-11-02T09:00:00.000Z')
-  service = await startService({ clock, environment: { STRIPE_WEBHOOK_SECRET: signingSecret } })
+  service = await startService({
+    clock,
+    environment: { STRIPE_WEBHOOK_SECRET: signingSecret, ...environment },
+  })
   tenant = wizard(service)
   await tenant.to('createCustomer')
   clock.nowMs += 60_000
-})
+}
+beforeEach(() => opened())
 afterEach(() => service.close())
 
 const db = () => service.context.db
@@ -169,38 +174,54 @@ test('a database that is away says nothing about the event: 503, nothing stored,
   expect(await row(event.id)).toMatchObject({ disposition: 'applied' })
 })
 
-test('a signed event that is odd is refused or quarantined, never a fault, and stops no sweep', async () => {
-  const about = { object: 'customer', customer: tenant.of.customerId }
-  let deep: object = {}
-  for (let level = 0; level < 5000; level += 1) deep = { a: deep }
-  for (const [what, event] of [
-    ['time 1e15', eventOf('customer.updated', { id: 'cus_x', ...about }, { created: 1e15 })],
-    ['no time', eventOf('customer.updated', { id: 'cus_x', ...about }, { created: 'now' })],
-    ['event id no string', eventOf('customer.updated', { id: 'cus_x', ...about }, { id: 7 })],
-    ['event id with NUL', eventOf('customer.updated', { id: 'cus_x', ...about }, { id: 'evt_\0' })],
-    ['event id of 10 kB', eventOf('customer.updated', { id: 'cus_x', ...about }, { id: 'e'.repeat(10_000) })],
-    ['5,000 levels', eventOf('customer.updated', { id: 'cus_x', ...about, metadata: deep })],
-    ['no object', eventOf('customer.updated', null as never)],
-  ] as const)
-    expect(await deliver(service, event), what).toMatchObject({ status: 400 })
-  for (const [what, object] of [
-    ['id no string', { id: 7, object: 'customer' }],
-    ['type no string', { id: 'cus_y', object: 7 }],
-    ['customer no string', { id: 'in_y', object: 'invoice', customer: 7, currency: 'usd' }],
-    ['customer an empty object', { id: 'in_y', object: 'invoice', customer: {}, currency: 'usd' }],
-    ['half an emoji', { id: tenant.of.customerId, object: 'customer', name: 'ACME \ud83d', email: '\0' }],
-    ['half an emoji in the id', { id: 'cus_\ud83d', object: 'customer' }],
-    ['metadata a number', { id: tenant.of.customerId, object: 'customer', metadata: 7 }],
-    ['tenant id an object', { id: 'cus_z', object: 'customer', metadata: { tenant_id: {} } }],
-    ['items null', { id: 'sub_z', object: 'subscription', customer: tenant.of.customerId, items: null }],
-  ] as const) {
-    const event = eventOf('customer.updated', object)
-    expect(await deliver(service, event), what).toMatchObject({ status: 200 })
-    expect(await row(event.id), what).toBeDefined()
-  }
-  await service.stripe.customers.update(tenant.of.customerId, { name: 'Still works' })
-  await scheduleSweep(db(), service.context.now())
-  await carryOutDue(service)
-  await settled(service)
-  expect((await verifyTables(db())).drift).toEqual([])
-})
+test.each(eachDatabase)(
+  'a signed event that is odd is refused or quarantined, never a fault, and stops no sweep: $name',
+  async ({ create }) => {
+    await service.close()
+    const database = await create()
+    await opened({ DATABASE_URL: database.url })
+    onTestFinished(() => database.close())
+    const about = { object: 'customer', customer: tenant.of.customerId }
+    let deep: object = {}
+    for (let level = 0; level < 5000; level += 1) deep = { a: deep }
+    for (const [what, event] of [
+      ['time 1e15', eventOf('customer.updated', { id: 'cus_x', ...about }, { created: 1e15 })],
+      ['no time', eventOf('customer.updated', { id: 'cus_x', ...about }, { created: 'now' })],
+      ['event id no string', eventOf('customer.updated', { id: 'cus_x', ...about }, { id: 7 })],
+      ['event id with NUL', eventOf('customer.updated', { id: 'cus_x', ...about }, { id: 'evt_\0' })],
+      [
+        'event id of 10 kB',
+        eventOf('customer.updated', { id: 'cus_x', ...about }, { id: 'e'.repeat(10_000) }),
+      ],
+      ['5,000 levels', eventOf('customer.updated', { id: 'cus_x', ...about, metadata: deep })],
+      ['no object', eventOf('customer.updated', null as never)],
+    ] as const)
+      expect(await deliver(service, event), what).toMatchObject({ status: 400 })
+    for (const [what, object] of [
+      ['id no string', { id: 7, object: 'customer' }],
+      ['type no string', { id: 'cus_y', object: 7 }],
+      ['customer no string', { id: 'in_y', object: 'invoice', customer: 7, currency: 'usd' }],
+      ['customer an empty object', { id: 'in_y', object: 'invoice', customer: {}, currency: 'usd' }],
+      ['half an emoji', { id: tenant.of.customerId, object: 'customer', name: 'ACME \ud83d', email: '\0' }],
+      ['half an emoji in the id', { id: 'cus_\ud83d', object: 'customer' }],
+      ['NUL in the id', { id: 'cus_\0', object: 'customer' }],
+      ['NUL in the customer', { id: 'in_n', object: 'invoice', customer: 'cus_\0' }],
+      [
+        'an id of 20 kB',
+        { id: `price_${'x'.repeat(20_000)}`, object: 'price', unit_amount: 1, currency: 'usd' },
+      ],
+      ['metadata a number', { id: tenant.of.customerId, object: 'customer', metadata: 7 }],
+      ['tenant id an object', { id: 'cus_z', object: 'customer', metadata: { tenant_id: {} } }],
+      ['items null', { id: 'sub_z', object: 'subscription', customer: tenant.of.customerId, items: null }],
+    ] as const) {
+      const event = eventOf('customer.updated', object)
+      expect(await deliver(service, event), what).toMatchObject({ status: 200 })
+      expect(await row(event.id), what).toBeDefined()
+    }
+    await service.stripe.customers.update(tenant.of.customerId, { name: 'Still works' })
+    await scheduleSweep(db(), service.context.now())
+    await carryOutDue(service)
+    await settled(service)
+    expect((await verifyTables(db())).drift).toEqual([])
+  },
+)

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { verifyTables } from '../../src/projections/replay.ts'
 import { scheduleSweep } from '../../src/webhooks/sweep.ts'
 import { type Service, startService } from '../support/service.ts'
 import { deliver, history, signingSecret } from '../support/webhooks.ts'
@@ -6,14 +7,22 @@ import { carryOutDue, settled, type Wizard, wizard } from '../support/wizard.ts'
 
 const hourMs = 3_600_000
 const dayMs = 24 * hourMs
+/** Stripe's time. */
 const clock = { nowMs: 0 }
+/** How far our own clock is ahead of it. */
+let skewMs = 0
 let service: Service
 let tenant: Wizard
 
 /** A tenant, and a sweep that has seen everything up to now. */
 beforeEach(async () => {
   clock.nowMs = Date.parse('2026-11-02T09:00:00.000Z')
-  service = await startService({ clock, environment: { STRIPE_WEBHOOK_SECRET: signingSecret } })
+  skewMs = 0
+  service = await startService({
+    clock,
+    now: () => new Date(clock.nowMs + skewMs),
+    environment: { STRIPE_WEBHOOK_SECRET: signingSecret },
+  })
   tenant = wizard(service)
   await tenant.to('createSubscription')
   await restart()
@@ -132,4 +141,94 @@ test('after longer than Stripe keeps events, every object that can change is ask
   await restart()
   expect(await customerName()).toBe('Forty days ago')
   expect(await status()).toBe('canceled')
+})
+
+test.each([
+  ['ahead', 20],
+  ['behind', -20],
+  ['ahead by a day', 24 * 60],
+  ['behind by 31 days', -31 * 24 * 60],
+])('no event is lost while our clock is %s', async (_what, minutes) => {
+  skewMs = minutes * 60_000
+  await restart()
+  for (const name of ['First', 'Second', 'Third']) {
+    // Just after a sweep, in its overlap, and long after it.
+    for (const minute of [1, 9, 11, 24, 15]) {
+      clock.nowMs += minute * 60_000
+      await rename(`${name} ${minute}`)
+    }
+    await worker()
+    expect(await customerName()).toBe(`${name} 15`)
+    expect(await eventCount()).toBe((await history(service.stripe)).length)
+  }
+  skewMs = -skewMs
+  clock.nowMs += hourMs
+  await rename('After the clock was set right')
+  await restart()
+  expect(await customerName()).toBe('After the clock was set right')
+})
+
+test('the first sweep of a new database asks by our own clock, which may be 20 minutes ahead', async () => {
+  const { db, now } = service.context
+  await db.transact((trx) => trx.deleteFrom('effects').where('kind', '=', 'sweep_events').execute())
+  await db.transact((trx) => trx.deleteFrom('stripe_events').execute())
+  skewMs = 20 * 60_000
+  await scheduleSweep(db, now())
+  clock.nowMs += 60_000
+  await rename('In the first minutes')
+  clock.nowMs += 3 * hourMs
+  await worker()
+  expect(await customerName()).toBe('In the first minutes')
+})
+
+test('after longer than Stripe keeps events, what was made meanwhile is found too, on every page', async () => {
+  const { customerId: customer, tenantId, subscriptionId } = tenant.of
+  const { reader } = service.context.db
+  const other = wizard(service)
+  await other.to('createCustomer')
+  await settled(service)
+  const known = await service.stripe.paymentMethods.list({ customer })
+  const card = await service.stripe.paymentMethods.attach('pm_card_mastercard', { customer })
+  for (const { id } of known.data) await service.stripe.paymentMethods.detach(id)
+  clock.nowMs += 2 * dayMs
+  const drafts: string[] = []
+  for (let n = 0; n < 103; n += 1)
+    drafts.push((await service.stripe.invoices.create({ customer, auto_advance: false })).id)
+  const theirs = await service.stripe.paymentMethods.attach('pm_card_visa', { customer: other.of.customerId })
+  const subscription = await service.stripe.subscriptions.create({
+    customer: other.of.customerId,
+    items: [{ price: 'price_basic_monthly' }],
+    default_payment_method: theirs.id,
+  })
+  const stranger = await service.stripe.invoices.create({
+    customer,
+    auto_advance: false,
+    metadata: { tenant_id: other.of.tenantId },
+  })
+  clock.nowMs += 40 * dayMs
+  expect(await history(service.stripe)).toEqual([])
+  await restart()
+  for (let round = 0; round < 3; round += 1) await worker()
+
+  const cards = await reader.selectFrom('billing_payment_methods').selectAll().execute()
+  expect(cards.find((row) => row.payment_method_id === card.id)).toMatchObject({
+    tenant_id: tenantId,
+    brand: 'mastercard',
+    detached_at: null,
+  })
+  for (const { id } of known.data)
+    expect(cards.find((row) => row.payment_method_id === id)?.detached_at).not.toBeNull()
+  const invoices = await reader.selectFrom('billing_invoices').selectAll().execute()
+  const found = new Map(invoices.map((row) => [row.invoice_id, row.tenant_id]))
+  expect(drafts.filter((id) => found.get(id) !== tenantId)).toEqual([])
+  // It says that it is another tenant's: nobody gets it.
+  expect(found.has(stranger.id)).toBe(false)
+  const subscriptions = await reader.selectFrom('billing_subscriptions').selectAll().execute()
+  expect(subscriptions.map((row) => [row.subscription_id, row.tenant_id]).sort()).toEqual(
+    [
+      [subscriptionId, tenantId],
+      [subscription.id, other.of.tenantId],
+    ].sort(),
+  )
+  expect((await verifyTables(service.context.db)).drift).toEqual([])
 })

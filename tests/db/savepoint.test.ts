@@ -1,0 +1,36 @@
+import { sql } from 'kysely'
+import { expect, test } from 'vitest'
+import { inSavepoint } from '../../src/db/savepoint.ts'
+import { eachDatabase } from '../support/databases.ts'
+import { at } from '../support/facts.ts'
+
+test.each(eachDatabase)(
+  'a part that throws, in the database too, is undone alone, and the transaction goes on: $name',
+  async ({ create }) => {
+    const db = await create()
+    try {
+      const enqueue = (id: string) => sql`insert into effects values
+        (${id}, null, 's', 'k', '{}', 'pending', 0, ${at(0)}, null, null, ${at(0)}, ${at(0)})`
+      await db.transact(async (trx) => {
+        await enqueue('before').execute(trx)
+        await inSavepoint(trx, () => enqueue('kept').execute(trx))
+        for (const fail of [
+          () => enqueue('before').execute(trx),
+          () => Promise.reject(new Error('a bug')),
+          () => inSavepoint(trx, () => enqueue('kept').execute(trx)),
+        ])
+          await expect(
+            inSavepoint(trx, async () => {
+              await enqueue('undone').execute(trx)
+              await fail()
+            }),
+          ).rejects.toThrow()
+        await enqueue('after').execute(trx)
+      })
+      const rows = await db.reader.selectFrom('effects').select('effect_id').execute()
+      expect(rows.map(({ effect_id }) => effect_id).sort()).toEqual(['after', 'before', 'kept'])
+    } finally {
+      await db.close()
+    }
+  },
+)
