@@ -1,4 +1,4 @@
-import { databaseUnavailable } from '../db/database.ts'
+import { databaseUnavailable } from '../db/fault.ts'
 import { AppError } from '../errors.ts'
 import { maskText } from '../mask.ts'
 
