@@ -43,6 +43,30 @@ describe.each(eachDatabase)('customers, cards and the catalogue on $name', ({ cr
     expect(await rowOf('billing_prices')).toMatchObject({ ...dead, amount_cents: null })
   })
 
+  test.each([
+    ['made', 'deleted', 'made again'],
+    ['made again', 'deleted', 'made'],
+    ['deleted', 'made', 'made again'],
+    ['made again', 'made', 'deleted'],
+  ] as const)('a coupon that is made again under its id is another one: %s, %s, %s', async (...order) => {
+    const made = (seconds: number, percent_off: number) => {
+      const coupon = { id: 'AGAIN', created: epoch + seconds, percent_off, valid: true }
+      return stripeEvent('coupon.created', 'coupon', coupon, seconds, { tenantId: null })
+    }
+    const stub = { id: 'AGAIN', deleted: true }
+    const sightings = {
+      made: made(1, 10),
+      deleted: observed('coupon', stub, 2, { tenantId: null, isDeleted: true }),
+      'made again': made(3, 20),
+    }
+    await given(...order.map((sighting) => sightings[sighting]))
+    expect(await rowOf('billing_discounts')).toMatchObject({
+      percent_off_ppm: 200_000,
+      is_active: 1,
+      is_deleted: 0,
+    })
+  })
+
   test('what the API answered wins over a webhook of the same second, in either order', async () => {
     const event = stripeEvent('customer.updated', 'customer', customer({ email: 'event@b.c' }), 5)
     const answer = observed('customer', customer({ email: 'answer@b.c' }), 5)

@@ -98,3 +98,18 @@ test('a deleted coupon is gone for new ones, and stays with whom it was given to
   expect((await refusal(subscribe(stripe, { coupon: 'HALF' }))).code).toBe('resource_missing')
   expect((await stripe.invoices.createPreview({ subscription: id })).total).toBe(2450)
 })
+
+test('the products of a coupon are shown when they are asked for, and limit what it takes off', async () => {
+  const { stripe } = await start()
+  const { id } = await stripe.coupons.create({
+    percent_off: 50,
+    duration: 'forever',
+    applies_to: { products: ['prod_basic'] },
+  })
+  expect(await stripe.coupons.retrieve(id)).not.toHaveProperty('applies_to')
+  const asked = await stripe.coupons.retrieve(id, { expand: ['applies_to'] })
+  expect(asked.applies_to).toEqual({ products: ['prod_basic'] })
+  const { data } = await stripe.coupons.list({ expand: ['data.applies_to'] })
+  expect(data.map((coupon) => coupon.applies_to?.products)).toEqual([['prod_basic'], undefined])
+  expect(await subscribe(stripe, { coupon: id })).toMatchObject({ latest_invoice: { total: 2450 } })
+})
