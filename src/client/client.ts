@@ -6,20 +6,33 @@ import type {
   ApplicantCorrection,
   BillingStatus,
   CancelledSession,
+  ChangePreview,
   CompletedSession,
   CorrectedApplicant,
   CreatedCustomer,
   CreatedSubscription,
+  Customer,
+  CustomerInput,
+  Discount,
+  DiscountInput,
+  Invoice,
+  NewSubscription,
+  PageInput,
+  PaymentMethod,
   PaymentSetup,
   Plan,
+  PlanChange,
   PlanChoice,
   Position,
   SelectedPlan,
   SessionChange,
   StartedSession,
+  Subscription,
+  SubscriptionInput,
   UsageInput,
   UsageRecord,
   UsageSummary,
+  VoidedUsage,
 } from './types.ts'
 
 export { type FieldProblem, StepledgerError } from './error.ts'
@@ -48,6 +61,10 @@ export function createClient(options: { baseUrl: string; key: string; fetch?: ty
     ((await (await send('GET', path, options)).json()) as { data: T }).data
   const post = async <T>(path: string, body: object, options?: RequestOptions): Promise<T> =>
     ((await (await send('POST', path, { ...options, body })).json()) as { data: T }).data
+  const remove = async <T>(path: string, options?: RequestOptions): Promise<T> =>
+    ((await (await send('DELETE', path, options)).json()) as { data: T }).data
+  const list = <T>(path: string, page: PageInput, options?: RequestOptions) =>
+    get<{ items: T[]; next_cursor: string | null }>(`${path}${queryOf(page)}`, options)
   const idOf = encodeURIComponent
 
   return {
@@ -103,27 +120,86 @@ export function createClient(options: { baseUrl: string; key: string; fetch?: ty
 
     /** What can be subscribed to; the plans with the lowest prices first. */
     plans: async (options?: RequestOptions): Promise<Plan[]> =>
-      (await get<{ items: Plan[] }>('/billing/plans', options)).items,
+      (await list<Plan>('/billing/plans', { limit: 100 }, options)).items,
+
+    /** The tenant's one customer at Stripe, for a tenant without onboarding; again: the same one. */
+    addCustomer: (customer: CustomerInput, options?: RequestOptions) =>
+      post<Customer>('/billing/customers', customer, options),
+    customer: (tenantId: string, options?: RequestOptions) =>
+      get<Customer>(`/billing/customers/tenant/${idOf(tenantId)}`, options),
+
+    /** One live subscription per tenant. */
+    subscribe: (subscription: SubscriptionInput, options?: RequestOptions) =>
+      post<NewSubscription>('/billing/subscriptions', subscription, options),
+    /** The live one, or else the last one. */
+    subscription: (tenantId: string, options?: RequestOptions) =>
+      get<Subscription>(`/billing/subscriptions/tenant/${idOf(tenantId)}`, options),
+    /** What a move to another price would cost; changes nothing. */
+    previewChange: (subscriptionId: string, change: PlanChange, options?: RequestOptions) =>
+      post<ChangePreview>(`/billing/subscriptions/${idOf(subscriptionId)}/preview-change`, change, options),
+    changePlan: (subscriptionId: string, change: PlanChange, options?: RequestOptions) =>
+      post<Subscription>(`/billing/subscriptions/${idOf(subscriptionId)}/change-plan`, change, options),
+    /** With its period, or now: `{ at_period_end: false }`. */
+    cancelSubscription: (
+      subscriptionId: string,
+      how: { at_period_end?: boolean } = {},
+      options?: RequestOptions,
+    ) => post<Subscription>(`/billing/subscriptions/${idOf(subscriptionId)}/cancel`, how, options),
+    /** Takes a cancellation or a pause back. */
+    resumeSubscription: (subscriptionId: string, options?: RequestOptions) =>
+      post<Subscription>(`/billing/subscriptions/${idOf(subscriptionId)}/resume`, {}, options),
+    /** Collects nothing until it is resumed. */
+    pauseSubscription: (subscriptionId: string, options?: RequestOptions) =>
+      post<Subscription>(`/billing/subscriptions/${idOf(subscriptionId)}/pause`, {}, options),
+
+    /** Newest first. */
+    invoices: (tenantId: string, page: PageInput = {}, options?: RequestOptions) =>
+      list<Invoice>(`/billing/invoices/tenant/${idOf(tenantId)}`, page, options),
+    /** Those attached to the tenant's customer, newest first. */
+    paymentMethods: (tenantId: string, page: PageInput = {}, options?: RequestOptions) =>
+      list<PaymentMethod>(`/billing/payment-methods/tenant/${idOf(tenantId)}`, page, options),
+
+    /** Again with the same terms: the same one. */
+    createDiscount: (discount: DiscountInput, options?: RequestOptions) =>
+      post<Discount>('/billing/discounts', discount, options),
+    /** Of a code, in any case. */
+    discount: (code: string, options?: RequestOptions) =>
+      get<Discount>(`/billing/discounts/${idOf(code)}`, options),
+    /** Newest first. */
+    discounts: (page: PageInput = {}, options?: RequestOptions) =>
+      list<Discount>('/billing/discounts', page, options),
+    /** Who has redeemed it keeps it. */
+    deleteDiscount: (code: string, options?: RequestOptions) =>
+      remove<Discount>(`/billing/discounts/${idOf(code)}`, options),
+
     recordUsage: (usage: UsageInput, options?: RequestOptions) =>
       post<UsageRecord>('/billing/usage', usage, options),
     /** 1 to 1000 records, all or none. */
     recordUsageBatch: async (records: UsageInput[], options?: RequestOptions): Promise<UsageRecord[]> =>
       (await post<{ records: UsageRecord[] }>('/billing/usage/batch', { records }, options)).records,
+    /** Takes a record that is not billed yet out of every sum. */
+    voidUsage: (recordId: string, how: { reason?: string } = {}, options?: RequestOptions) =>
+      post<VoidedUsage>(`/billing/usage/${idOf(recordId)}/void`, how, options),
     /** Times are ISO 8601; by default this month, UTC. */
     usageSummary: (
       tenantId: string,
       period: { period_start?: string; period_end?: string } = {},
       options?: RequestOptions,
-    ) =>
-      get<UsageSummary>(
-        `/billing/usage/tenant/${idOf(tenantId)}/summary?${new URLSearchParams(period)}`,
-        options,
-      ),
+    ) => get<UsageSummary>(`/billing/usage/tenant/${idOf(tenantId)}/summary${queryOf(period)}`, options),
+    /** Where a tenant stands: customer, subscription, what is owed, what the next invoice will be. */
     billingStatus: async (tenantId: string, options?: RequestOptions): Promise<BillingStatus> =>
       (await (
         await send('GET', `/billing/status/tenant/${idOf(tenantId)}`, options)
       ).json()) as BillingStatus,
   }
+}
+
+/** What is undefined is left out. */
+function queryOf(values: Record<string, string | number | undefined>): string {
+  const given = Object.entries(values).flatMap(([name, value]) =>
+    value === undefined ? [] : [[name, String(value)]],
+  )
+  return given.length === 0 ? '' : `?${new URLSearchParams(given)}`
 }
 
 async function* changes(

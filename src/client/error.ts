@@ -38,6 +38,7 @@ export class StepledgerError extends Error {
   }
 }
 
+/** @internal */
 export async function errorOf(response: Response): Promise<StepledgerError> {
   const { status } = response
   const retryAfter = Number(response.headers.get('Retry-After') ?? 'none')

@@ -7,8 +7,9 @@ export type RequestOptions = {
   idempotencyKey?: string | undefined
 }
 
+/** @internal */
 export type Send = (
-  method: 'GET' | 'POST',
+  method: 'GET' | 'POST' | 'DELETE',
   path: string,
   options?: RequestOptions & {
     body?: object | undefined
@@ -19,6 +20,7 @@ export type Send = (
 ) => Promise<Response>
 
 /**
+ * @internal
  * Requests with a key. What may pass by itself (no answer, 429, 503, and 409 with Retry-After) is tried again, the POSTs
  * under one Idempotency-Key, with exponential backoff and jitter, or when the service says so.
  */
@@ -65,11 +67,11 @@ export function sender(options: { baseUrl: string; key: string; fetch?: typeof f
   }
 }
 
-/** Exponential, with jitter, 0.25 s to 8 s. */
+/** @internal Exponential, with jitter, 0.25 s to 8 s. */
 export const backoffMs = (attempt: number) =>
   Math.min(8_000, 250 * 2 ** (attempt - 1)) * (0.75 + Math.random() / 2)
 
-/** @throws the signal's reason */
+/** @internal @throws the signal's reason */
 export function pause(timeoutMs: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     signal?.throwIfAborted()
@@ -98,7 +100,7 @@ function waitOf({ code, status, retryAfterSeconds }: StepledgerError, attempt: n
 
 const longestWaitSeconds = 30
 
-/** 128 random bits. `crypto.randomUUID` is missing on pages that came over plain http. */
+/** @internal 128 random bits. `crypto.randomUUID` is missing on pages that came over plain http. */
 export function randomKey(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(16))
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')

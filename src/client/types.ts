@@ -1,10 +1,18 @@
 import type { z } from 'zod'
+import type { CustomersApi } from '../http/routes/customers.ts'
+import type { DiscountsApi } from '../http/routes/discounts.ts'
+import type { InvoicesApi } from '../http/routes/invoices.ts'
 import type { OnboardingApi } from '../http/routes/onboarding.ts'
+import type { PaymentMethodsApi } from '../http/routes/payment-methods.ts'
 import type { PlansApi } from '../http/routes/plans.ts'
 import type { StatusApi } from '../http/routes/status.ts'
+import type { SubscriptionsApi } from '../http/routes/subscriptions.ts'
 import type { UsageApi } from '../http/routes/usage.ts'
 
-/** What the routes' schemas say of requests and replies. Types only: nothing of the service is loaded. */
+/**
+ * What the routes' schemas say of requests and replies. Types only: nothing of the service is loaded, and the package has
+ * them written out (see build.ts).
+ */
 
 type Reply<Route> = Route extends {
   responses: { 200: { content: { 'application/json': { schema: infer S extends z.ZodType } } } }
@@ -47,7 +55,22 @@ export type CompletedSession = Data<OnboardingApi['complete']>
 export type CorrectedApplicant = Data<OnboardingApi['applicant']>
 export type CancelledSession = Data<OnboardingApi['cancel']>
 export type Plan = Data<PlansApi['list']>['items'][number]
+export type CustomerInput = Body<CustomersApi['create']>
+export type Customer = Data<CustomersApi['show']>
+export type SubscriptionInput = Body<SubscriptionsApi['create']>
+export type Subscription = Data<SubscriptionsApi['show']>
+/** With `requires_action`, Stripe.js goes on with `client_secret`. */
+export type NewSubscription = Data<SubscriptionsApi['create']>
+export type PlanChange = Body<SubscriptionsApi['changePlan']>
+export type ChangePreview = Data<SubscriptionsApi['previewChange']>
+export type DiscountInput = Body<DiscountsApi['create']>
+export type Discount = Data<DiscountsApi['show']>
+export type Invoice = Data<InvoicesApi['list']>['items'][number]
+export type PaymentMethod = Data<PaymentMethodsApi['list']>['items'][number]
 export type UsageInput = Body<UsageApi['recordOne']>
 export type UsageRecord = Data<UsageApi['recordOne']>
+export type VoidedUsage = Data<UsageApi['voidOne']>
 export type UsageSummary = Data<UsageApi['summary']>
 export type BillingStatus = Reply<StatusApi['show']>
+/** `limit`: 1 to 100, by default 20. `cursor`: the `next_cursor` of the page before, which is null after the last. */
+export type PageInput = { limit?: number | undefined; cursor?: string | undefined }

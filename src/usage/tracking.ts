@@ -265,9 +265,12 @@ const toRecord = (batch: Batch): RecordedBatch => ({
 
 /** A `record` that never settles would end all recording. Its late success is harmless: the key is the same. */
 async function within(timeoutMs: number, work: Promise<void>): Promise<void> {
-  const { promise: late, reject } = Promise.withResolvers<never>()
   const error = new Error(`record() of the usage tracking has not settled within ${timeoutMs} ms`)
-  const timer = setTimeout(reject, timeoutMs, error)
+  let timer: NodeJS.Timeout | undefined
+  // Not Promise.withResolvers: hosts may run on Node 20.
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(reject, timeoutMs, error)
+  })
   try {
     await Promise.race([work, late])
   } finally {

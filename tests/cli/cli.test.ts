@@ -1,4 +1,3 @@
-import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { cp, mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises'
@@ -232,15 +231,4 @@ test('the package runs from node_modules, where Node strips no types', async () 
   })
   child.stdin.end()
   expect(await ended).toEqual({ code: 0, stdout: 'Ran add_billing_tables\n', stderr: '' })
-
-  const program = `
-    import { createClient, StepledgerError } from 'stepledger/client'
-    import { claimedTenant, usageTracking } from 'stepledger/middleware'
-    console.log(typeof createClient, typeof StepledgerError, typeof claimedTenant, typeof usageTracking)`
-  await writeFile(join(modules, '../program.mjs'), program)
-  const { stdout, stderr } = spawnSync(process.execPath, ['program.mjs'], {
-    cwd: join(modules, '..'),
-    encoding: 'utf8',
-  })
-  expect({ stdout, stderr }).toEqual({ stdout: 'function function function function\n', stderr: '' })
 })

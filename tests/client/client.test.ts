@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createClient, StepledgerError } from '../../src/client/client.ts'
 import { type Service, startService } from '../support/service.ts'
@@ -153,11 +152,4 @@ test('a watch ends with its signal', async () => {
   })()
   await expect(watching).rejects.toThrow('enough')
   expect(seen).toEqual(['onboarding.started'])
-})
-
-test('the package offers the client and the middleware by name, to bundlers and to Node', async () => {
-  const { exports } = JSON.parse(await readFile(new URL('../../package.json', import.meta.url), 'utf8'))
-  expect(exports['./client'].default).toBe('./src/client/client.ts')
-  expect(import.meta.resolve('stepledger/client')).toMatch(/src\/client\/node\.js$/)
-  expect(import.meta.resolve('stepledger/middleware')).toMatch(/src\/usage\/middleware\.js$/)
 })

@@ -53,6 +53,9 @@ const stripeMetadata = z
     `must leave tenant_id, company_name and ${keyInMetadata} to us`,
   )
 
+/** Requests and replies, for the typed client. */
+export type CustomersApi = typeof routes
+
 const routes = {
   create: route({
     method: 'post',

@@ -91,6 +91,9 @@ const discountInput = z
 
 const oneCode = z.object({ code: z.string().regex(/^[A-Za-z0-9_-]{1,128}$/) })
 
+/** Requests and replies, for the typed client. */
+export type DiscountsApi = typeof routes
+
 const routes = {
   create: route({
     method: 'post',

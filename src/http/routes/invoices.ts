@@ -39,6 +39,9 @@ const invoice = z
   })
   .openapi('Invoice')
 
+/** Requests and replies, for the typed client. */
+export type InvoicesApi = { list: typeof list }
+
 const list = route({
   method: 'get',
   path: '/billing/invoices/tenant/{tenant_id}',

@@ -29,6 +29,9 @@ const paymentMethod = z
   })
   .openapi('PaymentMethod')
 
+/** Requests and replies, for the typed client. */
+export type PaymentMethodsApi = { list: typeof list }
+
 const list = route({
   method: 'get',
   path: '/billing/payment-methods/tenant/{tenant_id}',

@@ -151,6 +151,9 @@ const verb = <const P extends string, B extends ReturnType<typeof body>, S exten
     response: envelope(data),
   })
 
+/** Requests and replies, for the typed client. */
+export type SubscriptionsApi = typeof routes
+
 const routes = {
   create: route({
     method: 'post',

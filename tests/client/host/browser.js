@@ -1,0 +1,1 @@
+export { createClient, StepledgerError } from 'stepledger/client'
