@@ -1,4 +1,5 @@
 import { Command, CommanderError, Option } from 'commander'
+import packageJson from '../package.json' with { type: 'json' }
 import { Misuse } from './cli/misuse.ts'
 import { BadEnvironment } from './config.ts'
 import { databaseProblem } from './db/fault.ts'
@@ -10,6 +11,7 @@ export async function cli(args: string[]): Promise<number> {
   endQuietlyWithThePipe()
   const program = new Command('stepledger')
     .description('Takes tenants from sign-up to paying through Stripe; operates what it did')
+    .version(packageJson.version, '-V, --version', 'print the version')
     .exitOverride()
     // What stands after a command's name is the command's.
     .enablePositionalOptions()

@@ -40,6 +40,14 @@ export class BadEnvironment extends Error {
   }
 }
 
+/** The variables that look like settings of ours and are none, one line each: a typing mistake would go unseen. */
+export function unknownVariables(environment: Record<string, string | undefined>): string[] {
+  return Object.keys(environment)
+    .filter((name) => /^(BILLING_RATE_|STRIPE_)/.test(name) && !(name in variables.shape))
+    .sort()
+    .map((name) => `${name} is no setting and changes nothing; .env.example has them all`)
+}
+
 /** @throws BadEnvironment */
 export function readConfig(environment: Record<string, string | undefined>): Config {
   // An empty value in a .env file means "not set".

@@ -1,8 +1,10 @@
 import { Command } from 'commander'
 import { type Diff, diff } from '../ops/diff.ts'
 import { ImpossiblePast } from '../ops/past.ts'
+import { readRateCards } from '../usage/rate-cards.ts'
 import { causesText } from './causes.ts'
 import { Misuse } from './misuse.ts'
+import { money as amountText, moneyChange } from './money.ts'
 import { paint, printJson, printLine, printTable, shortValue } from './print.ts'
 import { type DatabaseOptions, withDatabase } from './with-database.ts'
 
@@ -21,12 +23,17 @@ export const diffCommand = () =>
         const changes = await diff(db, { tenantId, from, to }).catch((error: unknown) => {
           throw error instanceof ImpossiblePast ? new Misuse(error.message) : error
         })
-        if (options.json) await printJson(changes)
-        else await printDiff(changes)
+        if (options.json) return printJson(changes)
+        // What is billed is in the currency of the rate card.
+        await printDiff(changes, (await readRateCards(db.reader)).at(-1)?.currency ?? null)
       }),
     )
 
-async function printDiff({ tenant_id, from, to, sessions, rows, money }: Diff): Promise<void> {
+async function printDiff(
+  { tenant_id, from, to, sessions, rows, money }: Diff,
+  currency: string | null,
+): Promise<void> {
+  const amountOf = (cents: number | null) => (cents === null ? null : amountText(cents, currency))
   const moment = ({ position, time }: Diff['from']) => `position ${position}, ${time ?? 'the beginning'}`
   await printLine(`${tenant_id}\nfrom ${moment(from)}\nto   ${moment(to)}`)
   if (sessions.length + rows.length + money.length === 0) return printLine('\nNothing changed')
@@ -40,10 +47,11 @@ async function printDiff({ tenant_id, from, to, sessions, rows, money }: Diff): 
     await printTable(
       ['money', 'before', 'after', 'delta', 'because of'],
       money.map(({ amount, before, after, delta, facts }) => [
-        amount,
-        before,
-        after,
-        delta > 0 ? `+${delta}` : `${delta}`,
+        // The amount is in its currency here.
+        amount.replace(/_cents$/, ''),
+        amountOf(before),
+        amountOf(after),
+        moneyChange(delta, currency),
         causesText(facts),
       ]),
     )

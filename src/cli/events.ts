@@ -1,6 +1,8 @@
 import { Command } from 'commander'
+import { facts } from '../log/facts.ts'
 import { type StoredFact, streamEvents } from '../ops/events.ts'
 import { exportCommand } from './capsule.ts'
+import { oneOf } from './one-of.ts'
 import { printJson, printLine } from './print.ts'
 import { whole } from './whole.ts'
 import { type DatabaseOptions, withDatabase } from './with-database.ts'
@@ -21,7 +23,7 @@ export const eventsCommand = () =>
     .addCommand(exportCommand())
     .option('--stream <stream>', 'only this stream, such as billing-TENANT')
     .option('--tenant <id>', 'only this tenant')
-    .option('--type <type>', 'only this type, such as onboarding.started')
+    .option('--type <type>', 'only this type, such as onboarding.started', oneOf(Object.keys(facts)))
     .option('--after <position>', 'only facts after this position', whole('a position'), 0)
     .option('--limit <number>', 'stop after so many', whole('a number of facts'))
     .option('--follow', 'wait for more, until Ctrl-C')

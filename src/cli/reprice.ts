@@ -1,6 +1,7 @@
 import { Command, InvalidArgumentError } from 'commander'
 import { changesMoreThan, type Delta, type RepriceReport, reprice } from '../ops/reprice.ts'
 import { Misuse } from './misuse.ts'
+import { money, moneyChange } from './money.ts'
 import { paint, printJson, printLine, printTable } from './print.ts'
 import { withProgress } from './progress.ts'
 import { readRates } from './rates-file.ts'
@@ -45,24 +46,13 @@ async function printReport({ tenants, total, currency }: RepriceReport): Promise
   const cells = ({ old_cents, new_cents, delta_cents, percent }: Delta) => [
     money(old_cents, currency),
     money(new_cents, currency),
-    `${delta_cents > 0 ? '+' : ''}${money(delta_cents, currency)}`,
+    moneyChange(delta_cents, currency),
     percent === null ? 'new' : `${percent > 0 ? '+' : ''}${percent} %`,
   ]
   await printTable(
     ['tenant', 'old', 'new', 'delta', 'percent'],
     [...tenants.map((one) => [one.tenant_id, ...cells(one)]), ['total', ...cells(total)]],
   )
-}
-
-/** As people write it: USD 149.00. */
-function money(cents: number, currency: string): string {
-  const format = new Intl.NumberFormat('en-US', {
-    style: 'currency',
-    currency: currency || 'usd',
-    currencyDisplay: 'code',
-  })
-  const amount = format.format(cents / 10 ** (format.resolvedOptions().maximumFractionDigits ?? 2))
-  return amount.replaceAll('\u00a0', ' ')
 }
 
 function time(value: string): string {

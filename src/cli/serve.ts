@@ -1,5 +1,7 @@
+import { existsSync } from 'node:fs'
+import { resolve } from 'node:path'
 import { Command } from 'commander'
-import { readConfig } from '../config.ts'
+import { readConfig, unknownVariables } from '../config.ts'
 import { printJson, printLine } from './print.ts'
 import { stopSignal } from './stop-signal.ts'
 import { type DatabaseOptions, databaseUrl } from './with-database.ts'
@@ -10,6 +12,8 @@ export const serveCommand = () =>
     .option('--json', 'print {"url", "stripe", "sandbox_url", "new_admin_key"} once it listens')
     .action(async (options: DatabaseOptions) => {
       const config = readConfig({ ...process.env, DATABASE_URL: databaseUrl(options) })
+      for (const line of unknownVariables(process.env)) process.stderr.write(`stepledger: warning: ${line}\n`)
+      const database = databaseLine(config.databaseUrl)
       const { serve } = await import('../main.ts')
       const stopped = stopSignal()
       const { url, sandboxUrl, newAdminKey, stop } = await serve(config).catch((error) => {
@@ -30,6 +34,7 @@ export const serveCommand = () =>
         await printLine(`Wizard   ${url}/onboarding`)
         await printLine(`Console  ${url}/console`)
         await printLine(`Stripe   ${stripeLine(stripe, config.stripe, sandboxUrl)}`)
+        await printLine(`Database ${database}`)
         if (newAdminKey !== undefined) await printLine(`Admin key, shown this once: ${newAdminKey}`)
       }
       await stopped
@@ -44,6 +49,13 @@ const longestStopMs = 9_000
 
 /** Ends the process though a connection may still be open; without one it ends by itself, at once. */
 const leave = () => setTimeout(() => process.exit(), 500).unref()
+
+/** Asked before the start makes the file: who mistyped a name, or stands in another directory, sees it here. */
+function databaseLine(url: string): string {
+  if (!url.startsWith('file:')) return 'PostgreSQL'
+  const path = resolve(url.slice('file:'.length))
+  return existsSync(path) ? path : `${path}, new: made by this start`
+}
 
 function stripeLine(
   mode: 'sandbox' | 'custom' | 'stripe' | 'disabled',

@@ -1,5 +1,8 @@
 import { Command } from 'commander'
+import { sessionStatuses } from '../onboarding/session.ts'
 import { listSessions, type SessionListing, type SessionView, showSession } from '../ops/sessions.ts'
+import { money } from './money.ts'
+import { oneOf } from './one-of.ts'
 import { paint, printJson, printLine, printTable } from './print.ts'
 import { whole } from './whole.ts'
 import { type DatabaseOptions, withDatabase } from './with-database.ts'
@@ -15,7 +18,7 @@ type ListOptions = DatabaseOptions & { status?: string; tenant?: string; stuck?:
 const listCommand = () =>
   new Command('list')
     .description('list the sessions, newest first')
-    .option('--status <status>', 'only this status, such as plan_selected')
+    .option('--status <status>', 'only this status, such as plan_selected', oneOf(sessionStatuses))
     .option('--tenant <id>', 'only this tenant')
     .option('--stuck', 'only the quarantined, and those that wait for Stripe for more than two minutes')
     .option('--limit <number>', 'stop after so many', whole('a number of sessions'), 100)
@@ -69,7 +72,10 @@ async function printSession(session: SessionView): Promise<void> {
     ['allowed now', session.allowed_events.join(', ')],
     ['customer', session.customer_id],
     ['card', payment.is_confirmed ? payment.payment_method_id : (payment.decline?.code ?? null)],
-    ['plan', plan === null ? null : `${plan.plan_id}, ${plan.amount_after_discount_cents} cents`],
+    [
+      'plan',
+      plan === null ? null : `${plan.plan_id}, ${money(plan.amount_after_discount_cents, plan.currency)}`,
+    ],
     [
       'subscription',
       subscription === null ? null : `${subscription.subscription_id}, ${subscription.subscription_status}`,

@@ -1,6 +1,7 @@
 import { Command } from 'commander'
 import { type Why, why } from '../ops/why.ts'
 import { causesText } from './causes.ts'
+import { money } from './money.ts'
 import { paint, printJson, printLine, shortValue } from './print.ts'
 import { type DatabaseOptions, withDatabase } from './with-database.ts'
 
@@ -33,8 +34,9 @@ async function printWhy({ table, key, column, tenant_id, row, facts, usage_lines
         `  ${change.column.padEnd(width)}  ${shortValue(change.before)} → ${shortValue(change.after)}`,
       )
   }
+  const currency = typeof row.currency === 'string' ? row.currency : null
   for (const line of usage_lines ?? [])
     await printLine(
-      `\nusage ${line.usage_type}: ${line.quantity}, ${line.amount_cents} cents: ${causesText(line.facts)}`,
+      `\nusage ${line.usage_type}: ${line.quantity}, ${money(line.amount_cents, currency)}: ${causesText(line.facts)}`,
     )
 }

@@ -84,7 +84,7 @@ export function createApp(context: AppContext, options: AppOptions = {}): OpenAP
 
   app.use(requestId({ limitLength: 64 }), requestLog(log, metrics))
   app.route('/', healthRoutes(context, metrics))
-  describeApi(app)
+  describeApi(app, context.config)
   app.route('/', webRoutes(context))
 
   app.use('/api/v1/billing/webhooks', readBody({ limitBytes: mebibyte, timeoutMs, json: false }))

@@ -5,6 +5,7 @@ export type Schema = {
   format?: string
   description?: string
   properties?: Record<string, Schema>
+  required?: string[]
   items?: Schema
   anyOf?: Schema[]
   oneOf?: Schema[]
@@ -19,15 +20,17 @@ export type Components = { schemas: Record<string, Schema> }
 /**
  * An example of what a schema takes: by the schema where it says one, else by the field's name, which means the same
  * everywhere.
- * @param given instead, for fields of these names
+ * @param options.given instead, for fields of these names
+ * @param options.isRequest with what must be there alone: of what may be left out, not all goes together
  */
 export function exampleOf(
   schema: Schema,
   components: Components,
   name: string,
-  given: Record<string, unknown> = {},
+  options: { given?: Record<string, unknown>; isRequest?: boolean } = {},
 ): unknown {
-  const part = (inner: Schema, innerName = name) => exampleOf(inner, components, innerName, given)
+  const { given = {}, isRequest = false } = options
+  const part = (inner: Schema, innerName = name) => exampleOf(inner, components, innerName, options)
   if (name in given) return given[name]
   if (schema.$ref !== undefined) {
     const target = components.schemas[schema.$ref.split('/').at(-1) ?? '']
@@ -42,7 +45,9 @@ export function exampleOf(
   switch (Array.isArray(schema.type) ? schema.type[0] : schema.type) {
     case 'object':
       return Object.fromEntries(
-        Object.entries(schema.properties ?? {}).map(([field, inner]) => [field, part(inner, field)]),
+        Object.entries(schema.properties ?? {})
+          .filter(([field]) => !isRequest || schema.required?.includes(field))
+          .map(([field, inner]) => [field, part(inner, field)]),
       )
     case 'array':
       return name in byName ? byName[name] : schema.items === undefined ? [] : [part(schema.items, name)]
@@ -73,7 +78,6 @@ const byName: Record<string, unknown> = {
   name: 'John Doe',
   company_name: 'ACME Corp',
   phone: '+1234567890',
-  return_url: 'https://your-app.com/onboarding/complete',
   success_url: 'https://your-app.com/welcome',
   customer_id: 'cus_ABC123',
   subscription_id: 'sub_ABC123',
@@ -84,7 +88,7 @@ const byName: Record<string, unknown> = {
   plan_id: 'enterprise',
   plan_name: 'Enterprise',
   product_id: 'prod_ABC123',
-  price_id: 'price_1ABC123',
+  price_id: 'price_enterprise_monthly',
   invoice_id: 'in_1ABC123',
   coupon_id: 'LAUNCH50',
   promotion_code_id: 'promo_1ABC123',
@@ -131,6 +135,10 @@ const byName: Record<string, unknown> = {
   effect_id: 'stepledger:7f9c24e8:create_customer:1',
   job_id: '3c9f0f5e-1b4a-4d57-8b5e-6a1de0c3d7aa',
   position: 42,
+  table: 'billing_subscriptions',
+  key: 'sub_ABC123',
+  from: '0',
+  to: '1',
 }
 
 /** Where a step leaves the session: `method path` -> fields. */
@@ -155,3 +163,20 @@ export const exampleOverrides: Record<string, Record<string, unknown>> = Object.
     { status, next_step, allowed_events },
   ]),
 )
+
+/** Beside what must be there: what shows a request's point, as the guide has it. */
+export const requestExamples: Record<string, Record<string, unknown>> = {
+  'post /api/v1/onboarding/start': { phone: '+1234567890' },
+  'post /api/v1/onboarding/applicant': { company_name: 'ACME Corp' },
+  'post /api/v1/onboarding/step/preview-plan': { discount_code: 'LAUNCH50' },
+  'post /api/v1/onboarding/step/select-plan': { discount_code: 'LAUNCH50' },
+  'post /api/v1/billing/subscriptions': { trial_period_days: 14, discount_code: 'LAUNCH50' },
+  'post /api/v1/billing/discounts': {
+    code: 'SUMMER2024',
+    percent_off: 25,
+    duration: 'repeating',
+    duration_in_months: 3,
+    max_redemptions: 100,
+  },
+  'post /api/v1/billing/usage': { usage_type: 'case', quantity: 1, metadata: { case_id: 'IR-2024-001' } },
+}

@@ -1,7 +1,14 @@
 import type { OpenAPIHono } from '@hono/zod-openapi'
+import type { Config } from '../config.ts'
 import type { Env } from './env.ts'
 import { errorResponses, errorStatusesOf } from './openapi-errors.ts'
-import { type Components, exampleOf, exampleOverrides, type Schema } from './openapi-examples.ts'
+import {
+  type Components,
+  exampleOf,
+  exampleOverrides,
+  requestExamples,
+  type Schema,
+} from './openapi-examples.ts'
 
 type Media = { schema: Schema; example?: unknown }
 type Operation = {
@@ -15,8 +22,10 @@ type Document = {
   components: Components & { responses?: object }
 }
 
+type DescribedConfig = Pick<Config, 'returnUrlOrigins'>
+
 /** `/openapi.json`, made from the routes themselves: each with an example and with the errors that it can answer. */
-export function describeApi(app: OpenAPIHono<Env>): void {
+export function describeApi(app: OpenAPIHono<Env>, { returnUrlOrigins }: DescribedConfig): void {
   app.openAPIRegistry.registerComponent('securitySchemes', 'ApiKey', {
     type: 'apiKey',
     in: 'header',
@@ -53,28 +62,34 @@ export function describeApi(app: OpenAPIHono<Env>): void {
         servers: [{ url: '/' }],
         tags,
       }) as unknown as Document,
+      `${returnUrlOrigins[0] ?? 'https://your-app.com'}/onboarding/complete`,
     )
     return c.json(document)
   })
 }
 
-function completed(document: Document): Document {
+/** @param returnUrl of an origin that this service takes, so that the example can be sent */
+function completed(document: Document, returnUrl: string): Document {
   const { components } = document
   components.responses = errorResponses
   for (const [path, operations] of Object.entries(document.paths))
     for (const [method, operation] of Object.entries(operations)) {
-      const given = exampleOverrides[`${method} ${path}`] ?? {}
+      const given = { return_url: returnUrl, ...exampleOverrides[`${method} ${path}`] }
+      const asked = { given, isRequest: true }
       operation.operationId ??= operationId(method, path)
       // The reference page sends the examples along: what may be left out is left out.
       for (const parameter of operation.parameters ?? [])
         if (parameter.required) parameter.example ??= exampleOf(parameter.schema, components, parameter.name)
       for (const media of Object.values(operation.requestBody?.content ?? {}))
-        media.example ??= exampleOf(media.schema, components, '', given)
+        media.example ??= {
+          ...(exampleOf(media.schema, components, '', asked) as object),
+          ...requestExamples[`${method} ${path}`],
+        }
       for (const response of Object.values(operation.responses)) asEventStream(response)
       for (const [status, { content }] of Object.entries(operation.responses))
         if (status === '200')
           for (const media of Object.values(content ?? {}))
-            media.example ??= exampleOf(media.schema, components, '', given)
+            media.example ??= exampleOf(media.schema, components, '', { given })
       for (const status of errorStatusesOf(method, path))
         operation.responses[status] ??= { $ref: `#/components/responses/Error${status}` }
     }

@@ -7,15 +7,17 @@ import { canonicalJson } from '../log/canonical-json.ts'
 
 export type Snapshot = SnapshotFrom<typeof onboardingMachine>
 
-export type SessionStatus =
-  | 'started'
-  | 'customer_created'
-  | 'payment_setup'
-  | 'plan_selected'
-  | 'subscription_created'
-  | 'completed'
-  | 'cancelled'
-  | 'expired'
+export const sessionStatuses = [
+  'started',
+  'customer_created',
+  'payment_setup',
+  'plan_selected',
+  'subscription_created',
+  'completed',
+  'cancelled',
+  'expired',
+] as const
+export type SessionStatus = (typeof sessionStatuses)[number]
 
 export const finalStatuses: string[] = ['completed', 'cancelled', 'expired']
 

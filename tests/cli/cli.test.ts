@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { cp, mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, readdir, readFile, realpath, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -151,21 +151,24 @@ describe('keys and migrations', () => {
 })
 
 describe.concurrent('wrong use', () => {
-  test.each([
+  test.each<[string, string[], string?]>([
     ['an unknown command', ['conquer']],
     ['no command', []],
     ['an unknown option', ['verify', '--loudly']],
     ['a surplus argument', ['verify', 'everything']],
     ['a number that is none', ['events', '--after', '-1']],
+    ['a type of fact that is none', ['events', '--type', 'onboarding.startd'], 'onboarding.started'],
+    ['a status that is none', ['sessions', 'list', '--status', 'done'], 'plan_selected'],
     ['a scope that is none', ['keys', 'create', '--scope', 'root']],
     ['a mandatory option left out', ['keys', 'create']],
     ['--until without --into', ['replay', '--until', '3']],
     ['a database that is not there', ['verify', '--database', 'file:missing.db']],
     ['no database URL', ['verify', '--database', 'missing.db']],
-  ])('%s ends with 2 and says what is wrong', async (_, args) => {
+  ])('%s ends with 2 and says what is wrong', async (_, args, accepted = '') => {
     const { code, stdout, stderr } = await runCli(args, { cwd: directory })
     expect([code, stdout]).toEqual([2, ''])
     expect(stderr).not.toBe('')
+    expect(stderr, 'what is accepted').toContain(accepted)
     expect(stderr).not.toContain('    at ')
     expect(existsSync(join(directory, 'missing.db'))).toBe(false)
   })
@@ -184,6 +187,42 @@ describe.concurrent('wrong use', () => {
     for (const { code, stdout } of results)
       expect([code, stdout]).toEqual([0, expect.stringContaining('Usage: stepledger')])
   })
+})
+
+test('--version prints the package’s', async () => {
+  const { version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'))
+  for (const option of ['--version', '-V'])
+    expect(await runCli([option])).toEqual({ code: 0, stdout: `${version}\n`, stderr: '' })
+})
+
+test('a start names settings that are none, and says when it has made the database', async () => {
+  const cwd = await mkdtemp(join(directory, 'start-'))
+  const settings = [
+    'PORT=0',
+    'STRIPE_SANDBOX_PORT=0',
+    'BILLING_RATE_PER_AGENT=1',
+    'STRIPE_SECRETKEY=sk_test_1',
+  ]
+  await writeFile(join(cwd, '.env'), `${settings.join('\n')}\nLOG_LEVEL=silent\n`)
+  const start = async () => {
+    const { child, ended } = startCli(['serve'], { cwd })
+    let said = ''
+    for await (const chunk of child.stdout) {
+      said += String(chunk)
+      if (/^Database .*\n/m.test(said)) break
+    }
+    child.kill('SIGTERM')
+    const { stderr } = await ended
+    return { database: /^Database (.*)$/m.exec(said)?.[1], stderr }
+  }
+  const file = join(await realpath(cwd), 'forensics.db')
+  const first = await start()
+  expect(first.database).toBe(`${file}, new: made by this start`)
+  expect(first.stderr.match(/warning: \S+/g)).toEqual([
+    'warning: BILLING_RATE_PER_AGENT',
+    'warning: STRIPE_SECRETKEY',
+  ])
+  expect((await start()).database).toBe(file)
 })
 
 test('the database is that of .env where no option names one', async () => {

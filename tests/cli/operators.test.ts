@@ -41,7 +41,9 @@ describe.concurrent('what operators ask', () => {
   test('diff and why name the facts', async () => {
     const { code, stdout } = await run('diff', '--tenant', tenant, '--from', '0', '--to', '2026-12-31')
     expect(code).toBe(0)
-    expect(stdout).toMatch(/outstanding_cents +0 +20400 +\+20400 +#\d+ stripe\.event_received \(worker\)/)
+    expect(stdout).toMatch(
+      /outstanding +\$0\.00 +\$204\.00 +\+\$204\.00 +#\d+ stripe\.event_received \(worker\)/,
+    )
     const reasons = await run('why', 'billing_customers', 'cus_ada', 'email')
     expect(reasons).toMatchObject({ code: 0, stderr: '' })
     expect(reasons.stdout).toContain('ada@example.com → ada@new.example.com')
@@ -59,7 +61,7 @@ describe.concurrent('what operators ask', () => {
     const above = await run('reprice', '--rates', rates, '--fail-above', '5%')
     expect([above.code, above.stdout]).toEqual([
       1,
-      expect.stringMatching(/total +USD 255.00 +USD 281.00 +\+USD 26.00/),
+      expect.stringMatching(/total +\$255\.00 +\$281\.00 +\+\$26\.00/),
     ])
   })
 

@@ -94,7 +94,8 @@ const at = route({
   allow: [],
   request: {
     params: z.object({ session_id: resourceId }),
-    query: z.object({ position: wholeNumber }),
+    // A number is made of whatever comes, so the document would take nothing for enough.
+    query: z.object({ position: wholeNumber.openapi({ param: { required: true } }) }),
   },
   response: envelope(
     z.object({

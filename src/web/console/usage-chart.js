@@ -8,8 +8,9 @@ import { counted, grouped, money, spaced } from './words.js'
  * Usage by day: one chart per type, since their sizes differ by thousands, and the same numbers as a table.
  * @param {readonly UsageDay[]} usage
  * @param {AbortSignal} signal
+ * @param {string | null | undefined} currency
  */
-export function usageCharts(usage, signal) {
+export function usageCharts(usage, signal, currency) {
   if (usage.length === 0) return h('p', { class: 'empty' }, 'No usage in the last 35 days.')
   const days = daysOf(usage)
   const types = [...Map.groupBy(usage, ({ usage_type }) => usage_type)]
@@ -27,7 +28,7 @@ export function usageCharts(usage, signal) {
           { head: 'Day', cell: ({ day }) => day, key: true },
           { head: 'Type', cell: ({ usage_type }) => spaced(usage_type) },
           { head: 'Quantity', cell: ({ quantity }) => grouped(quantity), number: true },
-          { head: 'Amount', cell: ({ amount_cents }) => money(amount_cents), number: true },
+          { head: 'Amount', cell: ({ amount_cents }) => money(amount_cents, currency), number: true },
         ],
         usage.toReversed(),
       ),

@@ -2,7 +2,7 @@ import { get } from './api.js'
 import { find, h, idOf, time } from './dom.js'
 import { href } from './router.js'
 import { table } from './table.js'
-import { counted, explained, spaced } from './words.js'
+import { counted, explained, money, spaced } from './words.js'
 
 /**
  * A value that tells its story when it is clicked: the facts that made it.
@@ -50,7 +50,8 @@ async function open(tableName, key, column) {
 }
 
 /** @param {import('../../ops/why.ts').Why} answer */
-function story({ facts, usage_lines, tenant_id }) {
+function story({ facts, usage_lines, tenant_id, row }) {
+  const currency = typeof row.currency === 'string' ? row.currency : null
   return [
     h('p', { role: 'status' }, `${counted(facts.length, 'fact')}, oldest first.`),
     h(
@@ -102,7 +103,7 @@ function story({ facts, usage_lines, tenant_id }) {
         [
           { head: 'Type', cell: (line) => spaced(line.usage_type), key: true },
           { head: 'Quantity', cell: (line) => line.quantity, number: true },
-          { head: 'Cents', cell: (line) => line.amount_cents, number: true },
+          { head: 'Amount', cell: (line) => money(line.amount_cents, currency), number: true },
           { head: 'Facts', cell: (line) => line.facts.length, number: true },
         ],
         usage_lines,

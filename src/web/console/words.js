@@ -1,7 +1,7 @@
 /** `2026-11-02 09:00:01`, UTC. @param {string} iso */
 export const clock = (iso) => iso.slice(0, 19).replace('T', ' ')
 
-/** @param {number} cents @param {string | null} [currency] */
+/** `$1,141.09`, as the command line prints it too. @param {number} cents @param {string | null} [currency] */
 export function money(cents, currency) {
   const code = (currency ?? 'usd').toUpperCase()
   try {

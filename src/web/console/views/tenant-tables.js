@@ -139,14 +139,14 @@ export function paymentMethodTable(rows) {
   )
 }
 
-/** @param {TenantView['unbilled']} unbilled */
-export function unbilledTable({ lines, amount_cents }) {
+/** @param {TenantView['unbilled']} unbilled @param {string | null | undefined} currency */
+export function unbilledTable({ lines, amount_cents }, currency) {
   return table(
-    `Not billed yet: ${money(amount_cents)}`,
+    `Not billed yet: ${money(amount_cents, currency)}`,
     [
       { head: 'Type', cell: ({ usage_type }) => spaced(usage_type), key: true },
       { head: 'Quantity', cell: ({ quantity }) => grouped(quantity), number: true },
-      { head: 'Amount', cell: (line) => money(line.amount_cents), number: true },
+      { head: 'Amount', cell: (line) => money(line.amount_cents, currency), number: true },
     ],
     lines,
     { empty: 'Everything is billed.' },

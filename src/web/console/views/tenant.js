@@ -41,8 +41,8 @@ export async function tenantView({ id, signal }) {
       part('Discounts', discountTable(tenant.subscriptions)),
       part('Invoices', invoiceTable(tenant.invoices)),
       part('Payment methods', paymentMethodTable(tenant.payment_methods)),
-      part('Usage', usageCharts(tenant.usage, signal)),
-      part('Not billed yet', unbilledTable(tenant.unbilled)),
+      part('Usage', usageCharts(tenant.usage, signal, currencyOf(tenant))),
+      part('Not billed yet', unbilledTable(tenant.unbilled, currencyOf(tenant))),
       part(
         facts.length < shownFacts ? 'Facts' : `The last ${shownFacts} facts`,
         h('ol', { class: 'facts' }, ...facts.map((fact) => factItem(fact))),
@@ -58,10 +58,13 @@ function part(title, ...content) {
   return h('section', { 'aria-labelledby': id }, h('h2', { id }, title), ...content)
 }
 
+/** What a tenant is billed in. @param {Pick<TenantView, 'subscriptions' | 'invoices'>} tenant */
+const currencyOf = ({ subscriptions, invoices }) => subscriptions[0]?.currency ?? invoices[0]?.currency
+
 /** The nine fields of the billing status, each with what it is read from. @param {TenantView} tenant */
 function statusList({ status, customer, subscriptions, invoices }) {
   const of = subscriptions.find((one) => one.status === status.subscription_status) ?? subscriptions[0]
-  const currency = of?.currency ?? invoices[0]?.currency
+  const currency = currencyOf({ subscriptions, invoices })
   const owed = invoices.find(
     ({ amount_remaining_cents, status: one }) => one === 'open' && amount_remaining_cents > 0,
   )
