@@ -20,7 +20,10 @@ const listCommand = () =>
     .description('list the sessions, newest first')
     .option('--status <status>', 'only this status, such as plan_selected', oneOf(sessionStatuses))
     .option('--tenant <id>', 'only this tenant')
-    .option('--stuck', 'only the quarantined, and those that wait for Stripe for more than two minutes')
+    .option(
+      '--stuck',
+      'only the quarantined, and those that wait for Stripe for more than two minutes or after a failed call',
+    )
     .option('--limit <number>', 'stop after so many', whole('a number of sessions'), 100)
     .option('--json', 'print one JSON array')
     .action((options: ListOptions) =>

@@ -15,6 +15,9 @@ export type Effect = {
   createdAt: string
 }
 
+/** Kinds that wait for a time, and for nobody's answer. All others are calls. */
+export const timerKinds: readonly string[] = ['expire_session', 'sweep_events']
+
 /**
  * Puts an effect in the outbox, in the transaction of the fact that asks for it. An id that is there already is left
  * as it is. @param dueAt when the worker takes it at the earliest

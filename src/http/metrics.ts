@@ -9,7 +9,7 @@ export type Metrics = {
 }
 
 /** A registry of its own per app, so that two apps in one process do not add up. */
-export function createMetrics({ db, log }: AppContext): Metrics {
+export function createMetrics({ db, log, now, stripe }: AppContext): Metrics {
   const register = new Registry()
   const registers = [register]
   const requests = new Counter({
@@ -32,9 +32,36 @@ export function createMetrics({ db, log }: AppContext): Metrics {
   })
   const effects = new Gauge({
     name: 'stepledger_effects',
-    help: 'Effects in the outbox',
+    help: 'Calls to Stripe in the outbox, by status',
     labelNames: ['status'],
     registers,
+  })
+  const timers = new Gauge({
+    name: 'stepledger_timers',
+    help: 'Pending effects that wait for their time alone, such as the end of a session',
+    registers,
+  })
+  const retrying = new Gauge({
+    name: 'stepledger_effects_retrying',
+    help: 'Pending calls to Stripe that have failed at least once, by kind',
+    labelNames: ['kind'],
+    registers,
+  })
+  const oldest = new Gauge({
+    name: 'stepledger_effects_retrying_oldest_seconds',
+    help: 'How long ago the oldest call that is being retried was asked for; 0: none is',
+    registers,
+  })
+  new Counter({
+    name: 'stepledger_stripe_requests_total',
+    help: 'Requests to Stripe of this instance, by outcome: ok; declined, rejected, missing (answers); unknown, rate_limited, unauthorized (an outage)',
+    labelNames: ['outcome'],
+    registers,
+    collect() {
+      this.reset()
+      for (const [outcome, count] of Object.entries(stripe?.tally.byOutcome() ?? {}))
+        this.inc({ outcome }, count)
+    },
   })
   const webhooks = new Gauge({
     name: 'stepledger_webhooks',
@@ -49,17 +76,22 @@ export function createMetrics({ db, log }: AppContext): Metrics {
       duration.observe({ method, route }, durationMs / 1000)
     },
     async scrape() {
-      for (const gauge of [position, effects, webhooks]) gauge.reset()
+      const ofTables = [position, effects, timers, retrying, oldest, webhooks]
+      for (const gauge of ofTables) gauge.reset()
       try {
-        const now = await tableGauges(db.reader)
-        position.set(now.logPosition)
-        for (const [status, count] of Object.entries(now.effectsByStatus)) effects.set({ status }, count)
-        for (const [disposition, count] of Object.entries(now.webhooksByDisposition))
+        const gauges = await tableGauges(db.reader)
+        const { since, byKind } = gauges.retrying
+        position.set(gauges.logPosition)
+        timers.set(gauges.timers)
+        oldest.set(since === null ? 0 : Math.max(0, (now().getTime() - Date.parse(since)) / 1000))
+        for (const [kind, count] of Object.entries(byKind)) retrying.set({ kind }, count)
+        for (const [status, count] of Object.entries(gauges.effectsByStatus)) effects.set({ status }, count)
+        for (const [disposition, count] of Object.entries(gauges.webhooksByDisposition))
           webhooks.set({ disposition }, count)
       } catch (error) {
         // The requests' own numbers are what explains a database that is away.
         log.warn({ err: error }, 'the tables could not be counted for /metrics')
-        position.remove()
+        for (const gauge of [position, timers, oldest]) gauge.remove()
       }
       return { text: await register.metrics(), contentType: register.contentType }
     },

@@ -3,20 +3,32 @@ import type { AppContext } from '../context.ts'
 import type { Reader, Row } from '../db/tables.ts'
 import { Conflict, NotFound } from '../errors.ts'
 import { maskText } from '../mask.ts'
+import { isRetrying, isTimer } from './outbox-gauges.ts'
 
 export type EffectListing = Omit<Row<'effects'>, 'stream' | 'params' | 'updated_at'>
 
 export type EffectStatus = Row<'effects'>['status']
 
+export type EffectFilter = {
+  status?: EffectStatus | undefined
+  /** Calls wait for Stripe, timers for their time. */
+  waitsFor?: 'stripe' | 'time' | undefined
+  /** Calls that have failed at least once, and are tried again. */
+  retrying?: boolean | undefined
+}
+
 /** The outbox, newest first. @throws InvalidRequest on `cursor` */
 export async function listEffects(
   reader: Reader,
-  status: EffectStatus | undefined,
+  { status, waitsFor, retrying }: EffectFilter,
   { limit, cursor }: PageQuery,
 ): Promise<Page<EffectListing>> {
   const after = readCursor(cursor)
   let query = reader.selectFrom('effects').selectAll()
   if (status !== undefined) query = query.where('status', '=', status)
+  if (waitsFor !== undefined)
+    query = query.where((eb) => (waitsFor === 'time' ? isTimer(eb) : eb.not(isTimer(eb))))
+  if (retrying) query = query.where(isRetrying)
   if (after !== undefined)
     query = query.where((eb) =>
       eb.or([

@@ -8,6 +8,7 @@ import { place } from '../onboarding/position.ts'
 import { finalStatuses, StrandedFact } from '../onboarding/session.ts'
 import { snapshotOf } from '../onboarding/snapshot.ts'
 import { strandedVersion } from '../projections/onboarding-sessions.ts'
+import { isRetrying } from './outbox-gauges.ts'
 import { type RedactedFact, redact } from './redact.ts'
 import { type PathStep, placeIn, type Stranded, sessionPath } from './session-path.ts'
 
@@ -24,7 +25,7 @@ export type SessionListing = Pick<
 export type SessionFilter = {
   status?: string | undefined
   tenantId?: string | undefined
-  /** Quarantined, or waiting for Stripe's answer for more than two minutes. */
+  /** Quarantined, or waiting for Stripe's answer for more than two minutes, or after a call that has failed. */
   stuck?: boolean | undefined
 }
 
@@ -49,7 +50,19 @@ export async function listSessions(
       .where((eb) =>
         eb.or([
           eb('machine_version', '=', strandedVersion),
-          eb.and([eb('updated_at', '<', since), sql<boolean>`snapshot like '%,"value":{"%":"creating%"}}'`]),
+          eb.and([
+            sql<boolean>`snapshot like '%,"value":{"%":"creating%"}}'`,
+            eb.or([
+              eb('updated_at', '<', since),
+              eb.exists(
+                reader
+                  .selectFrom('effects')
+                  .select('effect_id')
+                  .where('stream', '=', sql<string>`'onboarding-' || session_id`)
+                  .where(isRetrying),
+              ),
+            ]),
+          ]),
         ]),
       )
   }

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type Stripe from 'stripe'
 import type { NewFact, StripeObjectType } from '../log/facts.ts'
 import { headersOf, secretOf, timeOf, withoutSecrets } from './answer.ts'
+import { type CallTally, callTally } from './call-tally.ts'
 import { type CallName, type CallParams, calls, subscriptionExpansions } from './calls.ts'
 import { StripeFailure, stripeFailure } from './failure.ts'
 import { canBeAnId, retrieve } from './retrieve.ts'
@@ -59,6 +60,8 @@ export type StripeGateway = {
   preview(params: CallParams): Promise<Stripe.Invoice>
   /** Whether Stripe answers and takes our key: for /health/ready. */
   healthy(): Promise<Health>
+  /** How Stripe has answered this process so far. */
+  tally: CallTally
 }
 
 const rateLimitRetries = 3
@@ -66,6 +69,7 @@ const trustMs = 1_000
 
 export function stripeGateway(stripe: Stripe): StripeGateway {
   let lastGood = Number.NEGATIVE_INFINITY
+  const tally = callTally()
   // Whether the SDK has begun to send decides what a fault that is none of Stripe's own errors means.
   const sending = new AsyncLocalStorage<{ hasSent: boolean }>()
   stripe.on('request', () => {
@@ -76,10 +80,13 @@ export function stripeGateway(stripe: Stripe): StripeGateway {
     const trip = { hasSent: false }
     for (let retries = 0; ; retries += 1) {
       try {
-        return await sending.run(trip, request)
+        const answer = await sending.run(trip, request)
+        tally.add('ok')
+        return answer
       } catch (error) {
         lastGood = Number.NEGATIVE_INFINITY
         const failure = stripeFailure(error, trip)
+        if (failure instanceof StripeFailure) tally.add(failure.kind)
         const isLimited = failure instanceof StripeFailure && failure.kind === 'rate_limited'
         if (!isLimited || retries === rateLimitRetries) throw failure
         // The SDK leaves 429 to us. Full jitter, so that the instances do not come back together.
@@ -94,10 +101,12 @@ export function stripeGateway(stripe: Stripe): StripeGateway {
     try {
       await stripe.products.list({ limit: 1 }, { timeout: 3_000, maxNetworkRetries: 0 })
       lastGood = performance.now()
+      tally.add('ok')
       return { ok: true }
     } catch (error) {
       const failure = stripeFailure(error, { hasSent: true })
       if (!(failure instanceof StripeFailure)) throw error
+      tally.add(failure.kind)
       const isRefused = failure.kind === 'unauthorized'
       return {
         ok: false,
@@ -231,6 +240,7 @@ export function stripeGateway(stripe: Stripe): StripeGateway {
       })
       return probe
     },
+    tally,
   }
 }
 

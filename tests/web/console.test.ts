@@ -179,13 +179,13 @@ test('a parked webhook is released by its button once the customer is known', as
   await withPage(async (page) => {
     await logIn(page, '#/webhooks?disposition=parked')
     const row = page.getByRole('row').filter({ has: page.getByTitle(stranger.id).first() })
-    await row.getByRole('button', { name: /^Try evt_\w+ again/ }).click()
+    await row.getByRole('button', { name: /^Try again: evt_/ }).click()
     await row.getByRole('alert').getByText('It is parked still.').waitFor()
 
     const seen = { id: stranger.id, created: stranger.created, email: 'stranger@example.com' }
     const known = observed('customer', seen, 0, { tenantId: 'tenant_stranger' })
     await recordAll(service.context.db, [{ ...known, data: { ...known.data, as_of: stranger.created } }])
-    await row.getByRole('button', { name: /^Try evt_\w+ again/ }).click()
+    await row.getByRole('button', { name: /^Try again: evt_/ }).click()
     await row.getByText('released').waitFor()
     await row.getByRole('link', { name: 'tenant_stranger' }).waitFor()
     expect(await page.locator('tr:focus').textContent()).toContain('released')
@@ -199,11 +199,61 @@ test('a pending effect is carried out by its button', async () => {
   )
   await withPage(async (page) => {
     await logIn(page, '#/effects?status=pending')
-    await page.getByRole('button', { name: `Try ${effectId} now` }).click()
+    await page.getByRole('button', { name: `Try now: ${effectId}` }).click()
     const row = page.getByRole('row').filter({ has: page.getByTitle(effectId) })
     await row.getByText('done').waitFor()
-    expect(await row.getByRole('button', { name: /now$/ }).count()).toBe(0)
+    expect(await row.getByRole('button', { name: /^Try now/ }).count()).toBe(0)
   })
+})
+
+test('an outage of Stripe is on the overview, and a long error covers no button', async () => {
+  const outage = await service.context.db.transact(async (trx) => {
+    const effect = {
+      effect_id: 'stepledger:a-call-that-fails',
+      tenant_id: null,
+      stream: 'stripe',
+      params: '{}',
+    }
+    const long = `An_error_without_a_blank_${'x'.repeat(200)} and one with many ${'words '.repeat(60)}`
+    const time = service.context.now().toISOString()
+    await trx
+      .insertInto('effects')
+      .values({
+        ...effect,
+        ...{ kind: 'billing_call', status: 'pending', attempts: 4, last_error: long, claimed_until: null },
+        ...{ due_at: '2999-01-01T00:00:00.000Z', created_at: time, updated_at: time },
+      })
+      .execute()
+    return effect.effect_id
+  })
+  await withPage(async (page) => {
+    await logIn(page)
+    await page.locator('.tiles').getByText('degraded').waitFor()
+    const tile = page.locator('.tiles li', { hasText: 'Calls retried' })
+    expect(await tile.textContent()).toMatch(/1the oldest since .* An_error_without/)
+    expect(await page.locator('.tiles li', { hasText: 'Timers' }).textContent()).toContain('their time')
+    await page.setViewportSize({ width: 360, height: 740 })
+    expect(await sidewaysOverflow(page)).toBe(0)
+    await tile.getByRole('link').click()
+    await heading(page, 'Effects').waitFor()
+    expect(await page.locator('tbody tr').count()).toBe(1)
+    for (const width of [360, 1280]) {
+      await page.setViewportSize({ width, height: 740 })
+      const error = await page.getByRole('cell', { name: /^An_error/ }).boundingBox()
+      const button = await page.getByRole('button', { name: `Try now: ${outage}` }).boundingBox()
+      const cell = await page.locator('td.text').evaluate((td) => td.scrollWidth - td.clientWidth)
+      expect([(error?.x ?? 0) + (error?.width ?? 0) <= (button?.x ?? 0) + 1, cell]).toEqual([true, 0])
+    }
+    expect(await barriersOn(page)).toEqual([])
+    await page.getByLabel('Waits for').selectOption('time')
+    await page.getByLabel('Retried only').uncheck()
+    await page.getByRole('button', { name: 'Filter' }).click()
+    await page.getByRole('cell', { name: 'expire session' }).first().waitFor()
+    expect(await page.getByRole('cell', { name: 'billing call' }).count()).toBe(0)
+  })
+  await service.context.db.transact((trx) =>
+    trx.deleteFrom('effects').where('effect_id', '=', outage).execute(),
+  )
 })
 
 test('the log goes on live, stands still while it is paused, and catches up', async () => {

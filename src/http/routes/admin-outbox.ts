@@ -5,6 +5,7 @@ import { listWebhooks, retryWebhook } from '../../ops/webhooks.ts'
 import type { Env } from '../env.ts'
 import { route } from '../route.ts'
 import { envelope, listOf, page, resourceId, success, text, timeOut } from '../schemas.ts'
+import { flag } from './admin-schemas.ts'
 import { callerOf } from './onboarding.ts'
 
 /** What goes out to Stripe and what comes in from it, and trying it again. */
@@ -13,8 +14,8 @@ export function adminOutboxRoutes(context: AppContext): OpenAPIHono<Env> {
   const app = new OpenAPIHono<Env>()
 
   app.openapi(effects, async (c) => {
-    const { status, ...query } = c.req.valid('query')
-    return c.json(success(await listEffects(reader, status, query)), 200)
+    const { status, waits_for: waitsFor, retrying, ...query } = c.req.valid('query')
+    return c.json(success(await listEffects(reader, { status, waitsFor, retrying }, query)), 200)
   })
 
   app.openapi(retryOne, async (c) => {
@@ -54,7 +55,18 @@ const effects = route({
   tag: 'Operators',
   summary: 'Calls and timers that facts have asked for, newest first',
   allow: [],
-  request: { query: page.extend({ status: effect.shape.status.optional() }) },
+  request: {
+    query: page.extend({
+      status: effect.shape.status.optional(),
+      waits_for: z
+        .enum(['stripe', 'time'])
+        .optional()
+        .openapi({ param: { description: 'Calls wait for `stripe`, timers for their `time`' } }),
+      retrying: flag.optional().openapi({
+        param: { description: 'Pending calls that have failed at least once' },
+      }),
+    }),
+  },
   response: envelope(listOf(effect)),
 })
 

@@ -3,14 +3,23 @@ import type { AppContext } from '../../context.ts'
 import { tableGauges } from '../../ops/table-gauges.ts'
 import type { Env } from '../env.ts'
 import { route } from '../route.ts'
-import { envelope, success } from '../schemas.ts'
+import { envelope, success, timeOut } from '../schemas.ts'
 
-export function adminOverviewRoutes({ db }: AppContext): OpenAPIHono<Env> {
+export function adminOverviewRoutes({ db, stripe }: AppContext): OpenAPIHono<Env> {
   const app = new OpenAPIHono<Env>()
   app.openapi(show, async (c) => {
-    const { logPosition, effectsByStatus, webhooksByDisposition } = await tableGauges(db.reader)
+    const { logPosition, effectsByStatus, timers, retrying, webhooksByDisposition } = await tableGauges(
+      db.reader,
+    )
     return c.json(
-      success({ log_position: logPosition, effects: effectsByStatus, webhooks: webhooksByDisposition }),
+      success({
+        log_position: logPosition,
+        effects: effectsByStatus,
+        retrying: { count: retrying.count, since: retrying.since, last_error: retrying.last_error },
+        timers,
+        webhooks: webhooksByDisposition,
+        stripe: stripe?.tally.recent() ?? null,
+      }),
       200,
     )
   })
@@ -23,8 +32,26 @@ const show = route({
   method: 'get',
   path: '/admin/overview',
   tag: 'Operators',
-  summary: 'How far the log is, and how many effects and webhooks are in which state',
+  summary: 'How far the log is, how the calls to Stripe go, and what became of its webhooks',
   allow: [],
   request: {},
-  response: envelope(z.object({ log_position: z.int(), effects: counts, webhooks: counts })),
+  response: envelope(
+    z.object({
+      log_position: z.int(),
+      effects: counts.openapi({ description: 'Calls to Stripe, by status' }),
+      retrying: z
+        .object({
+          count: z.int(),
+          since: timeOut.nullable().openapi({ description: 'When the oldest was asked for' }),
+          last_error: z.string().nullable(),
+        })
+        .openapi({ description: 'Pending calls that have failed at least once' }),
+      timers: z.int().openapi({ description: 'What waits for its time alone' }),
+      webhooks: counts,
+      stripe: z.object({ requests: z.int(), errors: z.int() }).nullable().openapi({
+        description:
+          'Requests of this instance in the last five minutes; errors: no answer, a 5xx, a rate limit, a key that is not accepted. null: switched off',
+      }),
+    }),
+  ),
 })

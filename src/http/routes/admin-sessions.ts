@@ -45,7 +45,9 @@ const list = route({
       status: z.string().max(64).optional(),
       tenant_id: tenantId.optional(),
       stuck: flag.optional().openapi({
-        param: { description: 'Quarantined, or waiting for Stripe for more than two minutes' },
+        param: {
+          description: 'Quarantined, or waiting for Stripe for more than two minutes or after a failed call',
+        },
       }),
     }),
   },

@@ -2,11 +2,12 @@ import { h, nodes } from './dom.js'
 
 /**
  * @template T
- * @typedef {{ head: string, cell: (row: T) => import('./dom.js').Child, number?: boolean, key?: boolean }} Column
+ * @typedef {{ head: string, cell: (row: T) => import('./dom.js').Child, number?: boolean, text?: boolean, key?: boolean }} Column
  */
 
 /**
- * A table with headers that scrolls by itself where the page is narrow. `key`: the column that names the row.
+ * A table with headers that scrolls by itself where the page is narrow. `key`: the column that names the row. `text`: sentences,
+ * which wrap.
  * @template T
  * @param {string} caption
  * @param {Column<T>[]} columns
@@ -46,10 +47,12 @@ export function tableRow(columns, row) {
   return h(
     'tr',
     null,
-    ...columns.map(({ cell, number, key }) => {
+    ...columns.map(({ cell, number, text, key }) => {
       const content = nodes([cell(row)])
       const shown = content.length === 0 ? [h('span', { class: 'none' }, '–')] : content
-      return key ? h('th', { scope: 'row' }, ...shown) : h('td', { class: number && 'number' }, ...shown)
+      return key
+        ? h('th', { scope: 'row' }, ...shown)
+        : h('td', { class: number ? 'number' : text && 'text' }, ...shown)
     }),
   )
 }

@@ -37,7 +37,7 @@ export function toneOf(status) {
   if (/^(active|trialing|completed|paid|done|applied|released|ready|ok|fine)$/.test(status)) return 'good'
   if (/^(failed|quarantined|unpaid|uncollectible|incomplete_expired|unavailable|stranded)$/.test(status))
     return 'bad'
-  if (/^(past_due|incomplete|parked|pending|open|running|lapsed)$/.test(status)) return 'warn'
+  if (/^(past_due|incomplete|parked|pending|open|running|lapsed|degraded)$/.test(status)) return 'warn'
   return 'plain'
 }
 

@@ -6,19 +6,34 @@ import { counted, spaced } from '../words.js'
 
 /** @typedef {import('../../../ops/effects.ts').EffectListing} EffectListing */
 
-/** The outbox: calls and timers. @type {import('../router.js').View} */
+/** The outbox: calls to Stripe, and apart from them what waits for its time. @type {import('../router.js').View} */
 export async function effectsView({ query, signal }) {
   const status = query.get('status') ?? ''
+  const retrying = query.get('retrying') === 'true'
+  const waits_for = query.get('waits_for') ?? (retrying ? '' : 'stripe')
   /** @type {{ items: EffectListing[], next_cursor: string | null }} */
   const { items, next_cursor } = await get(
     '/effects',
-    { status, cursor: query.get('cursor'), limit: 25 },
+    { status, waits_for, retrying: retrying || null, cursor: query.get('cursor'), limit: 25 },
     signal,
   )
   const form = h(
     'form',
     { class: 'filter' },
+    field('Waits for', choice('effects-waits_for', waits_for, ['stripe', 'time'])),
     field('State', choice('effects-status', status, ['pending', 'done', 'failed'])),
+    h(
+      'div',
+      { class: 'field check' },
+      h('input', {
+        id: 'effects-retrying',
+        name: 'retrying',
+        type: 'checkbox',
+        value: 'true',
+        checked: retrying,
+      }),
+      h('label', { for: 'effects-retrying' }, 'Retried only'),
+    ),
     h('button', { id: 'effects-filter', type: 'submit' }, 'Filter'),
   )
   return {
@@ -31,7 +46,7 @@ export async function effectsView({ query, signal }) {
         `${counted(items.length, 'effect')} on this page, newest first.`,
       ),
       table('Effects', columns, items, { empty: 'No effect is like that.', hideCaption: true }),
-      nextPage(next_cursor, (cursor) => href('/effects', { status, cursor })),
+      nextPage(next_cursor, (cursor) => href('/effects', { status, waits_for, retrying, cursor })),
     ],
   }
 }
@@ -42,7 +57,7 @@ const columns = [
   { head: 'Kind', cell: ({ kind }) => spaced(kind) },
   { head: 'State', cell: ({ status }) => pill(status) },
   { head: 'Tries', cell: ({ attempts }) => attempts, number: true },
-  { head: 'Last error', cell: ({ last_error }) => last_error },
+  { head: 'Last error', cell: ({ last_error }) => last_error, text: true },
   { head: 'Again', cell: retry },
   { head: 'Due', cell: ({ due_at }) => time(due_at) },
   { head: 'Being done until', cell: ({ claimed_until }) => claimed_until && time(claimed_until) },
@@ -56,7 +71,7 @@ const columns = [
 
 /** @param {EffectListing} effect */
 function retry({ effect_id, status, kind }) {
-  // A timer that is carried out early does nothing; there is nothing to gain from it.
+  // A session's timer that is carried out early does nothing; there is nothing to gain from it.
   if (status !== 'pending' || kind === 'expire_session') return null
   const again = async () => {
     /** @type {EffectListing} */
@@ -67,6 +82,6 @@ function retry({ effect_id, status, kind }) {
     button.closest('tr')?.replaceWith(row)
     row.focus()
   }
-  const button = action('Try now', again, { 'aria-label': `Try ${effect_id} now` })
+  const button = action('Try now', again, { 'aria-label': `Try now: ${effect_id}` })
   return button
 }

@@ -3,7 +3,7 @@ import { h, pill } from '../dom.js'
 import { href } from '../router.js'
 import { drawStatechart, heatOf, populationRows, sessionsLink } from '../statechart.js'
 import { table } from '../table.js'
-import { counted, explained, grouped, placeName } from '../words.js'
+import { clock, counted, explained, grouped, placeName } from '../words.js'
 
 const refreshMs = 10_000
 
@@ -29,7 +29,7 @@ export async function overviewView({ signal }) {
     tiles.replaceChildren(health, ...tilesOf(counts, stuck, chart.quarantined))
     places.replaceChildren(placesTable(chart))
     // Not waited for: it takes its time when Stripe does not answer.
-    void paintHealth(health)
+    void paintHealth(health, counts)
   }
   await paint()
 
@@ -58,11 +58,17 @@ export async function overviewView({ signal }) {
 }
 
 /**
- * @param {{ log_position: number, effects: Record<string, number>, webhooks: Record<string, number> }} counts
+ * @typedef {{ log_position: number, effects: Record<string, number>, timers: number, webhooks: Record<string, number>,
+ *   retrying: { count: number, since: string | null, last_error: string | null },
+ *   stripe: { requests: number, errors: number } | null }} Counts
+ */
+
+/**
+ * @param {Counts} counts
  * @param {{ items: unknown[], next_cursor: string | null }} stuck
  * @param {number} quarantined
  */
-function tilesOf({ log_position, effects, webhooks }, stuck, quarantined) {
+function tilesOf({ log_position, effects, retrying, timers, webhooks, stripe }, stuck, quarantined) {
   return [
     tile('Log position', h('a', { href: href('/log') }, grouped(log_position)), 'facts so far'),
     tile(
@@ -75,13 +81,40 @@ function tilesOf({ log_position, effects, webhooks }, stuck, quarantined) {
       quarantined === 0 ? 'none quarantined' : `${grouped(quarantined)} quarantined`,
       stuck.items.length > 0,
     ),
-    ...['pending', 'failed'].map((status) =>
+    stripe &&
       tile(
-        `Effects ${status}`,
-        h('a', { href: href('/effects', { status }) }, grouped(effects[status] ?? 0)),
-        status === 'pending' ? 'calls and timers to come' : 'refused by Stripe',
-        status === 'failed' && Boolean(effects.failed),
+        'Stripe errors',
+        stripe.requests === 0 ? '–' : `${Math.round((100 * stripe.errors) / stripe.requests)} %`,
+        `${grouped(stripe.errors)} of ${counted(stripe.requests, 'request')} of this instance in 5 minutes`,
+        stripe.errors > 0,
       ),
+    tile(
+      'Calls retried',
+      h('a', { href: href('/effects', { retrying: true }) }, grouped(retrying.count)),
+      retrying.since === null
+        ? 'none has failed'
+        : `the oldest since ${clock(retrying.since)}. ${retrying.last_error ?? ''}`,
+      retrying.count > 0,
+    ),
+    tile(
+      'Calls pending',
+      h(
+        'a',
+        { href: href('/effects', { status: 'pending', waits_for: 'stripe' }) },
+        grouped(effects.pending ?? 0),
+      ),
+      'the retried ones included',
+    ),
+    tile(
+      'Calls failed',
+      h('a', { href: href('/effects', { status: 'failed' }) }, grouped(effects.failed ?? 0)),
+      'refused by Stripe',
+      Boolean(effects.failed),
+    ),
+    tile(
+      'Timers',
+      h('a', { href: href('/effects', { status: 'pending', waits_for: 'time' }) }, grouped(timers)),
+      'wait for their time alone',
     ),
     ...['parked', 'quarantined'].map((disposition) =>
       tile(
@@ -91,19 +124,27 @@ function tilesOf({ log_position, effects, webhooks }, stuck, quarantined) {
         Boolean(webhooks[disposition]),
       ),
     ),
-  ]
+  ].filter((one) => one !== null)
 }
 
-/** @param {HTMLLIElement} tile */
-async function paintHealth(tile) {
+/**
+ * Ready is said only where Stripe does its part too: its health check may be answered while our calls are not.
+ * @param {HTMLLIElement} tile
+ * @param {Counts} counts
+ */
+async function paintHealth(tile, { retrying, stripe }) {
   try {
     const { status, checks } = await readiness()
     const broken = Object.entries(checks).flatMap(([name, { ok, message }]) =>
       ok ? [] : [`${name}: ${message ?? 'not ok'}`],
     )
+    const isAway = retrying.count > 0 || (stripe?.errors ?? 0) * 10 > (stripe?.requests ?? 0)
+    if (isAway && broken.length === 0) broken.push('calls to Stripe fail')
     const hint = broken.join('; ') || 'database, migrations and Stripe answer'
     tile.classList.toggle('care', broken.length > 0)
-    tile.replaceChildren(...tileParts('Service', pill(status), hint))
+    tile.replaceChildren(
+      ...tileParts('Service', pill(isAway && status === 'ready' ? 'degraded' : status), hint),
+    )
   } catch (error) {
     tile.replaceChildren(...tileParts('Service', pill('unavailable'), explained(error)))
   }

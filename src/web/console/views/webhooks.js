@@ -47,7 +47,7 @@ const columns = [
     head: 'Became',
     cell: ({ event_id, disposition }) => why(pill(disposition), 'stripe_events', event_id, 'disposition'),
   },
-  { head: 'Reason', cell: ({ reason }) => reason && spaced(reason) },
+  { head: 'Reason', cell: ({ reason }) => reason && spaced(reason), text: true },
   { head: 'Again', cell: retry },
   {
     head: 'Tenant',
@@ -72,6 +72,6 @@ function retry({ event_id, disposition }) {
     button.closest('tr')?.replaceWith(row)
     row.focus()
   }
-  const button = action('Try again', again, { 'aria-label': `Try ${event_id} again` })
+  const button = action('Try again', again, { 'aria-label': `Try again: ${event_id}` })
   return button
 }
