@@ -56,6 +56,16 @@ CREATE TABLE IF NOT EXISTS billing_customers (
 );
 CREATE INDEX IF NOT EXISTS billing_customers_by_tenant ON billing_customers (tenant_id);
 
+-- Who each tenant is, as last said by the applicant or by Stripe's customer: operators find tenants by it.
+CREATE TABLE IF NOT EXISTS people (
+  tenant_id TEXT NOT NULL PRIMARY KEY,
+  email TEXT,
+  name TEXT,
+  company_name TEXT,
+  phone TEXT,
+  last_position BIGINT NOT NULL
+);
+
 CREATE TABLE IF NOT EXISTS billing_subscriptions (
   subscription_id TEXT NOT NULL PRIMARY KEY,
   tenant_id TEXT NOT NULL,

@@ -48,7 +48,7 @@ export const eventsCommand = () =>
       }),
     )
 
-/** Data is left out for people: it may be personal, and long. */
+/** Of the data only what is never personal: the rest may be, and is long. */
 function lineOf(fact: StoredFact): string {
   const place = `${fact.stream}@${fact.version}`
   return [
@@ -57,5 +57,6 @@ function lineOf(fact: StoredFact): string {
     fact.type.padEnd(34),
     fact.metadata.actor.padEnd(12),
     place,
+    ...(fact.about === null ? [] : [fact.about]),
   ].join('  ')
 }

@@ -24,9 +24,12 @@ async function printWhy({ table, key, column, tenant_id, row, facts, usage_lines
   const value = column === null ? '' : ` ${column} = ${shortValue(row[column])}`
   await printLine(paint('bold', `${table} ${key}${value}`))
   if (tenant_id !== null) await printLine(`of tenant ${tenant_id}`)
-  for (const { position, occurred_at, type, actor, causation, fact_id, changes } of facts) {
+  for (const { position, occurred_at, type, about, actor, causation, event, fact_id, changes } of facts) {
     const because = causation === null ? '' : `, because of ${causation}`
-    await printLine(`\n#${position}  ${occurred_at}  ${type}  ${paint('dim', `by ${actor}${because}`)}`)
+    const what = about === null ? type : `${type}  ${about}`
+    await printLine(`\n#${position}  ${occurred_at}  ${what}  ${paint('dim', `by ${actor}${because}`)}`)
+    if (event !== null)
+      await printLine(`  after #${event.position} ${event.about ?? ''}  ${paint('dim', event.event_id)}`)
     await printLine(`  ${paint('dim', fact_id)}`)
     const width = Math.max(...changes.map((change) => change.column.length))
     for (const change of changes)

@@ -14,6 +14,7 @@ export type Tables = {
   billing_prices: BillingPrices
   billing_rate_cards: BillingRateCards
   stripe_events: StripeEvents
+  people: People
   effects: Effects
   api_keys: ApiKeys
   idempotency_keys: IdempotencyKeys
@@ -33,6 +34,7 @@ export const tableNames = Object.keys({
   billing_prices: true,
   billing_rate_cards: true,
   stripe_events: true,
+  people: true,
   effects: true,
   api_keys: true,
   idempotency_keys: true,
@@ -95,6 +97,15 @@ type BillingCustomers = Mirror & {
   balance_cents: number
   is_delinquent: Flag
   is_deleted: Flag
+}
+
+type People = {
+  tenant_id: string
+  email: string | null
+  name: string | null
+  company_name: string | null
+  phone: string | null
+  last_position: number
 }
 
 type BillingSubscriptions = Mirror & {

@@ -85,6 +85,9 @@ const billingFacts = {
     livemode: z.boolean(),
     disposition: z.enum(['applied', 'ignored', 'parked', 'quarantined', 'refetched']),
     reason: z.string().nullable(),
+    /** Why the payment, or the set-up of a card, that it tells of has failed: Stripe's words. */
+    code: z.string().optional(),
+    decline_code: z.string().optional(),
   }),
   /** A parked event whose tenant has become known: it is applied with this fact. */
   'stripe.event_released': z.object(stripeEvent),
@@ -147,6 +150,9 @@ const billingFacts = {
     base_cents: z.int().min(0),
   }),
 
+  /** Somebody has looked at the personal data of the fact at this position. */
+  'operator.personal_viewed': z.object({ position: z.int().positive(), fact_id: id }),
+
   'rates.card_set': z.object({
     rate_card_id: id,
     currency: z.string().length(3),
@@ -200,4 +206,6 @@ export const streams = {
   /** Stripe's events that belong to no tenant that we know. */
   stripe: 'stripe',
   rates: 'rates',
+  /** What operators have looked at. */
+  operators: 'operators',
 } as const

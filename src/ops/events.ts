@@ -2,9 +2,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Reader } from '../db/tables.ts'
 import type { Fact } from '../log/facts.ts'
 import { factOf, type LogFilter, readPage } from '../log/read.ts'
+import { aboutIn } from './about.ts'
 
-/** A fact with its place in its stream's hash chain. */
-export type StoredFact = Fact & { previous_hash: string; hash: string }
+/** A fact with its place in its stream's hash chain, and what it is about (see `aboutOf`). */
+export type StoredFact = Fact & { previous_hash: string; hash: string; about: string | null }
 
 export type EventsFilter = Pick<LogFilter, 'stream' | 'tenantId' | 'type' | 'after'> & {
   /** Ends after so many. */
@@ -23,7 +24,9 @@ export async function* streamEvents(reader: Reader, filter: EventsFilter): Async
     const wanted = Math.min(pageSize, remaining)
     const page = await readPage(reader, { ...filter, after }, wanted)
     for (const row of page) {
-      yield { ...factOf(row), previous_hash: row.previous_hash, hash: row.hash }
+      const fact = factOf(row)
+      const { previous_hash, hash } = row
+      yield { ...fact, previous_hash, hash, about: await aboutIn(reader, fact) }
       if (signal.aborted) return
       after = row.position
     }

@@ -1,10 +1,13 @@
 import type { Fact } from '../log/facts.ts'
 import { maskValue } from '../mask.ts'
+import { aboutOf } from './about.ts'
 
 /** A fact for an operator's screen: that there is personal data is shown, and not what it is. */
 export type RedactedFact = Omit<Fact, 'data' | 'metadata'> & {
   data: Record<string, unknown>
   metadata: Record<string, string>
+  /** See `aboutOf`. */
+  about: string | null
 }
 
 export function redact(fact: Fact): RedactedFact {
@@ -14,5 +17,6 @@ export function redact(fact: Fact): RedactedFact {
     ...fact,
     data: personal === undefined ? shown : { ...shown, personal: '[personal]' },
     metadata: fact.metadata as Record<string, string>,
+    about: aboutOf(fact),
   }
 }

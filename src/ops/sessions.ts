@@ -25,6 +25,8 @@ export type SessionListing = Pick<
 export type SessionFilter = {
   status?: string | undefined
   tenantId?: string | undefined
+  /** The beginning of the session's id. */
+  begins?: string | undefined
   /** Quarantined, or waiting for Stripe's answer for more than two minutes, or after a call that has failed. */
   stuck?: boolean | undefined
 }
@@ -35,7 +37,7 @@ const patienceMs = 120_000
 /** Newest first. @throws InvalidRequest on `cursor` */
 export async function listSessions(
   reader: Reader,
-  { status, tenantId, stuck }: SessionFilter,
+  { status, tenantId, begins, stuck }: SessionFilter,
   { limit, cursor }: PageQuery,
   now: Date,
 ): Promise<Page<SessionListing>> {
@@ -43,6 +45,10 @@ export async function listSessions(
   let query = reader.selectFrom('onboarding_sessions').selectAll()
   if (status !== undefined) query = query.where('status', '=', status)
   if (tenantId !== undefined) query = query.where('tenant_id', '=', tenantId)
+  if (begins !== undefined)
+    query = query.where(
+      sql<boolean>`session_id like ${`${begins.toLowerCase().replaceAll(/[\\%_]/g, '\\$&')}%`} escape '\\'`,
+    )
   if (stuck) {
     const since = new Date(now.getTime() - patienceMs).toISOString()
     query = query

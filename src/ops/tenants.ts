@@ -1,4 +1,4 @@
-import { sql } from 'kysely'
+import { type RawBuilder, sql } from 'kysely'
 import { findCustomer } from '../billing/customers.ts'
 import { type Page, type PageQuery, pageOf, readCursor } from '../billing/page.ts'
 import { type BillingStatus, billingStatus } from '../billing/status.ts'
@@ -10,13 +10,14 @@ import type { UsageType } from '../log/facts.ts'
 import { knownTenants } from '../tenants.ts'
 import { type PricedLine, priceLine } from '../usage/price.ts'
 import { readRateCards } from '../usage/rate-cards.ts'
-import { unbilledUsage } from '../usage/summary.ts'
+import { unbilledUsage, usageSummary } from '../usage/summary.ts'
 import { listSessions, type SessionListing } from './sessions.ts'
 
 export type TenantListing = {
   tenant_id: string
   email: string | null
   name: string | null
+  company_name: string | null
   /** Of the live subscription, or of the last one. */
   subscription_status: string | null
   plan_id: string | null
@@ -26,7 +27,8 @@ export type TenantListing = {
 }
 
 /**
- * Newest first. @param query part of a tenant's id, or of its customer's e-mail or name, in any case
+ * Newest first. @param query part of a tenant's id, of its e-mail, name or company, or of an invoice's number; or the
+ * beginning of the id of a session of it, or of its customer, subscription or invoice at Stripe; in any case
  * @throws InvalidRequest on `cursor`
  */
 export async function listTenants(
@@ -45,14 +47,7 @@ export async function listTenants(
     )
     .select((eb) => ['tenant_id', eb.fn.min('created_at').as('created_at')])
     .groupBy('tenant_id')
-  if (query !== undefined) {
-    const pattern = `%${query.toLowerCase().replaceAll(/[\\%_]/g, '\\$&')}%`
-    tenants = tenants.where(
-      sql<boolean>`(lower(tenant_id) like ${pattern} escape '\\' or tenant_id in (
-        select tenant_id from billing_customers
-        where lower(email) like ${pattern} escape '\\' or lower(name) like ${pattern} escape '\\'))`,
-    )
-  }
+  if (query !== undefined) tenants = tenants.where(found(query))
   if (after !== undefined)
     tenants = tenants.having(
       sql<boolean>`(min(created_at) < ${after.createdAt}
@@ -67,17 +62,18 @@ export async function listTenants(
   const ids = page.items.map(({ tenant_id }) => tenant_id)
   if (ids.length === 0) return { items: [], next_cursor: null }
   const of = <T extends { tenant_id: string }>(rows: T[]) => Map.groupBy(rows, (row) => row.tenant_id)
-  const customers = of(await rowsOf(reader, 'billing_customers', ids))
+  const people = of(await rowsOf(reader, 'people', ids))
   const subscriptions = of(await rowsOf(reader, 'billing_subscriptions', ids))
   const sessions = of(await rowsOf(reader, 'onboarding_sessions', ids))
   const items = page.items.map(({ tenant_id, created_at }) => {
-    const customer = (customers.get(tenant_id) ?? []).sort((a, b) => a.is_deleted - b.is_deleted)[0]
+    const [person] = people.get(tenant_id) ?? []
     const ofTenant = (subscriptions.get(tenant_id) ?? []).sort(newestFirst)
     const subscription = ofTenant.find(isLive) ?? ofTenant[0]
     return {
       tenant_id,
-      email: customer?.email ?? null,
-      name: customer?.name ?? null,
+      email: person?.email ?? null,
+      name: person?.name ?? null,
+      company_name: person?.company_name ?? null,
       subscription_status: subscription?.status ?? null,
       plan_id: subscription?.plan_id ?? null,
       sessions: sessions.get(tenant_id)?.length ?? 0,
@@ -87,16 +83,42 @@ export async function listTenants(
   return { items, next_cursor: page.next_cursor }
 }
 
+/** Texts are compared as typed and in small letters: SQLite knows the cases of ASCII alone. */
+function found(query: string): RawBuilder<boolean> {
+  const typed = query.replaceAll(/[\\%_]/g, '\\$&')
+  const like = (column: string, start: '' | '%') => {
+    const [as, small] = [`${start}${typed}%`, `${start}${typed.toLowerCase()}%`]
+    return sql`(${sql.ref(column)} like ${as} escape '\\' or lower(${sql.ref(column)}) like ${small} escape '\\')`
+  }
+  const has = (column: string) => like(column, '%')
+  const begins = (column: string) => like(column, '')
+  return sql<boolean>`(${has('tenant_id')}
+    or tenant_id in (select tenant_id from people
+      where ${has('email')} or ${has('name')} or ${has('company_name')})
+    or tenant_id in (select tenant_id from onboarding_sessions where ${begins('session_id')})
+    or tenant_id in (select tenant_id from billing_customers where ${begins('customer_id')})
+    or tenant_id in (select tenant_id from billing_subscriptions where ${begins('subscription_id')})
+    or tenant_id in (select tenant_id from billing_invoices
+      where ${begins('invoice_id')} or ${has('number')}))`
+}
+
 export type TenantView = {
   tenant_id: string
+  /** As the applicant or Stripe last said. */
+  person: Row<'people'> | null
   status: BillingStatus
   customer: Row<'billing_customers'> | null
   sessions: SessionListing[]
   subscriptions: SubscriptionRow[]
   invoices: Row<'billing_invoices'>[]
   payment_methods: Row<'billing_payment_methods'>[]
-  /** Of the last 35 days, UTC, as recorded and not voided; days and types without usage are left out. */
-  usage: (PricedLine & { day: string; usage_type: UsageType })[]
+  /**
+   * Of the last 35 days, UTC, as recorded and not voided; days and types without usage are left out. Of a level (agents,
+   * users) there is no amount of a day: it is priced once a month.
+   */
+  usage: { day: string; usage_type: UsageType; quantity: number; amount_cents: number | null }[]
+  /** This month so far, UTC, of the types that were used, as the usage's summary prices it. */
+  month: { start: string; lines: (PricedLine & { usage_type: UsageType })[] }
   /** What no invoice has billed yet, whenever it occurred. */
   unbilled: { lines: (PricedLine & { usage_type: UsageType })[]; amount_cents: number }
 }
@@ -107,8 +129,10 @@ export async function showTenant(context: AppContext, tenantId: string): Promise
   if (!(await knownTenants(reader, [tenantId])).has(tenantId)) throw new NotFound('tenant')
   const { items } = await listSessions(reader, { tenantId }, { limit: 100 }, context.now())
   const unbilled = await unbilledUsage(reader, tenantId)
+  const [person = null] = await rowsOf(reader, 'people', [tenantId])
   return {
     tenant_id: tenantId,
+    person,
     status: await billingStatus(context, tenantId),
     customer: (await findCustomer(reader, tenantId)) ?? null,
     sessions: items,
@@ -116,10 +140,24 @@ export async function showTenant(context: AppContext, tenantId: string): Promise
     invoices: (await rowsOf(reader, 'billing_invoices', [tenantId])).sort(newestFirst),
     payment_methods: (await rowsOf(reader, 'billing_payment_methods', [tenantId])).sort(newestFirst),
     usage: await usageByDay(reader, tenantId, context.now()),
+    month: await usageOfMonth(reader, tenantId, context.now()),
     unbilled: { lines: unbilled.lines, amount_cents: unbilled.amountCents },
   }
 }
 
+async function usageOfMonth(reader: Reader, tenantId: string, now: Date): Promise<TenantView['month']> {
+  const [year, month] = [now.getUTCFullYear(), now.getUTCMonth()]
+  const start = new Date(Date.UTC(year, month)).toISOString()
+  const end = new Date(Date.UTC(year, month + 1)).toISOString()
+  const { usage } = await usageSummary(reader, { tenantId, start, end, now })
+  const lines = usage.filter(({ quantity, amount_cents }) => quantity > 0 || amount_cents > 0)
+  return {
+    start,
+    lines: lines.map(({ usage_type, quantity, amount_cents }) => ({ usage_type, quantity, amount_cents })),
+  }
+}
+
+const levels: readonly UsageType[] = ['agent', 'user']
 const shownDays = 35
 
 async function usageByDay(reader: Reader, tenantId: string, now: Date): Promise<TenantView['usage']> {
@@ -138,13 +176,15 @@ async function usageByDay(reader: Reader, tenantId: string, now: Date): Promise<
     ({ occurred_at, usage_type }) => `${occurred_at.slice(0, 10)} ${usage_type}`,
   )
   return [...byDay.keys()].sort().map((key) => {
-    const [day = '', usage_type = ''] = key.split(' ')
-    return { day, usage_type: usage_type as UsageType, ...priceLine(byDay.get(key) ?? [], cards) }
+    const [day = '', type = ''] = key.split(' ')
+    const usage_type = type as UsageType
+    const { quantity, amount_cents } = priceLine(byDay.get(key) ?? [], cards)
+    return { day, usage_type, quantity, amount_cents: levels.includes(usage_type) ? null : amount_cents }
   })
 }
 
 type TenantTable =
-  | 'billing_customers'
+  | 'people'
   | 'billing_subscriptions'
   | 'billing_invoices'
   | 'billing_payment_methods'

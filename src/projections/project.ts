@@ -5,6 +5,7 @@ import { discounts } from './discounts.ts'
 import { invoices } from './invoices.ts'
 import { onboardingSessions } from './onboarding-sessions.ts'
 import { paymentMethods } from './payment-methods.ts'
+import { people } from './people.ts'
 import { prices } from './prices.ts'
 import { products } from './products.ts'
 import type { Projection } from './projection.ts'
@@ -13,10 +14,11 @@ import { stripeEvents } from './stripe-events.ts'
 import { subscriptions } from './subscriptions.ts'
 import { usageRecords } from './usage-records.ts'
 
-/** In the order in which they see a fact: invoices come after the subscriptions and before the usage that they bill. */
+/** In the order in which they see a fact: people come after the customers, invoices come after the subscriptions and before the usage that they bill. */
 export const projections: readonly Projection[] = [
   onboardingSessions,
   customers,
+  people,
   products,
   prices,
   discounts,

@@ -1,10 +1,11 @@
 import type Stripe from 'stripe'
 import { type AppContext, metadataOf } from '../context.ts'
 import { type NewFact, streams } from '../log/facts.ts'
-import { textOf } from '../projections/read-value.ts'
+import { idOf, memberOf, textOf } from '../projections/read-value.ts'
 import { record } from '../projections/record.ts'
 import { withoutSecrets } from '../stripe/answer.ts'
 import { applyEvent } from './apply.ts'
+import { declineIn } from './decline.ts'
 import { enqueueRefresh } from './enqueue-refresh.ts'
 import { faultReason, isFault } from './fault.ts'
 import { type Disposition, describe, judge, streamOf } from './judge.ts'
@@ -50,7 +51,7 @@ function interpret(context: Context, event: Stripe.Event): Promise<Outcome> {
       tenantId: verdict.owner.tenantId,
       objectType: about.object.object ?? 'unknown',
       objectId: about.object.id ?? 'none',
-      customerId: verdict.owner.customerId,
+      customerId: verdict.owner.customerId ?? idOf(memberOf(event.data.object, 'customer')),
       disposition: verdict.disposition,
       reason: verdict.reason,
       causation: event.request?.idempotency_key ?? undefined,
@@ -124,6 +125,7 @@ function receivedFact(
       livemode: event.livemode,
       disposition: about.disposition,
       reason: about.reason,
+      ...declineIn(event.data.object),
       personal: { event: withoutSecrets(event) as unknown as Record<string, unknown> },
     },
     metadata: metadataOf(by, about.causation === undefined ? {} : { causation: about.causation }),

@@ -38,7 +38,7 @@ async function listen(path: string, count: number, headers: Record<string, strin
   return { status: response.status, type: response.headers.get('Content-Type'), events }
 }
 
-test('the log is read in pages, filtered, without personal data unless it is asked for', async () => {
+test('the log is read in pages, filtered, without personal data', async () => {
   const first = await get('/events?limit=2')
   expect(first.items.map((one: { position: number }) => one.position)).toEqual([1, 2])
   expect(first.next_cursor).toBe('2')
@@ -51,8 +51,31 @@ test('the log is read in pages, filtered, without personal data unless it is ask
       hash: expect.stringMatching(/^[0-9a-f]{64}$/),
     },
   ])
-  const whole = await get('/events?stream=billing-tenant_a&personal=true')
-  expect(whole.items[0].data.personal.object.email).toBe('owner@tenant_a.example')
+  const refused = await app.get('/api/v1/admin/events?personal=true', admin)
+  expect(refused.text).not.toContain('owner@')
+})
+
+test('of a fact all but what is personal is shown; who looks at that leaves a fact', async () => {
+  const [{ position, fact_id }] = (await get('/events?stream=billing-tenant_a')).items
+  const { about, data } = await get(`/events/${position}`)
+  expect(about).toBe('customer cus_tenant_a')
+  expect(data).toMatchObject({
+    personal: '[personal]',
+    object: { id: 'cus_tenant_a', balance: 0, email: '[personal 1]' },
+  })
+  expect((await get('/events?stream=operators')).items).toEqual([])
+  const whole = await app.post(`/api/v1/admin/events/${position}/personal`, undefined, admin)
+  expect(whole.body.data.data.personal.object.email).toBe('owner@tenant_a.example')
+  expect((await get('/events?stream=operators')).items).toMatchObject([
+    {
+      type: 'operator.personal_viewed',
+      tenant_id: 'tenant_a',
+      data: { position, fact_id },
+      metadata: { actor: 'key:admin' },
+    },
+  ])
+  expect((await app.get('/api/v1/admin/events/999', admin)).status).toBe(404)
+  expect((await app.post('/api/v1/admin/events/999/personal', undefined, admin)).status).toBe(404)
 })
 
 test('the stream goes on where a reader left, filtered, and brings what is recorded meanwhile', async () => {
@@ -62,7 +85,7 @@ test('the stream goes on where a reader left, filtered, and brings what is recor
   expect(JSON.stringify(all.events)).not.toContain('owner@')
   const resumed = listen('?after=1&type=usage.recorded', 1, { 'Last-Event-ID': '2' })
   await recordAll(app.db, [usageRecorded('usg_live', 1)])
-  expect((await resumed).events).toMatchObject([{ id: 4, data: { type: 'usage.recorded', position: 4 } }])
+  expect((await resumed).events).toMatchObject([{ id: 5, data: { type: 'usage.recorded', position: 5 } }])
   expect((await listen('', 1, { 'Last-Event-ID': 'last' })).status).toBe(422)
 })
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { why } from '../../src/ops/why.ts'
 import { eachDatabase, type TestDatabase } from '../support/databases.ts'
-import { at, epoch, recordAll, stripeEvent, tenant } from '../support/facts.ts'
+import { at, epoch, observed, recordAll, stripeEvent, tenant } from '../support/facts.ts'
 import { invoice, recordIncident, session } from '../support/incident.ts'
 
 describe.each(eachDatabase)('why on $name', ({ create }) => {
@@ -42,6 +42,47 @@ describe.each(eachDatabase)('why on $name', ({ create }) => {
         changes: [{ column: 'email', before: 'ada@example.com', after: 'ada@new.example.com' }],
       },
     ])
+  })
+
+  test('a refresh names the event that asked for it, with what Stripe said and why a payment failed', async () => {
+    const failed = stripeEvent('invoice.payment_failed', 'invoice', invoice('open', 20_400), 100, {
+      eventId: 'evt_failed',
+    })
+    const payment = stripeEvent('payment_intent.payment_failed', 'customer', { id: 'pi_1' }, 99, {
+      tenantId: null,
+      eventId: 'evt_payment',
+    })
+    const refresh = observed('invoice', { ...invoice('open', 20_400), attempt_count: 3 }, 101)
+    const metadata = { actor: 'worker', causation: 'refresh:in_ada:evt_failed' }
+    const own = await create()
+    await recordAll(own, [
+      { ...failed, data: { ...failed.data, customer_id: 'cus_ada' } },
+      {
+        ...payment,
+        data: {
+          ...payment.data,
+          ...{
+            customer_id: 'cus_ada',
+            object_type: 'payment_intent',
+            disposition: 'ignored',
+            reason: 'type',
+          },
+          ...{ code: 'card_declined', decline_code: 'insufficient_funds' },
+        },
+      },
+      { ...refresh, metadata },
+    ])
+    const { facts } = await why(own, 'billing_invoices', 'in_ada', 'attempt_count')
+    expect(facts.at(-1)).toMatchObject({
+      type: 'stripe.object_observed',
+      about: 'invoice in_ada',
+      event: {
+        position: 1,
+        event_id: 'evt_failed',
+        about: 'invoice.payment_failed in_ada card_declined insufficient_funds',
+      },
+    })
+    await own.close()
   })
 
   test('a row has all its facts, in order', async () => {

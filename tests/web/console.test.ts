@@ -103,13 +103,25 @@ test('a tenant complains: from the e-mail to the session, the fact that explains
     await page.getByRole('link', { name: ada.of.sessionId }).click()
     await heading(page, new RegExp(`^Session ${ada.of.sessionId}`)).waitFor()
     const declined = fact(page, 'onboarding.payment_declined')
-    expect(await declined.textContent()).toContain('generic_decline · card_declined')
+    expect(await declined.textContent()).toContain('card_declined generic_decline')
     await declined.click()
     await page.getByRole('region', { name: /^onboarding.payment_declined at/ }).waitFor()
     await fact(page, 'onboarding.started').click()
     const started = await page.getByRole('region', { name: /^onboarding.started at/ }).textContent()
     expect(started).toContain('"personal": "[personal]"')
     expect(started).not.toContain('Ada')
+    await page
+      .locator('li', { has: fact(page, 'onboarding.started') })
+      .getByRole('button', { name: 'Show personal data' })
+      .click()
+    await page
+      .getByRole('region', { name: /^onboarding.started at/ })
+      .getByText('Ada Lovelace')
+      .waitFor()
+    const { items } = (await service.request('GET', '/admin/events?type=operator.personal_viewed')).body.data
+    expect(items).toMatchObject([
+      { stream: 'operators', tenant_id: ada.of.tenantId, metadata: { actor: expect.any(String) } },
+    ])
 
     const then = page.locator('.then')
     await then.getByText('completed at #').waitFor()
@@ -131,6 +143,41 @@ test('a tenant complains: from the e-mail to the session, the fact that explains
     await then.getByText('payment setup · idle at #').waitFor()
     await then.getByText('What the session remembered').click()
     await then.getByText('"decline_code": "generic_decline"').waitFor()
+  })
+})
+
+test('Stripe’s objects, names and companies are shown, and each is found by what a person has at hand', async () => {
+  const { tenantId, sessionId, customerId } = ada.of
+  const { body } = await service.request('GET', `/admin/tenants/${tenantId}`)
+  const [invoice] = body.data.invoices
+  await withPage(async (page) => {
+    await logIn(page)
+    await heading(page, 'Overview').waitFor()
+    const find = async (text: string) => {
+      await page.getByLabel('Find a tenant or a session').fill(text)
+      await page.getByRole('button', { name: 'Find' }).click()
+    }
+    for (const text of [
+      customerId,
+      invoice.number,
+      body.data.person.company_name.slice(1, 8).toLowerCase(),
+    ]) {
+      await find(text)
+      await page.waitForFunction(`location.hash.includes(${JSON.stringify(encodeURIComponent(text))})`)
+      await page.getByRole('link', { name: tenantId }).waitFor()
+    }
+    await page.getByRole('link', { name: tenantId }).click()
+    await page.getByRole('button', { name: body.data.person.company_name }).waitFor()
+    await find(sessionId.slice(0, 8))
+    await heading(page, new RegExp(`^Session ${sessionId}`)).waitFor()
+
+    await page.goto(`${service.url}/console#/log?tenant_id=${tenantId}&type=stripe.object_observed`)
+    const seen = fact(page, `customer ${customerId}`).first()
+    await seen.click()
+    const data = page.getByRole('region', { name: /^stripe.object_observed at/ })
+    await data.getByText('"object": "customer"').waitFor()
+    expect(await data.textContent()).not.toMatch(/Ada|@example/)
+    expect(await barriersOn(page)).toEqual([])
   })
 })
 
@@ -156,7 +203,7 @@ test('a verification is started, watched and ends well; so is a rehearsal', asyn
   })
 })
 
-test('a replay of one tenant shows what it has put right', async () => {
+test('a replay asks before it writes, and of one tenant shows what it has put right', async () => {
   await service.context.db.transact((trx) =>
     trx
       .updateTable('billing_customers')
@@ -167,7 +214,15 @@ test('a replay of one tenant shows what it has put right', async () => {
   await withPage(async (page) => {
     await logIn(page, '#/jobs')
     await page.getByLabel('Tenant').fill(ada.of.tenantId)
-    await page.getByRole('button', { name: 'Replay' }).click()
+    await page.getByRole('button', { name: 'Replay', exact: true }).click()
+    const dialog = page.getByRole('dialog', { name: 'Replay the log?' })
+    expect(await dialog.textContent()).toContain(ada.of.tenantId)
+    expect(await barriersOn(page)).toEqual([])
+    await page.keyboard.press('Escape')
+    await dialog.waitFor({ state: 'detached' })
+    expect(await page.locator('.job', { hasText: 'replay' }).count()).toBe(0)
+    await page.getByRole('button', { name: 'Replay', exact: true }).click()
+    await dialog.getByRole('button', { name: 'Replay now' }).click()
     const mended = page.getByRole('table', { name: 'Put right' }).getByRole('row').nth(1)
     expect(await mended.textContent()).toMatch(/billing_customers.*name.*"Ada Lovelace".*"Not Ada"/s)
   })
@@ -262,16 +317,16 @@ test('the log goes on live, stands still while it is paused, and catches up', as
     await page.locator('#log-state', { hasText: 'Live' }).waitFor()
     const newest = page.locator('.facts > li').first()
     await recordUsage('case', 71)
-    await newest.getByText('case · 71').waitFor()
+    await newest.getByText('case 71').waitFor()
     await page.getByRole('button', { name: 'Pause' }).click()
     await recordUsage('case', 72)
     await page.locator('#log-state', { hasText: 'Paused' }).waitFor()
     // Twice as long as the stream takes to look again.
     await page.waitForTimeout(1000)
-    expect(await newest.textContent()).toContain('case · 71')
+    expect(await newest.textContent()).toContain('case 71')
     await page.getByRole('button', { name: 'Go live' }).click()
-    await newest.getByText('case · 72').waitFor()
-    expect(await page.getByText('case · 71').count()).toBe(1)
+    await newest.getByText('case 72').waitFor()
+    expect(await page.getByText('case 71').count()).toBe(1)
 
     await page.getByLabel('Type').fill('onboarding.payment_declined')
     await page.getByRole('button', { name: 'Filter' }).click()

@@ -38,6 +38,13 @@ const cause = z
     fact_id: z.string(),
     actor: z.string(),
     causation: z.string().nullable(),
+    about: z.string().nullable().openapi({
+      description: "Stripe's event type and object, a decline's code, usage: what the type leaves out",
+    }),
+    event: z
+      .object({ position: z.int(), event_id: z.string(), about: z.string().nullable() })
+      .nullable()
+      .openapi({ description: 'The event of Stripe’s behind it, where `causation` names one' }),
     occurred_at: timeOut,
     stream: z.string(),
     version: z.int(),

@@ -3,11 +3,13 @@ import type { AppContext } from '../../context.ts'
 import { InvalidRequest } from '../../errors.ts'
 import { type StoredFact, streamEvents } from '../../ops/events.ts'
 import { redact } from '../../ops/redact.ts'
+import { showFact, viewPersonal } from '../../ops/show-fact.ts'
 import type { Env } from '../env.ts'
 import type { LiveStreams } from '../live-streams.ts'
 import { route } from '../route.ts'
 import { envelope, listOf, page, success, tenantId, text } from '../schemas.ts'
-import { fact, flag, wholeNumber } from './admin-schemas.ts'
+import { fact, wholeNumber } from './admin-schemas.ts'
+import { callerOf } from './onboarding.ts'
 
 /** The log: in pages, and live. */
 export function adminEventRoutes(context: AppContext, streams: LiveStreams): OpenAPIHono<Env> {
@@ -15,7 +17,7 @@ export function adminEventRoutes(context: AppContext, streams: LiveStreams): Ope
   const app = new OpenAPIHono<Env>()
 
   app.openapi(list, async (c) => {
-    const { stream, tenant_id, type, after, limit, personal } = c.req.valid('query')
+    const { stream, tenant_id, type, after, limit } = c.req.valid('query')
     const facts = await Array.fromAsync(
       streamEvents(db.reader, {
         stream,
@@ -27,7 +29,7 @@ export function adminEventRoutes(context: AppContext, streams: LiveStreams): Ope
         signal: closing,
       }),
     )
-    const items = facts.slice(0, limit).map(personal ? (one) => one as Shown : shown)
+    const items = facts.slice(0, limit).map(shown)
     const nextCursor = facts.length > limit ? String(items.at(-1)?.position) : null
     return c.json(success({ items, next_cursor: nextCursor }), 200)
   })
@@ -50,11 +52,22 @@ export function adminEventRoutes(context: AppContext, streams: LiveStreams): Ope
     }) as never
   })
 
+  app.openapi(show, async (c) => {
+    return c.json(success((await showFact(db.reader, c.req.valid('param').position)) as Fact), 200)
+  })
+
+  app.openapi(personal, async (c) => {
+    const { position } = c.req.valid('param')
+    return c.json(success((await viewPersonal(context, position, callerOf(c))) as Fact), 200)
+  })
+
   return app
 }
 
+type Fact = z.infer<typeof fact>
+
 type Shown = z.infer<typeof storedFact>
-const shown = (one: StoredFact): Shown => redact(one) as Shown
+const shown = (one: StoredFact): Shown => ({ ...redact(one), about: one.about }) as Shown
 
 function resumePosition(header: string | undefined): number | undefined {
   if (header === undefined) return undefined
@@ -80,7 +93,6 @@ const list = route({
   request: {
     query: filter.extend({
       limit: page.shape.limit,
-      personal: flag.default(false).openapi({ param: { description: 'With personal data' } }),
     }),
   },
   response: envelope(listOf(storedFact)),
@@ -95,4 +107,25 @@ const live = route({
   allow: [],
   request: { query: filter },
   response: z.string().openapi({ description: 'text/event-stream' }),
+})
+
+const show = route({
+  method: 'get',
+  path: '/admin/events/{position}',
+  tag: 'Operators',
+  summary: 'A fact; of Stripe’s object, in `data.object`, all but what is personal',
+  allow: [],
+  request: { params: z.object({ position: wholeNumber }) },
+  response: envelope(fact),
+})
+
+const personal = route({
+  method: 'post',
+  path: '/admin/events/{position}/personal',
+  tag: 'Operators',
+  summary: 'A fact with its personal data; who looked is a fact of its own',
+  description: 'Each look is an `operator.personal_viewed` in the stream `operators`.',
+  allow: [],
+  request: { params: z.object({ position: wholeNumber }) },
+  response: envelope(fact),
 })

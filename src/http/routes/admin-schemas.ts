@@ -23,6 +23,9 @@ export const fact = z
     tenant_id: z.string().nullable(),
     data: z.record(z.string(), z.unknown()).openapi({ description: '`personal` is `[personal]`' }),
     metadata: z.record(z.string(), z.unknown()),
+    about: z.string().nullable().openapi({
+      description: 'What its type leaves out, such as `invoice.payment_failed in_… card_declined`',
+    }),
     occurred_at: timeOut,
     recorded_at: timeOut,
   })

@@ -5,7 +5,7 @@ import { sessionAt } from '../../ops/session-at.ts'
 import { listSessions, showSession } from '../../ops/sessions.ts'
 import type { Env } from '../env.ts'
 import { route } from '../route.ts'
-import { envelope, listOf, page, resourceId, success, tenantId, timeOut } from '../schemas.ts'
+import { envelope, listOf, page, resourceId, success, tenantId, text, timeOut } from '../schemas.ts'
 import { asInvalid } from './admin-moment.ts'
 import { fact, flag, row, sessionListing, wholeNumber } from './admin-schemas.ts'
 import { positionOut } from './onboarding.ts'
@@ -16,8 +16,8 @@ export function adminSessionRoutes(context: AppContext): OpenAPIHono<Env> {
   const app = new OpenAPIHono<Env>()
 
   app.openapi(list, async (c) => {
-    const { status, tenant_id, stuck, ...query } = c.req.valid('query')
-    const filter = { status, tenantId: tenant_id, stuck }
+    const { status, tenant_id, session_id: begins, stuck, ...query } = c.req.valid('query')
+    const filter = { status, tenantId: tenant_id, begins, stuck }
     return c.json(success(await listSessions(db.reader, filter, query, now())), 200)
   })
 
@@ -44,6 +44,9 @@ const list = route({
     query: page.extend({
       status: z.string().max(64).optional(),
       tenant_id: tenantId.optional(),
+      session_id: text(64)
+        .optional()
+        .openapi({ param: { description: 'The beginning of the id' } }),
       stuck: flag.optional().openapi({
         param: {
           description: 'Quarantined, or waiting for Stripe for more than two minutes or after a failed call',

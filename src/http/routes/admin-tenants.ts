@@ -32,7 +32,12 @@ const list = route({
     query: page.extend({
       query: text(200)
         .optional()
-        .openapi({ param: { description: "Part of the id, or of the customer's e-mail or name" } }),
+        .openapi({
+          param: {
+            description:
+              "Part of the id, the e-mail, name or company, or an invoice's number; or the beginning of the id of a session, or of the customer, subscription or invoice at Stripe",
+          },
+        }),
     }),
   },
   response: envelope(
@@ -42,6 +47,7 @@ const list = route({
           tenant_id: z.string(),
           email: z.string().nullable(),
           name: z.string().nullable(),
+          company_name: z.string().nullable(),
           subscription_status: z.string().nullable(),
           plan_id: z.string().nullable(),
           sessions: z.int(),
@@ -62,6 +68,7 @@ const show = route({
   response: envelope(
     z.object({
       tenant_id: z.string(),
+      person: row.nullable(),
       status: billingStatusOut,
       customer: row.nullable(),
       sessions: z.array(sessionListing),
@@ -69,8 +76,16 @@ const show = route({
       invoices: z.array(row),
       payment_methods: z.array(row),
       usage: z
-        .array(pricedLine.extend({ day: z.string().openapi({ format: 'date' }) }))
+        .array(
+          pricedLine.extend({
+            day: z.string().openapi({ format: 'date' }),
+            amount_cents: cents.nullable().openapi({ description: 'null: a level is priced once a month' }),
+          }),
+        )
         .openapi({ description: 'Of the last 35 days; amounts are rounded per day, unlike an invoice’s' }),
+      month: z
+        .object({ start: timeOut, lines: z.array(pricedLine) })
+        .openapi({ description: 'This month so far, UTC, as the usage’s summary prices it' }),
       unbilled: z.object({ lines: z.array(pricedLine), amount_cents: cents }),
     }),
   ),

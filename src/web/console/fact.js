@@ -1,10 +1,11 @@
-import { h, idOf, json, time } from './dom.js'
+import { h, idOf, time } from './dom.js'
+import { factData } from './fact-data.js'
 import { href } from './router.js'
 
 /**
  * @typedef {{ position: number, stream: string, version: number, fact_id: string, type: string,
  *   tenant_id: string | null, data: Record<string, unknown>, metadata: Record<string, unknown>,
- *   occurred_at: string, recorded_at: string, hash?: string }} Fact
+ *   about: string | null, occurred_at: string, recorded_at: string, hash?: string }} Fact
  */
 
 /**
@@ -13,7 +14,7 @@ import { href } from './router.js'
  * @param {{ note?: import('./dom.js').Child, isOpen?: boolean, withTenant?: boolean }} [options]
  */
 export function factItem(fact, { note, isOpen = false, withTenant = false } = {}) {
-  const { position, type, tenant_id, stream, version, fact_id, data, metadata } = fact
+  const { position, type, tenant_id, stream, version, fact_id, about, metadata } = fact
   const [family = '', name = ''] = type.split('.')
   const more = h('div', { class: 'more' })
   const fill = () => {
@@ -35,13 +36,13 @@ export function factItem(fact, { note, isOpen = false, withTenant = false } = {}
         ...pair('By', h('code', null, String(metadata.actor ?? ''))),
         ...pair('Recorded', time(fact.recorded_at)),
       ),
-      json({ data, metadata, ...(fact.hash && { hash: fact.hash }) }, `${type} at ${position}`),
+      factData(fact),
     )
   }
   const details = h(
     'details',
     {
-      class: `fact ${family}${/failed|declined|expired/.test(name) ? ' bad' : ''}`,
+      class: `fact ${family}${/failed|declined|expired/.test(`${name} ${about}`) ? ' bad' : ''}`,
       'data-position': position,
       ontoggle: fill,
     },
@@ -50,7 +51,7 @@ export function factItem(fact, { note, isOpen = false, withTenant = false } = {}
       null,
       h('span', { class: 'position' }, position),
       h('span', { class: 'type' }, h('span', { class: 'family' }, `${family}.`), name),
-      explanation(data),
+      about && h('span', { class: 'because' }, about),
       note && h('span', { class: 'note' }, note),
       h(
         'span',
@@ -66,24 +67,6 @@ export function factItem(fact, { note, isOpen = false, withTenant = false } = {}
     details.open = true
   }
   return h('li', null, details)
-}
-
-/** The words in a fact that say why, without opening it. @param {Record<string, unknown>} data */
-function explanation(data) {
-  const parts = [
-    'decline_code',
-    'code',
-    'event_type',
-    'disposition',
-    'reason',
-    'object_type',
-    'usage_type',
-    'quantity',
-    'plan_id',
-  ]
-    .map((name) => data[name])
-    .filter((value) => typeof value === 'string' || typeof value === 'number')
-  return parts.length === 0 ? null : h('span', { class: 'because' }, [...new Set(parts)].join(' · '))
 }
 
 /** @param {string} term @param {...import('./dom.js').Child} description */

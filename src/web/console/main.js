@@ -1,4 +1,4 @@
-import { login, logOut } from './api.js'
+import { get, login, logOut } from './api.js'
 import { announce, find } from './dom.js'
 import { showLogin } from './login.js'
 import { createRouter, href } from './router.js'
@@ -59,9 +59,21 @@ find('#logout', HTMLButtonElement).addEventListener('click', async () => {
 find('#find', HTMLFormElement).addEventListener('submit', (event) => {
   event.preventDefault()
   const text = find('#find-text', HTMLInputElement).value.trim()
-  const isSession = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text)
-  location.hash = isSession ? href(`/sessions/${text.toLowerCase()}`) : href('/tenants', { query: text })
+  void lookFor(text)
 })
+
+/** A session by the beginning of its id, where there is one such; else the tenants that are like it. @param {string} text */
+async function lookFor(text) {
+  const isLikeSession = /^[0-9a-f]{4}[0-9a-f-]{0,32}$/i.test(text)
+  const sessions = isLikeSession
+    ? await get('/sessions', { session_id: text, limit: 2 }).catch(() => ({ items: [] }))
+    : { items: [] }
+  location.hash =
+    sessions.items.length === 1
+      ? href(`/sessions/${sessions.items[0].session_id}`)
+      : href('/tenants', { query: text })
+}
+
 find('.skip', HTMLAnchorElement).addEventListener('click', (event) => {
   event.preventDefault()
   find('#main', HTMLElement).focus()

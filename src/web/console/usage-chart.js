@@ -2,22 +2,28 @@ import { h } from './dom.js'
 import { table } from './table.js'
 import { counted, grouped, money, spaced } from './words.js'
 
-/** @typedef {import('../../ops/tenants.ts').TenantView['usage'][number]} UsageDay */
+/** @typedef {import('../../ops/tenants.ts').TenantView} TenantView */
+/** @typedef {TenantView['usage'][number]} UsageDay */
 
 /**
- * Usage by day: one chart per type, since their sizes differ by thousands, and the same numbers as a table.
- * @param {readonly UsageDay[]} usage
+ * Usage by day: one chart per type, since their sizes differ by thousands, and the same numbers as a table. What it comes
+ * to is the month's, as it is priced: a level, such as the agents, is no sum of its days.
+ * @param {Pick<TenantView, 'usage' | 'month'>} tenant
  * @param {AbortSignal} signal
  * @param {string | null | undefined} currency
  */
-export function usageCharts(usage, signal, currency) {
+export function usageCharts({ usage, month }, signal, currency) {
   if (usage.length === 0) return h('p', { class: 'empty' }, 'No usage in the last 35 days.')
   const days = daysOf(usage)
   const types = [...Map.groupBy(usage, ({ usage_type }) => usage_type)]
   return h(
     'div',
     null,
-    h('div', { class: 'charts' }, ...types.map(([type, rows]) => chart(type, rows, days, signal))),
+    h(
+      'div',
+      { class: 'charts' },
+      ...types.map(([type, rows]) => chart(type, rows, days, { month, signal, currency })),
+    ),
     h(
       'details',
       null,
@@ -28,7 +34,11 @@ export function usageCharts(usage, signal, currency) {
           { head: 'Day', cell: ({ day }) => day, key: true },
           { head: 'Type', cell: ({ usage_type }) => spaced(usage_type) },
           { head: 'Quantity', cell: ({ quantity }) => grouped(quantity), number: true },
-          { head: 'Amount', cell: ({ amount_cents }) => money(amount_cents, currency), number: true },
+          {
+            head: 'Amount',
+            cell: ({ amount_cents }) => (amount_cents === null ? null : money(amount_cents, currency)),
+            number: true,
+          },
         ],
         usage.toReversed(),
       ),
@@ -36,19 +46,30 @@ export function usageCharts(usage, signal, currency) {
   )
 }
 
-/** @param {string} type @param {readonly UsageDay[]} rows @param {string[]} days @param {AbortSignal} signal */
-function chart(type, rows, days, signal) {
-  const total = rows.reduce((sum, { quantity }) => sum + quantity, 0)
+/**
+ * @param {string} type
+ * @param {readonly UsageDay[]} rows
+ * @param {string[]} days
+ * @param {{ month: TenantView['month'], signal: AbortSignal, currency: string | null | undefined }} options
+ */
+function chart(type, rows, days, { month, signal, currency }) {
+  const line = month.lines.find(({ usage_type }) => usage_type === type)
+  const total = `${grouped(line?.quantity ?? 0)} in ${month.start.slice(0, 7)}`
   const place = h('div', {
     class: 'plot',
     role: 'img',
-    'aria-label': `${spaced(type)} per day: ${grouped(total)} on ${counted(rows.length, 'day')}; the table below has each`,
+    'aria-label': `${spaced(type)} per day: ${total}, ${counted(rows.length, 'day')} shown; the table below has each`,
   })
   draw(place, rows, days, signal).catch(() => place.replaceChildren('The picture cannot be drawn here.'))
   return h(
     'figure',
     null,
-    h('figcaption', null, `${spaced(type)} `, h('span', { class: 'hint' }, grouped(total))),
+    h(
+      'figcaption',
+      null,
+      `${spaced(type)} `,
+      h('span', { class: 'hint' }, `${total}: ${money(line?.amount_cents ?? 0, currency)}`),
+    ),
     place,
   )
 }

@@ -57,7 +57,7 @@ function story({ facts, usage_lines, tenant_id, row }) {
     h(
       'ol',
       { class: 'causes' },
-      ...facts.map(({ position, type, actor, causation, occurred_at, fact_id, changes }) =>
+      ...facts.map(({ position, type, about, actor, causation, event, occurred_at, fact_id, changes }) =>
         h(
           'li',
           null,
@@ -67,6 +67,7 @@ function story({ facts, usage_lines, tenant_id, row }) {
             h('a', { href: href('/log', { tenant_id, upTo: position }), onclick: closeWhy }, `#${position}`),
             ' ',
             h('strong', null, type),
+            about && ` ${about}`,
             ' ',
             time(occurred_at),
           ),
@@ -77,6 +78,18 @@ function story({ facts, usage_lines, tenant_id, row }) {
             h('code', null, actor),
             causation && [' because of ', h('code', null, causation)],
           ),
+          event &&
+            h(
+              'p',
+              null,
+              'After ',
+              h(
+                'a',
+                { href: href('/log', { tenant_id, upTo: event.position }), onclick: closeWhy },
+                `#${event.position}`,
+              ),
+              ` ${event.about ?? event.event_id}`,
+            ),
           h(
             'ul',
             { class: 'changes' },

@@ -1,4 +1,5 @@
 import { get, post } from '../api.js'
+import { confirmed } from '../confirm.js'
 import { action, announce, field, h, idOf, json, pill, time } from '../dom.js'
 import { href } from '../router.js'
 import { grouped, spaced } from '../words.js'
@@ -35,6 +36,10 @@ const kinds = [
     ofTenant: true,
   },
 ]
+
+/** @param {string} whose */
+const asks = (whose) =>
+  `Each row of ${whose} that is not what the log says is written anew. To see them first, run Verify tables, which changes nothing.`
 
 /** Long work: started here, watched until it is done. @type {import('../router.js').View} */
 export async function jobsView({ signal }) {
@@ -88,6 +93,9 @@ export async function jobsView({ signal }) {
                 label,
                 async () => {
                   const tenant_id = tenant.value.trim()
+                  const whose = tenant_id === '' ? 'every tenant' : tenant_id
+                  if (kind === 'replay' && !(await confirmed('Replay the log?', asks(whose), 'Replay now')))
+                    return
                   follow(await post('/jobs', { kind, ...(ofTenant && tenant_id && { tenant_id }) }))
                 },
                 { id: `start-${kind}` },

@@ -5,7 +5,7 @@ import { latestFacts } from '../latest-facts.js'
 import { href } from '../router.js'
 import { usageCharts } from '../usage-chart.js'
 import { why } from '../why.js'
-import { money } from '../words.js'
+import { money, spaced } from '../words.js'
 import { sessionTable } from './sessions.js'
 import {
   discountTable,
@@ -31,17 +31,18 @@ export async function tenantView({ id, signal }) {
     { upTo: overview.log_position, count: shownFacts, signal },
   )
   return {
-    title: `Tenant ${tenant.customer?.name ?? tenant.tenant_id}`,
+    title: `Tenant ${tenant.person?.name ?? tenant.tenant_id}`,
     heading: ['Tenant ', idOf(tenant.tenant_id, { what: 'tenant id' })],
     content: [
       h('p', { class: 'hint' }, 'Click a value to see the facts that made it.'),
+      tenant.person && part('Person', personList(tenant.person)),
       part('Status', statusList(tenant)),
       part('Sessions', sessionTable('Sessions', tenant.sessions, { withTenant: false })),
       part('Subscriptions', subscriptionTable(tenant.subscriptions)),
       part('Discounts', discountTable(tenant.subscriptions)),
       part('Invoices', invoiceTable(tenant.invoices)),
       part('Payment methods', paymentMethodTable(tenant.payment_methods)),
-      part('Usage', usageCharts(tenant.usage, signal, currencyOf(tenant))),
+      part('Usage', usageCharts(tenant, signal, currencyOf(tenant))),
       part('Not billed yet', unbilledTable(tenant.unbilled, currencyOf(tenant))),
       part(
         facts.length < shownFacts ? 'Facts' : `The last ${shownFacts} facts`,
@@ -60,6 +61,18 @@ function part(title, ...content) {
 
 /** What a tenant is billed in. @param {Pick<TenantView, 'subscriptions' | 'invoices'>} tenant */
 const currencyOf = ({ subscriptions, invoices }) => subscriptions[0]?.currency ?? invoices[0]?.currency
+
+/** @param {NonNullable<TenantView['person']>} person */
+function personList(person) {
+  const names = /** @type {const} */ (['name', 'company_name', 'email', 'phone'])
+  return h(
+    'dl',
+    { class: 'pairs standing' },
+    ...names.flatMap((name) =>
+      pair(spaced(name), person[name] && why(person[name], 'people', person.tenant_id, name)),
+    ),
+  )
+}
 
 /** The nine fields of the billing status, each with what it is read from. @param {TenantView} tenant */
 function statusList({ status, customer, subscriptions, invoices }) {

@@ -17,8 +17,9 @@ export async function tenantsView({ query, signal }) {
     'form',
     { class: 'filter' },
     field(
-      'Part of the id, e-mail or name',
+      'Name, company, e-mail, invoice number or id',
       h('input', { id: 'tenants-query', name: 'query', type: 'search', value: text, spellcheck: 'false' }),
+      'Of ids (session, cus_…, sub_…, in_…) the beginning is enough.',
     ),
     h('button', { id: 'tenants-filter', type: 'submit' }, 'Search'),
   )
@@ -41,6 +42,7 @@ export async function tenantsView({ query, signal }) {
             key: true,
           },
           { head: 'Name', cell: ({ name }) => name },
+          { head: 'Company', cell: ({ company_name }) => company_name, text: true },
           { head: 'E-mail', cell: ({ email }) => email },
           { head: 'Subscription', cell: ({ subscription_status }) => pill(subscription_status) },
           { head: 'Plan', cell: ({ plan_id }) => plan_id },

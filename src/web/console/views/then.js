@@ -79,7 +79,7 @@ export function thenPart({ session_id }, moments, { at, signal, onMoment }) {
 /** @param {import('../../../ops/session-at.ts').SessionAt} then */
 function stateOf({ position, place, context, tables }) {
   const filled = Object.entries(tables).filter(
-    ([name, rows]) => rows.length > 0 && name !== 'onboarding_sessions',
+    ([name, rows]) => rows.length > 0 && name !== 'onboarding_sessions' && name !== 'people',
   )
   return [
     h(

@@ -1,0 +1,112 @@
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { record } from '../../src/projections/record.ts'
+import { at, epoch, newFact, observed, recordAll, stripeEvent, tenant } from '../support/facts.ts'
+import { adminKey, type TestApp, testApp } from '../support/test-app.ts'
+
+const session = '7c1de0aa-1111-4111-8111-111111111111'
+const applicant = {
+  email: 'Grace@navy.example',
+  name: 'Grace Hopper',
+  company_name: 'Émile & Fils 100%',
+  phone: null,
+}
+const customer = { id: 'cus_Grace', object: 'customer', created: epoch, balance: 0 }
+
+let app: TestApp
+beforeAll(async () => {
+  app = await testApp()
+  const started = { session_id: session, expires_at: at(72 * 3600), personal: applicant }
+  const fact = newFact('onboarding.started', started)
+  await app.db.transact((trx) => record(trx, `onboarding-${session}`, 'any', [fact], at(0)))
+  const invoice = {
+    id: 'in_Grace',
+    object: 'invoice',
+    created: epoch,
+    customer: 'cus_Grace',
+    number: 'GH-0001',
+  }
+  const subscription = { id: 'sub_Grace', object: 'subscription', created: epoch, customer: 'cus_Grace' }
+  await recordAll(app.db, [
+    observed('customer', { ...customer, email: applicant.email, name: applicant.name }, 1),
+    observed('invoice', { ...invoice, status: 'open', currency: 'usd' }, 2),
+    observed('subscription', { ...subscription, status: 'active', items: { data: [] } }, 3),
+  ])
+})
+afterAll(() => app.close())
+
+const get = async (path: string) => (await app.get(`/api/v1/admin${path}`, { key: adminKey })).body.data
+const found = async (query: string) =>
+  (await get(`/tenants?query=${encodeURIComponent(query)}`)).items.map(
+    (one: { tenant_id: string }) => one.tenant_id,
+  )
+
+test.for([
+  ['company', 'Émile & F'],
+  ['a percent sign is one', '100%'],
+  ['name', 'hopper'],
+  ['e-mail', 'grace@NAVY'],
+  ['customer', 'cus_Grace'],
+  ['beginning of the customer', 'cus_gr'],
+  ['subscription', 'sub_Grace'],
+  ['invoice', 'in_Gra'],
+  ['invoice number', 'gh-0001'],
+  ['beginning of the session', '7C1DE0'],
+  ['whole session', session],
+  ['beginning of the tenant', tenant.slice(0, 30)],
+] as const)('a tenant is found by %s', async ([_what, query]) => {
+  expect(await found(query)).toEqual([tenant])
+})
+
+test('what no tenant has finds none', async () => {
+  for (const query of ['us_Grace', '0%0', '1_0', 'nobody']) expect(await found(query)).toEqual([])
+})
+
+test('a session is found by the beginning of its id', async () => {
+  expect((await get('/sessions?session_id=7C1D')).items).toMatchObject([{ session_id: session }])
+  expect((await get('/sessions?session_id=c1de')).items).toEqual([])
+})
+
+test('a tenant has its names, company and e-mail, as last said', async () => {
+  expect(await get(`/tenants/${tenant}`)).toMatchObject({
+    person: { name: 'Grace Hopper', company_name: 'Émile & Fils 100%', email: 'Grace@navy.example' },
+  })
+  const renamed = { ...customer, name: 'Rear Admiral Hopper', email: 'g@navy.example' }
+  await recordAll(app.db, [
+    stripeEvent('customer.updated', 'customer', { ...renamed, metadata: { company_name: 'US Navy' } }, 20),
+    // Late: older than what is known.
+    stripeEvent('customer.updated', 'customer', { ...renamed, name: 'Lieutenant Hopper' }, 10),
+  ])
+  expect((await get('/tenants?query=us%20navy')).items).toMatchObject([
+    { name: 'Rear Admiral Hopper', company_name: 'US Navy', email: 'g@navy.example' },
+  ])
+})
+
+test('a level’s month is its level and no sum of its days, at the price of the usage’s summary', async () => {
+  const usage = (usage_type: string, quantity: number, occurred_at: string) => ({
+    tenant_id: 'tenant_a',
+    action: usage_type === 'agent' ? 'set' : 'increment',
+    ...{ usage_type, quantity, occurred_at },
+  })
+  const days = Array.from(
+    { length: 14 },
+    (_, day) => `2026-03-${String(day + 1).padStart(2, '0')}T08:00:00.000Z`,
+  )
+  const records = days.flatMap((day) => [usage('agent', 5, day), usage('case', 2, day)])
+  const sent = await app.post('/api/v1/billing/usage/batch', { records })
+  expect(sent.status).toBe(200)
+  const { month, usage: byDay } = await get('/tenants/tenant_a')
+  const summary = (
+    await app.get(
+      '/api/v1/billing/usage/tenant/tenant_a/summary?period_start=2026-03-01T00:00:00Z&period_end=2026-04-01T00:00:00Z',
+    )
+  ).body.data.usage.filter(({ quantity }: { quantity: number }) => quantity > 0)
+  expect(month.start).toBe('2026-03-01T00:00:00.000Z')
+  expect(month.lines).toMatchObject([
+    { usage_type: 'agent', quantity: 5 },
+    { usage_type: 'case', quantity: 28 },
+  ])
+  for (const [index, line] of summary.entries()) expect(line).toMatchObject(month.lines[index])
+  const agents = byDay.filter((one: { usage_type: string }) => one.usage_type === 'agent')
+  expect(agents).toHaveLength(14)
+  expect(agents[0]).toMatchObject({ quantity: 5, amount_cents: null })
+})
