@@ -57,6 +57,20 @@ test('a quarantined event is released when Stripe’s object contradicts us no m
   expect([status, body.data.kind]).toEqual([200, 'verify'])
 })
 
+test('of an invoice whose payment failed the log says which, and why', async () => {
+  const { stripe } = service
+  const customer = ada.of.customerId
+  const { id: method } = await stripe.paymentMethods.attach('pm_card_chargeCustomerFail', { customer })
+  const { id: invoice } = await stripe.invoices.create({ customer, auto_advance: false })
+  await stripe.invoiceItems.create({ customer, invoice, amount: 500, currency: 'usd' })
+  await stripe.invoices.finalizeInvoice(invoice)
+  await expect(stripe.invoices.pay(invoice, { payment_method: method })).rejects.toThrow()
+  await settled(service)
+  const { items } = await get('/events?type=stripe.event_received&limit=100')
+  const words = items.map(({ about }: { about: string }) => about)
+  expect(words).toContain(`invoice.payment_failed ${invoice} card_declined generic_decline`)
+})
+
 test('events are listed newest first, in pages; an unknown one is 404', async () => {
   const first = await get('/webhooks?limit=1')
   expect(first.items).toHaveLength(1)
