@@ -111,7 +111,7 @@ test('a tenant complains: from the e-mail to the session, the fact that explains
     expect(started).toContain('"personal": "[personal]"')
     expect(started).not.toContain('Ada')
     await page
-      .locator('li', { has: fact(page, 'onboarding.started') })
+      .locator('.fact', { hasText: 'onboarding.started' })
       .getByRole('button', { name: 'Show personal data' })
       .click()
     await page
@@ -213,7 +213,7 @@ test('a replay asks before it writes, and of one tenant shows what it has put ri
   )
   await withPage(async (page) => {
     await logIn(page, '#/jobs')
-    await page.getByLabel('Tenant').fill(ada.of.tenantId)
+    await page.getByLabel('Tenant', { exact: true }).fill(ada.of.tenantId)
     await page.getByRole('button', { name: 'Replay', exact: true }).click()
     const dialog = page.getByRole('dialog', { name: 'Replay the log?' })
     expect(await dialog.textContent()).toContain(ada.of.tenantId)
