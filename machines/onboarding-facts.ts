@@ -14,7 +14,8 @@ const failure = {
   is_decline: z.boolean(),
   code: z.string(),
   decline_code: z.string().nullable(),
-  message: z.string(),
+  /** Stripe quotes what it refuses. */
+  personal: z.object({ message: z.string() }),
 }
 
 export const selectedDiscount = z.object({
@@ -61,9 +62,10 @@ export const onboardingFacts = {
   'onboarding.started': z.object({
     session_id: id,
     expires_at: z.iso.datetime(),
-    /** Where the browser goes on when all is done. */
-    success_url: z.string().optional(),
-    personal: applicant,
+    /** A keyed hash of what was asked for, which outlives the applicant's erasure. */
+    request_hash: z.string(),
+    /** `success_url`: where the browser goes on when all is done. */
+    personal: applicant.extend({ success_url: z.string().nullable() }),
   }),
   /**
    * The applicant's details, all of them, as they are from now on. `idempotency_key`: of the operation that changes the
@@ -77,7 +79,10 @@ export const onboardingFacts = {
   }),
   'onboarding.customer_created': z.object({ customer_id: id }),
   'onboarding.customer_failed': z.object(failure),
-  'onboarding.payment_setup_requested': z.object({ ...request, return_url: z.string() }),
+  'onboarding.payment_setup_requested': z.object({
+    ...request,
+    personal: z.object({ return_url: z.string() }),
+  }),
   'onboarding.payment_setup_created': z.object({ setup_intent_id: id }),
   'onboarding.payment_setup_failed': z.object(failure),
   'onboarding.payment_confirmed': z.object({ setup_intent_id: id, payment_method_id: id }),

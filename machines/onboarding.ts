@@ -5,11 +5,8 @@ import type { OnboardingFact, SelectedPlan } from './onboarding-facts.ts'
 export type OnboardingContext = {
   session_id: string
   expires_at: string
-  /** Where the browser goes on when all is done. */
-  success_url: string | null
   customer_id: string | null
   setup_intent_id: string | null
-  return_url: string | null
   payment_method_id: string | null
   /** The last decline that no success has followed. Codes are Stripe's. */
   decline: { code: string; decline_code: string | null } | null
@@ -24,11 +21,7 @@ export type OnboardingContext = {
 /** A SetupIntent is asked for first, when one or its card can no longer be used, and after a declined payment. */
 const requestSetupIntent = {
   target: 'creating_setup_intent',
-  actions: [
-    { type: 'countAttempt' },
-    { type: 'keepReturnUrl' },
-    { type: 'callStripe', params: { call: 'create_setup_intent' } },
-  ],
+  actions: [{ type: 'countAttempt' }, { type: 'callStripe', params: { call: 'create_setup_intent' } }],
 } as const
 
 /** What Stripe says of the card that is being set up, or is. */
@@ -90,7 +83,6 @@ export const onboardingMachine = setup({
             ...context,
             session_id: event.data.session_id,
             expires_at: event.data.expires_at,
-            success_url: event.data.success_url ?? null,
           }
         : context,
     ),
@@ -103,9 +95,6 @@ export const onboardingMachine = setup({
     }),
     keepCustomer: assign(({ event }) =>
       event.type === 'onboarding.customer_created' ? { customer_id: event.data.customer_id } : {},
-    ),
-    keepReturnUrl: assign(({ event }) =>
-      event.type === 'onboarding.payment_setup_requested' ? { return_url: event.data.return_url } : {},
     ),
     keepSetupIntent: assign(({ event }) =>
       event.type === 'onboarding.payment_setup_created'
@@ -147,10 +136,8 @@ export const onboardingMachine = setup({
   context: {
     session_id: '',
     expires_at: '',
-    success_url: null,
     customer_id: null,
     setup_intent_id: null,
-    return_url: null,
     payment_method_id: null,
     decline: null,
     plan: null,

@@ -8,6 +8,8 @@ CREATE TABLE IF NOT EXISTS billing_events (
   type TEXT NOT NULL,
   tenant_id TEXT,
   data TEXT NOT NULL,
+  subject TEXT,
+  sealed TEXT,
   metadata TEXT NOT NULL,
   occurred_at TEXT NOT NULL,
   recorded_at TEXT NOT NULL,
@@ -136,7 +138,7 @@ CREATE TABLE IF NOT EXISTS billing_usage_records (
   occurred_at TEXT NOT NULL,
   recorded_at TEXT NOT NULL,
   idempotency_key TEXT,
-  metadata TEXT NOT NULL,
+  metadata TEXT,
   is_late BIGINT NOT NULL,
   invoice_id TEXT,
   billed_at TEXT,
@@ -241,6 +243,21 @@ CREATE TABLE IF NOT EXISTS stripe_events (
   last_position BIGINT NOT NULL
 );
 CREATE INDEX IF NOT EXISTS stripe_events_parked ON stripe_events (disposition, customer_id);
+
+CREATE TABLE IF NOT EXISTS erased_tenants (
+  tenant_id TEXT NOT NULL PRIMARY KEY,
+  erased_at TEXT NOT NULL,
+  last_position BIGINT NOT NULL
+);
+
+CREATE TABLE IF NOT EXISTS subject_keys (
+  subject TEXT NOT NULL PRIMARY KEY,
+  tenant_id TEXT,
+  wrapped TEXT NOT NULL,
+  wrapped_by TEXT NOT NULL,
+  created_at TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS subject_keys_by_tenant ON subject_keys (tenant_id);
 
 CREATE TABLE IF NOT EXISTS effects (
   effect_id TEXT NOT NULL PRIMARY KEY,

@@ -14,6 +14,8 @@ CREATE TABLE IF NOT EXISTS billing_events (
   type TEXT NOT NULL,
   tenant_id TEXT,
   data TEXT NOT NULL,
+  subject TEXT, -- whose personal data is sealed here
+  sealed TEXT, -- the fact's personal data, by the subject's key; null: there is none
   metadata TEXT NOT NULL,
   occurred_at TEXT NOT NULL,
   recorded_at TEXT NOT NULL,
@@ -145,7 +147,7 @@ CREATE TABLE IF NOT EXISTS billing_usage_records (
   occurred_at TEXT NOT NULL,
   recorded_at TEXT NOT NULL,
   idempotency_key TEXT,
-  metadata TEXT NOT NULL,
+  metadata TEXT,
   is_late BIGINT NOT NULL,
   invoice_id TEXT, -- the one invoice that it is on; null: none yet
   billed_at TEXT, -- when that invoice was paid
@@ -252,6 +254,24 @@ CREATE TABLE IF NOT EXISTS stripe_events (
   last_position BIGINT NOT NULL
 );
 CREATE INDEX IF NOT EXISTS stripe_events_parked ON stripe_events (disposition, customer_id);
+
+-- The tenants whose personal data was destroyed.
+CREATE TABLE IF NOT EXISTS erased_tenants (
+  tenant_id TEXT NOT NULL PRIMARY KEY,
+  erased_at TEXT NOT NULL,
+  last_position BIGINT NOT NULL
+);
+
+-- Not folded from the log, and not to be lost: without these keys, wrapped by the service's own, nothing personal can be
+-- read again. Erasing a tenant deletes its rows.
+CREATE TABLE IF NOT EXISTS subject_keys (
+  subject TEXT NOT NULL PRIMARY KEY, -- tenant:<id>, customer:<cus_…>, event:<evt_…> or seller
+  tenant_id TEXT, -- whom it belongs to, as soon as that is known
+  wrapped TEXT NOT NULL,
+  wrapped_by TEXT NOT NULL, -- the id of the service's key
+  created_at TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS subject_keys_by_tenant ON subject_keys (tenant_id);
 
 -- Working state, not folded from the log.
 -- The outbox: a call to the outside that a committed fact asked for. Timers are rows with a due time.

@@ -47,7 +47,7 @@ const commands: Record<string, () => Promise<Command>> = {
 
 function withExitOverride(command: Command): Command {
   command.exitOverride().showHelpAfterError('(--help says more)')
-  if (!groups.includes(command.name())) command.addOption(databaseOption())
+  if (!groups.includes(command.name())) command.addOption(databaseOption()).addOption(personalKeyOption())
   for (const child of command.commands) withExitOverride(child)
   return command
 }
@@ -59,6 +59,12 @@ const databaseOption = () =>
   new Option(
     '--database <url>',
     'file:PATH or postgres://…; default: DATABASE_URL of the environment or .env',
+  )
+
+const personalKeyOption = () =>
+  new Option(
+    '--personal-key <file>',
+    'the file with the key of personal data; default: PERSONAL_DATA_KEY, or the file beside the database',
   )
 
 function readDotEnv(): void {

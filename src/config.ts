@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { parseKey } from './db/personal-key-file.ts'
 
 /**
  * The environment, parsed once. Rates are in cents; `api_call` is priced per 1000 calls.
@@ -10,6 +11,8 @@ export type Config = {
   publicUrl: string
   databaseUrl: string
   adminApiKey: string | undefined
+  /** 32 bytes each, the newest first; undefined: in the file beside the database. */
+  personalDataKeys: Buffer[] | undefined
   returnUrlOrigins: string[]
   /** Whose pages may call the onboarding routes from a browser, and frame the wizard. */
   allowedOrigins: string[]
@@ -99,6 +102,7 @@ export function readConfig(environment: Record<string, string | undefined>): Con
     publicUrl,
     databaseUrl: env.DATABASE_URL,
     adminApiKey: env.ADMIN_API_KEY,
+    personalDataKeys: env.PERSONAL_DATA_KEY,
     returnUrlOrigins,
     allowedOrigins: env.ALLOWED_ORIGINS ?? returnUrlOrigins,
     sessionTtlHours: env.ONBOARDING_SESSION_TTL_HOURS,
@@ -151,6 +155,25 @@ const origins = list.refine(
   'origins such as https://app.example.com, comma-separated, without a path',
 )
 
+const personalDataKeys = list
+  .transform((keys) => keys.map(parseKey))
+  .refine(
+    (keys) => keys.length >= 1 && keys.length <= 2 && !keys.includes(undefined),
+    '32 bytes in base64 (openssl rand -base64 32), or two keys, comma-separated and the new one first, while it is rolled',
+  )
+  .transform((keys) => keys as Buffer[])
+
+/** Of the environment, for a command that needs nothing else of it. @throws BadEnvironment */
+export function readPersonalDataKeys(environment: Record<string, string | undefined>): Buffer[] | undefined {
+  const value = environment.PERSONAL_DATA_KEY
+  if (!value?.trim()) return undefined
+  const { data, error } = personalDataKeys.safeParse(value)
+  if (error === undefined) return data
+  throw new BadEnvironment([
+    `PERSONAL_DATA_KEY: the value is not accepted; expected ${error.issues[0]?.message}`,
+  ])
+}
+
 const variables = z.object({
   HOST: z.string().default('127.0.0.1'),
   PORT: port(8080),
@@ -160,6 +183,7 @@ const variables = z.object({
     .regex(/^(file:.+|postgres(ql)?:\/\/.+)$/, 'file:PATH (SQLite) or postgres://…')
     .default('file:forensics.db'),
   ADMIN_API_KEY: z.string().min(16, 'at least 16 characters').optional(),
+  PERSONAL_DATA_KEY: personalDataKeys.optional(),
   RETURN_URL_ORIGINS: origins.optional(),
   ALLOWED_ORIGINS: origins.optional(),
   ONBOARDING_SESSION_TTL_HOURS: whole(1, 8760, 'a whole number of hours from 1 to 8760', 72),

@@ -9,6 +9,7 @@ import type { Config } from './config.ts'
 import type { AppContext } from './context.ts'
 import { type Database, openDatabase } from './db/database.ts'
 import { migrate } from './db/migrate.ts'
+import { ensurePersonalKeys, findPersonalKeys } from './db/personal-key-file.ts'
 import { lockForService } from './db/service-lock.ts'
 import { releaseLeases } from './effects/outbox.ts'
 import { createApp } from './http/app.ts'
@@ -64,6 +65,7 @@ async function start(config: Config, log: Logger, opened: AsyncDisposableStack):
   const closing = new AbortController()
   const abandon = new AbortController()
   const db = await opening('DATABASE_URL', () => lockedDatabase(config, opened))
+  await opening('PERSONAL_DATA_KEY', () => ensurePersonalKeys(db, config.databaseUrl))
   const address = Promise.withResolvers<string>()
   const sandbox =
     config.stripe.enabled && config.stripe.mode === 'sandbox'
@@ -113,7 +115,8 @@ async function start(config: Config, log: Logger, opened: AsyncDisposableStack):
 async function lockedDatabase(config: Config, opened: AsyncDisposableStack): Promise<Database> {
   const path = fileOf(config)
   if (path !== undefined && path !== ':memory:') opened.defer(lockForService(path))
-  const db = openDatabase(config.databaseUrl)
+  const keys = findPersonalKeys(config.databaseUrl, { keys: config.personalDataKeys })
+  const db = openDatabase(config.databaseUrl, keys)
   opened.defer(() => db.close())
   await migrate(db)
   return db

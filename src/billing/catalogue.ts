@@ -4,9 +4,12 @@ import type { Reader, Trx } from '../db/tables.ts'
 import { canonicalJson } from '../log/canonical-json.ts'
 import { type Fact, streams } from '../log/facts.ts'
 import { factOf } from '../log/read.ts'
+import { personalOf } from '../log/subject.ts'
+import { type JsonObject, putTogether, type Texts } from '../log/take-apart.ts'
 import { idOf } from '../projections/read-value.ts'
 import { record } from '../projections/record.ts'
-import { type Observation, observationFact } from '../stripe/gateway.ts'
+import type { Observation } from '../stripe/gateway.ts'
+import { observationFact } from '../webhooks/observation-fact.ts'
 import { askStripe } from './ask-stripe.ts'
 
 /** Brings products, prices, coupons and promotion codes up to what Stripe has now. Returns how many had changed. */
@@ -63,16 +66,18 @@ async function lastKnown(reader: Reader, { objectType, objectId }: Observation):
     .selectAll()
     .where('position', '=', position)
     .executeTakeFirst()
-  return row === undefined ? undefined : objectIn(factOf(row))
+  return row === undefined ? undefined : objectIn(reader, factOf(row))
 }
 
-function objectIn({ type, data }: Fact): object | undefined {
-  switch (type) {
+async function objectIn(reader: Reader, fact: Fact): Promise<object | undefined> {
+  switch (fact.type) {
     case 'stripe.object_observed':
-      return data.personal.object
+      return putTogether(fact.data.object as JsonObject, (await personalOf(reader, fact)) as Texts)
     case 'stripe.event_received':
-    case 'stripe.event_released':
-      return (data.personal.event as unknown as Stripe.Event).data.object
+    case 'stripe.event_released': {
+      const event = putTogether(fact.data.event as JsonObject, (await personalOf(reader, fact)) as Texts)
+      return (event as unknown as Stripe.Event).data.object
+    }
     default:
       return undefined
   }

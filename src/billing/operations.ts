@@ -3,9 +3,9 @@ import type { Reader, Trx } from '../db/tables.ts'
 import type { Effect } from '../effects/outbox.ts'
 import { type EffectHandler, FinalFailure } from '../effects/runner.ts'
 import { callStripe } from '../effects/stripe-call.ts'
-import type { Fact, FactData, NewFact } from '../log/facts.ts'
+import type { Fact, NewFact, Operation } from '../log/facts.ts'
 import { factById, factOf } from '../log/read.ts'
-import { maskText } from '../mask.ts'
+import { livingPersonal } from '../log/subject.ts'
 import { recordAnswer } from '../onboarding/calls.ts'
 import { record } from '../projections/record.ts'
 import type { CallName } from '../stripe/calls.ts'
@@ -22,11 +22,13 @@ const worker = { actor: 'worker' }
 export const billingCall = (context: Pick<AppContext, 'db' | 'now' | 'stripe'>): EffectHandler => ({
   async run(effect) {
     const stripe = requireStripe(context)
-    const { data } = await requestedFact(context.db.reader, effect)
-    const call = callOf(data)
+    const fact = await requestedFact(context.db.reader, effect)
+    const { data } = fact
+    const { params } = await livingPersonal(context.db.reader, fact)
+    const call = callOf(data.operation, params)
     const request = {
       call,
-      params: data.personal.params,
+      params,
       key: data.idempotency_key,
       ...(data.target_id === null ? {} : { targetId: data.target_id }),
     }
@@ -40,12 +42,14 @@ export const billingCall = (context: Pick<AppContext, 'db' | 'now' | 'stripe'>):
   },
 
   async done(trx: Trx, effect: Effect, observation: Observation, now: string) {
-    const { data } = await requestedFact(trx, effect)
+    const fact = await requestedFact(trx, effect)
+    const { data } = fact
     const { tenantId, effectId } = effect
     if (tenantId === null) await recordCatalogue(trx, [observation], effectId, now, worker)
     else await recordAnswer(trx, tenantId, observation, effectId, now)
     const { operation, idempotency_key } = data
-    if (operation === 'create_subscription') await refreshRedeemed(trx, data.personal.params, effectId, now)
+    if (operation === 'create_subscription')
+      await refreshRedeemed(trx, (await livingPersonal(trx, fact)).params, effectId, now)
     await recordOutcome(trx, effect, now, {
       type: 'billing.operation_succeeded',
       data: { operation, idempotency_key, object_id: observation.objectId },
@@ -65,8 +69,7 @@ export const billingCall = (context: Pick<AppContext, 'db' | 'now' | 'stripe'>):
         idempotency_key,
         code,
         decline_code: declineCode,
-        // Stripe quotes what it refuses, such as an e-mail address.
-        message: maskText(message),
+        personal: { message },
       },
     })
   },
@@ -83,13 +86,12 @@ export async function succeededObject(reader: Reader, key: string): Promise<stri
 }
 
 /** Which call an operation is, by its parameters alone, so that the fact says all that is needed to repeat it. */
-function callOf(data: FactData<'billing.operation_requested'>): CallName {
-  const { params } = data.personal
-  switch (data.operation) {
+function callOf(operation: Operation, params: Record<string, unknown>): CallName {
+  switch (operation) {
     case 'create_customer':
     case 'update_customer':
     case 'create_subscription':
-      return data.operation
+      return operation
     case 'cancel':
       return 'cancel_at_period_end' in params ? 'update_subscription' : 'cancel_subscription'
     case 'change_plan':
@@ -101,7 +103,7 @@ function callOf(data: FactData<'billing.operation_requested'>): CallName {
     case 'delete_discount':
       return 'active' in params ? 'update_promotion_code' : 'delete_coupon'
     default:
-      return data.operation satisfies never
+      return operation satisfies never
   }
 }
 

@@ -1,6 +1,7 @@
 import type { Reader } from '../db/tables.ts'
 import type { Fact, Operation } from '../log/facts.ts'
 import { factById } from '../log/read.ts'
+import { livingPersonal } from '../log/subject.ts'
 
 /** An operation that was asked for and whose call has not ended. */
 export type PendingOperation = {
@@ -26,12 +27,13 @@ export async function pendingOperations(
     .execute()
   return Promise.all(
     rows.map(async ({ effect_id }) => {
-      const { data } = (await factById(reader, effect_id)) as Fact<'billing.operation_requested'>
+      const fact = (await factById(reader, effect_id)) as Fact<'billing.operation_requested'>
+      const { data } = fact
       return {
         key: effect_id,
         operation: data.operation,
         targetId: data.target_id,
-        params: data.personal.params,
+        params: (await livingPersonal(reader, fact)).params,
       }
     }),
   )

@@ -27,7 +27,7 @@ export const eventsCommand = () =>
     .option('--after <position>', 'only facts after this position', whole('a position'), 0)
     .option('--limit <number>', 'stop after so many', whole('a number of facts'))
     .option('--follow', 'wait for more, until Ctrl-C')
-    .option('--json', 'one fact a line, with its data')
+    .option('--json', 'one fact a line, with its data; what is personal stays sealed')
     .action((options: Options) =>
       withDatabase(options, async (db) => {
         const ended = new AbortController()

@@ -1,11 +1,12 @@
 import { existsSync } from 'node:fs'
-import { readConfig } from '../config.ts'
+import { readConfig, readPersonalDataKeys } from '../config.ts'
 import { type Database, openDatabase } from '../db/database.ts'
+import { findPersonalKeys } from '../db/personal-key-file.ts'
 import { lastPosition } from '../log/read.ts'
 import { Misuse } from './misuse.ts'
 
 /** Every command that opens the database has these. */
-export type DatabaseOptions = { database?: string; json?: boolean }
+export type DatabaseOptions = { database?: string; personalKey?: string; json?: boolean }
 
 /**
  * Runs `work` on the database and closes it.
@@ -29,7 +30,9 @@ export async function withNewDatabase<T>(
   options: DatabaseOptions,
   work: (db: Database) => Promise<T>,
 ): Promise<T> {
-  const db = openDatabase(databaseUrl(options))
+  const url = databaseUrl(options)
+  const keys = readPersonalDataKeys(process.env)
+  const db = openDatabase(url, findPersonalKeys(url, { keys, file: options.personalKey }))
   try {
     return await work(db)
   } finally {

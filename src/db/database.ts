@@ -1,9 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { sql } from 'kysely'
+import { type Kysely, sql } from 'kysely'
 import { DatabaseClosed, faultOf, unavailable } from './fault.ts'
+import { PersonalKeys } from './personal-keys.ts'
 import { openPostgres } from './postgres.ts'
+import { freshSealsOf, sealsOf } from './seals.ts'
 import { type Connections, openScratchSqlite, openSqlite } from './sqlite.ts'
-import type { Reader, Trx } from './tables.ts'
+import type { Reader, Seals, Tables, Trx } from './tables.ts'
 import { writeLane } from './write-lane.ts'
 
 export type Database = {
@@ -18,6 +20,10 @@ export type Database = {
    * @throws AppError database_busy after `patienceMs`, when the disk is full, or when the database was closed
    */
   transact<T>(work: (trx: Trx) => Promise<T>): Promise<T>
+  /** A transaction on `reader`, with the means to open what is sealed. */
+  withSeals<D extends Kysely<Tables>>(transaction: D): D & { readonly seals: Seals }
+  /** The service's keys of personal data. */
+  readonly personalKeys: PersonalKeys
   /** Called after each commit of `transact` in this process. Returns the way to stop that. */
   onCommit(listener: () => void): () => void
   /** Lets the running transaction end; those that wait for their turn are refused. */
@@ -29,20 +35,42 @@ const patienceMs = 5_000
 /** Any number, the same in every instance. */
 const writeLock = 7_783_120_101
 
-/** @param url `file:PATH` (SQLite, made if missing) or `postgres://…` */
-export function openDatabase(url: string): Database {
+/**
+ * @param url `file:PATH` (SQLite, made if missing) or `postgres://…`
+ * @param personalKeys without them nothing personal can be written or read
+ */
+export function openDatabase(url: string, personalKeys: PersonalKeys = new PersonalKeys()): Database {
   if (!url.startsWith('file:')) {
     const pool = openPostgres(url, patienceMs)
-    return database('postgres', { reader: pool, writer: pool })
+    return database('postgres', { reader: pool, writer: pool }, personalKeys)
   }
   const path = url.slice('file:'.length)
-  return path === ':memory:' ? openScratch(path) : database('sqlite', openSqlite(path, patienceMs))
+  return database(
+    'sqlite',
+    path === ':memory:' ? openScratchSqlite(path) : openSqlite(path, patienceMs),
+    personalKeys,
+  )
 }
 
-/** A SQLite file that is this one's alone until it is closed, such as a fold of the log beside the live tables. */
-export const openScratch = (path: string): Database => database('sqlite', openScratchSqlite(path))
+/**
+ * A SQLite file that is this one's alone until it is closed, such as a fold of the log beside the live tables.
+ * @param seals of the database whose facts are folded here
+ */
+export const openScratch = (path: string, seals: Seals): Database =>
+  database('sqlite', openScratchSqlite(path), new PersonalKeys(), seals)
 
-function database(dialect: Database['dialect'], { reader, writer }: Connections): Database {
+function database(
+  dialect: Database['dialect'],
+  connections: Connections,
+  personalKeys: PersonalKeys,
+  seals?: Seals,
+): Database {
+  const withSeals: Database['withSeals'] = (transaction) =>
+    Object.assign(transaction, { seals: seals ?? sealsOf(transaction, personalKeys) })
+  const { writer } = connections
+  const reader = Object.assign(connections.reader, {
+    seals: seals ?? freshSealsOf(connections.reader, personalKeys),
+  })
   const lane = writeLane(patienceMs)
   const listeners = new Set<() => void>()
 
@@ -53,7 +81,7 @@ function database(dialect: Database['dialect'], { reader, writer }: Connections)
         await sql`select set_config('lock_timeout', ${`${leftMs}ms`}, true)`.execute(trx)
         await sql`select pg_advisory_xact_lock(${sql.lit(writeLock)})`.execute(trx)
       }
-      return work(trx)
+      return work(withSeals(trx))
     })
 
   /** The head of the line tries until its patience ends; who waits behind it would only come later. */
@@ -72,6 +100,8 @@ function database(dialect: Database['dialect'], { reader, writer }: Connections)
   return {
     dialect,
     reader,
+    withSeals,
+    personalKeys,
     async transact(work) {
       let result: Awaited<ReturnType<typeof work>>
       try {
@@ -90,7 +120,7 @@ function database(dialect: Database['dialect'], { reader, writer }: Connections)
     async close() {
       await lane.close()
       await writer.destroy()
-      if (reader !== writer) await reader.destroy()
+      if (connections.reader !== writer) await reader.destroy()
     },
   }
 }

@@ -1,9 +1,9 @@
 import { Kysely, PostgresAdapter, PostgresDialect, PostgresIntrospector, PostgresQueryCompiler } from 'kysely'
 import pg from 'pg'
-import type { Reader, Tables } from './tables.ts'
+import type { Tables } from './tables.ts'
 
 /** A pool, for reads and writes. Connects with the first query, and gives up after `patienceMs`. */
-export function openPostgres(connectionString: string, patienceMs: number): Reader {
+export function openPostgres(connectionString: string, patienceMs: number): Kysely<Tables> {
   const int8 = 20
   const types = {
     // Every BIGINT here is below 2^53: quantities are checked at the edge, money and positions are far from it.

@@ -4,10 +4,10 @@ import Sqlite from 'better-sqlite3'
 import { Kysely, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler } from 'kysely'
 import { keepPrivate } from './private-file.ts'
 import { SqliteDriver, type SqliteDriverOptions } from './sqlite-driver.ts'
-import type { Reader, Tables } from './tables.ts'
+import type { Tables } from './tables.ts'
 
 /** How a database is read and written: by connections of their own, or by one for both. */
-export type Connections = { reader: Reader; writer: Reader }
+export type Connections = { reader: Kysely<Tables>; writer: Kysely<Tables> }
 
 /**
  * Reads have connections of their own, which see what is committed and wait for no writer: not for this process's, and
@@ -53,7 +53,7 @@ function configured(database: Sqlite.Database): Sqlite.Database {
 function connect(
   options: SqliteDriverOptions,
   prepare: (driver: SqliteDriver) => SqliteDriver = (driver) => driver,
-): Reader {
+): Kysely<Tables> {
   const driver = prepare(new SqliteDriver(options))
   return new Kysely<Tables>({
     dialect: {

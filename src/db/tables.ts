@@ -18,6 +18,8 @@ export type Tables = {
   effects: Effects
   api_keys: ApiKeys
   idempotency_keys: IdempotencyKeys
+  subject_keys: SubjectKeys
+  erased_tenants: ErasedTenants
 }
 
 /** Every one of them: the compiler says when one is left out. */
@@ -38,11 +40,37 @@ export const tableNames = Object.keys({
   effects: true,
   api_keys: true,
   idempotency_keys: true,
+  subject_keys: true,
+  erased_tenants: true,
 } satisfies Record<keyof Tables, true>)
 
 /** Where queries run. A function that writes, or that decides on what it reads, takes a `Trx`. */
-export type Reader = Kysely<Tables>
-export type Trx = Transaction<Tables>
+export type Reader = Kysely<Tables> & { readonly seals: Seals }
+export type Trx = Transaction<Tables> & { readonly seals: Seals }
+
+/**
+ * Whose personal data it is: `customer` and `event` for what has no tenant yet, `seller` for what belongs to none. `hashes`
+ * is the key of keyed hashes alone.
+ */
+export type Subject = `${'tenant' | 'customer' | 'event'}:${string}` | 'seller' | 'hashes'
+
+/** Seals and opens personal data, each under the key of its subject. */
+export type Seals = {
+  /**
+   * A subject that is new gets its key. Null: the tenant was erased, and nothing personal is kept of it any more.
+   * @throws NoPersonalKey
+   */
+  seal(subject: Subject, tenantId: string | null, text: string, now: string): Promise<string | null>
+  /** Null: the subject was erased. @throws NoPersonalKey */
+  open(subject: Subject, sealed: string): Promise<string | null>
+  /** A subject without a tenant is this tenant's from now on: its key goes when the tenant is erased. */
+  handOver(subject: Subject, tenantId: string): Promise<void>
+  /**
+   * HMAC-SHA256 under a key of this database's own, hex: the same text can be known again when it was erased, and cannot be
+   * guessed from the hash. @throws NoPersonalKey
+   */
+  hash(text: string, now: string): Promise<string>
+}
 
 export type Row<T extends keyof Tables> = Selectable<Tables[T]>
 export type NewRow<T extends keyof Tables> = Insertable<Tables[T]>
@@ -59,6 +87,8 @@ type BillingEvents = {
   type: string
   tenant_id: string | null
   data: string
+  subject: Subject | null
+  sealed: string | null
   metadata: string
   occurred_at: string
   recorded_at: string
@@ -168,7 +198,7 @@ type BillingUsageRecords = {
   occurred_at: string
   recorded_at: string
   idempotency_key: string | null
-  metadata: string
+  metadata: string | null
   is_late: Flag
   invoice_id: string | null
   billed_at: string | null
@@ -289,4 +319,18 @@ type IdempotencyKeys = {
   status: number | null
   reply: string | null
   created_at: string
+}
+
+type SubjectKeys = {
+  subject: Subject
+  tenant_id: string | null
+  wrapped: string
+  wrapped_by: string
+  created_at: string
+}
+
+type ErasedTenants = {
+  tenant_id: string
+  erased_at: string
+  last_position: number
 }

@@ -4,6 +4,7 @@ import { Conflict } from '../errors.ts'
 import { canonicalJson } from './canonical-json.ts'
 import { facts as catalogue, type Fact, metadata, type NewFact } from './facts.ts'
 import { factOf } from './read.ts'
+import { subjectOf } from './subject.ts'
 
 /**
  * Appends facts to the end of one stream, in this order. Facts whose id the log (or this call) has already are left out, so that
@@ -39,7 +40,10 @@ export async function append(
   let position = head?.position ?? 0
   let previousHash = last?.hash ?? genesisHash
 
-  const rows = fresh.map((fact) => {
+  const recorded: Fact[] = []
+  const rows: Row<'billing_events'>[] = []
+  for (const fact of fresh) {
+    const data = catalogue[fact.type].parse(fact.data) as Clear
     const row: Row<'billing_events'> = {
       position: ++position,
       stream,
@@ -47,7 +51,7 @@ export async function append(
       fact_id: fact.fact_id,
       type: fact.type,
       tenant_id: fact.tenant_id,
-      data: canonicalJson(catalogue[fact.type].parse(fact.data)),
+      ...(await stored(trx, fact, data, now)),
       metadata: canonicalJson(metadata.parse(fact.metadata)),
       occurred_at: fact.occurred_at,
       recorded_at: now,
@@ -56,15 +60,49 @@ export async function append(
     }
     row.hash = hashOf(row)
     previousHash = row.hash
-    return row
-  })
-  // 12 columns a row: SQLite takes 32,766 parameters in a statement.
+    rows.push(row)
+    const written = factOf(row)
+    // Whoever brings the tables up to date now need not open it.
+    const { personal } = data
+    recorded.push(
+      row.sealed === null || fact.sealed
+        ? written
+        : ({ ...written, data: { ...written.data, personal } } as unknown as Fact),
+    )
+  }
+  // 14 columns a row: SQLite takes 32,766 parameters in a statement.
   for (let start = 0; start < rows.length; start += 500)
     await trx
       .insertInto('billing_events')
       .values(rows.slice(start, start + 500))
       .execute()
-  return rows.map(factOf)
+  return recorded
+}
+
+type Clear = Record<string, unknown> & { personal?: Record<string, unknown> }
+
+/** The fact's columns for its data. What is empty is not sealed: then there is nothing that could be erased. */
+async function stored(
+  trx: Trx,
+  fact: NewFact,
+  { personal, ...data }: Clear,
+  now: string,
+): Promise<Pick<Row<'billing_events'>, 'data' | 'subject' | 'sealed'>> {
+  if (fact.sealed !== undefined && fact.sealed.subject !== null) {
+    // In the fact that this one repeats: it is not sealed twice. Whose it is may have become known.
+    if (fact.tenant_id !== null) await trx.seals.handOver(fact.sealed.subject, fact.tenant_id)
+    return { data: canonicalJson(data), ...fact.sealed }
+  }
+  if (personal === undefined) return { data: canonicalJson(data), subject: null, sealed: null }
+  if (isEmpty(personal)) return { data: canonicalJson({ ...data, personal }), subject: null, sealed: null }
+  const subject = subjectOf(fact)
+  const sealed = await trx.seals.seal(subject, fact.tenant_id, canonicalJson(personal), now)
+  return { data: canonicalJson(data), subject, sealed }
+}
+
+function isEmpty(value: unknown): boolean {
+  if (typeof value === 'string') return value === ''
+  return value === null || (typeof value === 'object' && Object.values(value).every(isEmpty))
 }
 
 /** `previous_hash` of a stream's first fact. */
@@ -79,6 +117,8 @@ export function hashOf(row: Omit<Row<'billing_events'>, 'hash' | 'position'>): s
     type,
     tenant_id,
     data,
+    subject,
+    sealed,
     metadata,
     occurred_at,
     recorded_at,
@@ -91,6 +131,8 @@ export function hashOf(row: Omit<Row<'billing_events'>, 'hash' | 'position'>): s
     type,
     tenant_id,
     data,
+    subject,
+    sealed,
     metadata,
     occurred_at,
     recorded_at,

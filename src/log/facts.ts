@@ -1,9 +1,12 @@
 import { z } from 'zod'
 import { onboardingFacts } from '../../machines/onboarding-facts.ts'
+import type { Subject } from '../db/tables.ts'
 
 const id = z.string().min(1)
 const time = z.iso.datetime({ precision: 3 })
 const raw = z.record(z.string(), z.unknown())
+/** What `takeApart` has taken out of an object of Stripe's: JSON Pointer -> text. */
+const texts = z.record(z.string(), z.unknown())
 const stripeObjectTypes = [
   'customer',
   'subscription',
@@ -50,7 +53,9 @@ const stripeEvent = {
   customer_id: id.nullable(),
   /** Stripe's time, unix seconds. */
   created: z.int().min(0),
-  personal: z.object({ event: raw }),
+  /** As it came, without its texts. */
+  event: raw,
+  personal: texts,
 }
 
 const billingFacts = {
@@ -71,7 +76,8 @@ const billingFacts = {
     idempotency_key: id,
     code: z.string(),
     decline_code: z.string().nullable(),
-    message: z.string(),
+    /** Stripe quotes what it refuses. */
+    personal: z.object({ message: z.string() }),
   }),
 
   /**
@@ -102,7 +108,9 @@ const billingFacts = {
     object_id: id,
     as_of: z.int().min(0),
     is_deleted: z.boolean(),
-    personal: z.object({ object: raw }),
+    /** As it came, without its texts. */
+    object: raw,
+    personal: texts,
   }),
 
   'usage.recorded': z.object({
@@ -110,11 +118,10 @@ const billingFacts = {
     usage_type: z.enum(usageTypes),
     action: z.enum(['increment', 'set']),
     quantity: z.int().min(0),
-    idempotency_key: id.nullable(),
-    metadata: raw,
     is_late: z.boolean(),
+    personal: z.object({ idempotency_key: id.nullable(), metadata: raw }),
   }),
-  'usage.voided': z.object({ record_id: id, reason: z.string().nullable() }),
+  'usage.voided': z.object({ record_id: id, personal: z.object({ reason: z.string().nullable() }) }),
   /**
    * The intent to put usage, priced, on the draft of a renewal: its records are on this invoice from now on, and each line
    * over more than nothing becomes an invoice item. `base`: the platform base, with what earlier invoices owe of it.
@@ -152,6 +159,8 @@ const billingFacts = {
 
   /** Somebody has looked at the personal data of the fact at this position. */
   'operator.personal_viewed': z.object({ position: z.int().positive(), fact_id: id }),
+  /** The tenant's keys are destroyed with this fact: what was sealed by them can never be read again. */
+  'tenant.erased': z.object({ keeps_stripe: z.boolean() }),
 
   'rates.card_set': z.object({
     rate_card_id: id,
@@ -161,7 +170,10 @@ const billingFacts = {
   }),
 }
 
-/** Every fact that may stand in the log: type -> schema of its data. Personal data stands under `data.personal` alone. */
+/**
+ * Every fact that may stand in the log: type -> schema of its data. Personal data stands under `data.personal` alone, which
+ * the log keeps sealed.
+ */
 export const facts = { ...onboardingFacts, ...billingFacts }
 
 export type FactType = keyof typeof facts
@@ -188,13 +200,25 @@ export type NewFact<T extends FactType = FactType> = {
     metadata: Metadata
     /** UTC ISO 8601 with milliseconds: when it happened; `append` says when it was recorded. */
     occurred_at: string
+    /** Of a fact that repeats another one: the personal data as it lies sealed in that. `data.personal` is {} then. */
+    sealed?: { subject: Subject | null; sealed: string | null }
   }
 }[T]
 
-/** A fact of the log. */
+/** A fact of the log. `data.personal` is null where it has not been opened (`personalOf` does), or was erased. */
 export type Fact<T extends FactType = FactType> = {
-  [K in T]: NewFact<K> & { stream: string; version: number; position: number; recorded_at: string }
+  [K in T]: Omit<NewFact<K>, 'data' | 'sealed'> & {
+    data: Unopened<FactData<K>>
+    subject: Subject | null
+    sealed: string | null
+    stream: string
+    version: number
+    position: number
+    recorded_at: string
+  }
 }[T]
+
+type Unopened<D> = D extends { personal: infer P } ? Omit<D, 'personal'> & { personal: P | null } : D
 
 /** `usage-<tenant>` stands apart so that metering never contends with decisions. */
 export const streams = {

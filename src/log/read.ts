@@ -78,6 +78,8 @@ export async function lastPosition(reader: Reader): Promise<number> {
 
 /** What was appended was checked against the catalogue, and the log cannot be changed: the type is trusted here. */
 export function factOf(row: Row<'billing_events'>): Fact {
-  const { data, metadata, previous_hash: _previous, hash: _hash, ...columns } = row
-  return { ...columns, data: JSON.parse(data), metadata: JSON.parse(metadata) } as unknown as Fact
+  const { data: text, metadata, previous_hash: _previous, hash: _hash, ...columns } = row
+  const data = JSON.parse(text)
+  if (row.subject !== null) data.personal = null
+  return { ...columns, data, metadata: JSON.parse(metadata) } as unknown as Fact
 }

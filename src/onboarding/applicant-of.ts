@@ -2,6 +2,7 @@ import type { Applicant } from '../../machines/onboarding-facts.ts'
 import type { Reader } from '../db/tables.ts'
 import { streams } from '../log/facts.ts'
 import { factOf } from '../log/read.ts'
+import { livingPersonal } from '../log/subject.ts'
 
 /** Whom a session is for: as given at its start, or as corrected since, unless Stripe has refused the correction. */
 export async function applicantOf(reader: Reader, sessionId: string): Promise<Applicant> {
@@ -14,10 +15,13 @@ export async function applicantOf(reader: Reader, sessionId: string): Promise<Ap
     .execute()
   for (const row of rows) {
     const fact = factOf(row)
-    if (fact.type === 'onboarding.started') return fact.data.personal
+    if (fact.type === 'onboarding.started') {
+      const { success_url: _, ...applicant } = await livingPersonal(reader, fact)
+      return applicant
+    }
     if (fact.type !== 'onboarding.applicant_corrected') continue
-    const { idempotency_key: key, personal } = fact.data
-    if (key === null || !(await hasFailed(reader, key))) return personal
+    const { idempotency_key: key } = fact.data
+    if (key === null || !(await hasFailed(reader, key))) return livingPersonal(reader, fact)
   }
   throw new Error(`The log has no beginning of session ${sessionId}`)
 }

@@ -1,17 +1,18 @@
 import type { OnboardingFactType } from '../../machines/onboarding-facts.ts'
 import { refreshRedeemed } from '../billing/refresh-redeemed.ts'
 import { type AppContext, type By, metadataOf, requireStripe } from '../context.ts'
-import type { Trx } from '../db/tables.ts'
+import type { Reader, Trx } from '../db/tables.ts'
 import { type Effect, enqueue } from '../effects/outbox.ts'
 import type { EffectHandler } from '../effects/runner.ts'
 import { callStripe, type StripeRequest } from '../effects/stripe-call.ts'
 import { type Fact, streams } from '../log/facts.ts'
 import { factById } from '../log/read.ts'
-import { maskText } from '../mask.ts'
+import { livingPersonal } from '../log/subject.ts'
 import { record } from '../projections/record.ts'
 import type { StripeFailure } from '../stripe/failure.ts'
-import { type Observation, observationFact, observationsIn } from '../stripe/gateway.ts'
+import { type Observation, observationsIn } from '../stripe/gateway.ts'
 import { enqueueRefresh } from '../webhooks/enqueue-refresh.ts'
+import { observationFact } from '../webhooks/observation-fact.ts'
 import { releaseParked } from '../webhooks/release.ts'
 import { applyToSession, unusable } from './from-stripe.ts'
 import { afterTheRequest, dispatch, loadSession, type Session, sessionIdOf } from './store.ts'
@@ -21,7 +22,8 @@ const worker = { actor: 'worker' }
 /** The statechart's `callStripe`: the fact that asked for it has the key, which is the effect's id, and the parameters. */
 export const onboardingCall = (context: Pick<AppContext, 'db' | 'now' | 'stripe'>): EffectHandler => ({
   async run(effect) {
-    const request = requestOf(await factById(context.db.reader, effect.effectId))
+    const { reader } = context.db
+    const request = await requestOf(reader, await factById(reader, effect.effectId))
     return callStripe(requireStripe(context), effect, request, context.now())
   },
 
@@ -29,7 +31,7 @@ export const onboardingCall = (context: Pick<AppContext, 'db' | 'now' | 'stripe'
     const session = await loadSession(trx, sessionIdOf(effect))
     await recordAnswer(trx, session.tenantId, observation, effect.effectId, now)
     await applyToSession(trx, session, observation, { by: worker, now, cause: `${effect.effectId}:answer` })
-    const { call, params } = requestOf(await factById(trx, effect.effectId))
+    const { call, params } = await requestOf(trx, await factById(trx, effect.effectId))
     if (call === 'create_subscription') await refreshRedeemed(trx, params, effect.effectId, now)
   },
 
@@ -47,8 +49,7 @@ export const onboardingCall = (context: Pick<AppContext, 'db' | 'now' | 'stripe'
           is_decline: failure.kind === 'declined',
           code: failure.code,
           decline_code: failure.declineCode,
-          // Stripe quotes what it refuses, such as an e-mail address.
-          message: maskText(failure.message),
+          personal: { message: failure.message },
         },
       },
       { by: worker, now, factId: `${effect.effectId}:refused`, causation: effect.effectId },
@@ -117,10 +118,14 @@ export async function recordAnswer(
   if (observation.objectType === 'customer') await releaseParked(trx, tenantId, observation.objectId, now)
 }
 
-function requestOf(fact: Fact): StripeRequest {
+async function requestOf(reader: Reader, fact: Fact): Promise<StripeRequest> {
   switch (fact.type) {
     case 'onboarding.customer_requested':
-      return { call: 'create_customer', params: fact.data.personal.params, key: fact.data.idempotency_key }
+      return {
+        call: 'create_customer',
+        params: (await livingPersonal(reader, fact)).params,
+        key: fact.data.idempotency_key,
+      }
     case 'onboarding.payment_setup_requested':
       return { call: 'create_setup_intent', params: fact.data.params, key: fact.data.idempotency_key }
     case 'onboarding.subscription_requested':

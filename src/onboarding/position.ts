@@ -1,6 +1,7 @@
 import type { Due, Order } from '../billing/due.ts'
 import { withDue } from '../billing/due-terms.ts'
 import { allowedSteps, nextStepOf, positionOf, type SessionStatus } from './session.ts'
+import type { SessionUrls } from './session-urls.ts'
 import { type Session, sessionStatus } from './store.ts'
 
 const steps = [
@@ -28,13 +29,13 @@ export function standing(session: Session) {
  * The whole position: all that a wizard needs to go on from here, on this device or another. No secrets.
  * @param dueOfOrder what will be charged for the plan, as `duesNow` says
  */
-export function position(session: Session, dueOfOrder: (order: Order) => Due) {
+export function position(session: Session, urls: SessionUrls, dueOfOrder: (order: Order) => Due) {
   const { plan } = session.snapshot.context
-  return { ...place(session), plan: plan && withDue(plan, dueOfOrder) }
+  return { ...place(session, urls), plan: plan && withDue(plan, dueOfOrder) }
 }
 
 /** The position, but for what is due by today's rules. */
-export function place(session: Session) {
+export function place(session: Session, urls: SessionUrls) {
   const { context } = session.snapshot
   const status = sessionStatus(session)
   const value = positionOf(session.snapshot)
@@ -43,13 +44,13 @@ export function place(session: Session) {
     position: session.lastPosition,
     updated_at: session.updatedAt,
     expires_at: context.expires_at,
-    success_url: context.success_url,
+    success_url: urls.success_url,
     steps_done: stepsDone(status, context),
     is_waiting_for_stripe: value.includes('.creating_'),
     customer_id: context.customer_id,
     payment: {
       setup_intent_id: context.setup_intent_id,
-      return_url: context.return_url,
+      return_url: urls.return_url,
       is_confirmed: context.payment_method_id !== null,
       payment_method_id: context.payment_method_id,
       decline: context.decline,

@@ -83,7 +83,7 @@ async function requestSetup(
       data: {
         attempt,
         idempotency_key: key,
-        return_url: returnUrl,
+        personal: { return_url: returnUrl },
         params: {
           customer: customer_id,
           usage: 'off_session',

@@ -5,7 +5,7 @@ import type { Trx } from '../db/tables.ts'
 import { derivedUuid } from '../derived-uuid.ts'
 import { usedForAnother } from '../errors.ts'
 import { canonicalJson } from '../log/canonical-json.ts'
-import type { Fact, FactData } from '../log/facts.ts'
+import type { Fact } from '../log/facts.ts'
 import { factOf } from '../log/read.ts'
 import { loadOwnSession } from './access.ts'
 import { allowedUrl } from './allowed-url.ts'
@@ -28,9 +28,7 @@ export async function start(
 ): Promise<Session> {
   const { applicant, successUrl } = about
   const success_url =
-    successUrl === undefined
-      ? undefined
-      : allowedUrl('success_url', successUrl, context.config.returnUrlOrigins)
+    successUrl === undefined ? null : allowedUrl('success_url', successUrl, context.config.returnUrlOrigins)
   const ids =
     idempotencyKey === undefined
       ? { sessionId: randomUUID(), tenantId: randomUUID() }
@@ -42,12 +40,9 @@ export async function start(
     const now = context.now()
     const factId = `start:${ids.sessionId}`
     const expiresAt = new Date(now.getTime() + context.config.sessionTtlHours * 3_600_000).toISOString()
-    const data = {
-      session_id: ids.sessionId,
-      expires_at: expiresAt,
-      ...(success_url !== undefined && { success_url }),
-      personal: applicant,
-    }
+    const personal = { ...applicant, success_url }
+    const request_hash = await trx.seals.hash(canonicalJson(personal), now.toISOString())
+    const data = { session_id: ids.sessionId, expires_at: expiresAt, request_hash, personal }
     const known = await startedBefore(trx, factId)
     if (known === undefined) {
       const session = await dispatch(
@@ -59,16 +54,18 @@ export async function start(
       await alongside(trx, session, expiresAt)
       return
     }
-    // By the log alone: it remembers longer than the stored replies do. What cannot be compared is not the same.
-    const sameTime = { ...data, expires_at: known.expires_at }
-    if (canonicalJson(known) !== canonicalJson(sameTime)) throw usedForAnother()
+    // By the log alone: it remembers longer than the stored replies do, and longer than who asked.
+    if (known.request_hash !== request_hash) throw usedForAnother()
     const session = await loadSession(trx, ids.sessionId)
     if (session.snapshot.status !== 'done') await alongside(trx, session, known.expires_at)
   })
   return loadOwnSession(context.db.reader, ids.sessionId, caller)
 }
 
-async function startedBefore(trx: Trx, factId: string): Promise<FactData<'onboarding.started'> | undefined> {
+async function startedBefore(
+  trx: Trx,
+  factId: string,
+): Promise<Fact<'onboarding.started'>['data'] | undefined> {
   const row = await trx
     .selectFrom('billing_events')
     .selectAll()

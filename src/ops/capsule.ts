@@ -1,10 +1,12 @@
 import { z } from 'zod'
 import type { Database } from '../db/database.ts'
-import type { Row } from '../db/tables.ts'
+import type { Reader, Row } from '../db/tables.ts'
 import { genesisHash, hashOf } from '../log/append.ts'
 import { canonicalJson } from '../log/canonical-json.ts'
 import { type Fact, streams } from '../log/facts.ts'
 import { factOf, readFacts } from '../log/read.ts'
+import { personalOf } from '../log/subject.ts'
+import type { JsonObject } from '../log/take-apart.ts'
 import { maskValue } from '../mask.ts'
 import { finalStatuses, machineVersion } from '../onboarding/session.ts'
 import { foldCapsule } from './fold-capsule.ts'
@@ -63,7 +65,7 @@ export async function exportCapsule({ reader }: Database, sessionId: string, now
     until: finalStatuses.includes(row.status) ? row.last_position : undefined,
   })
   const all = [...own, ...(await Array.fromAsync(billing))].sort((a, b) => a.position - b.position)
-  const facts = chained(redacted(all))
+  const facts = chained(await redacted(reader, all))
   const folded = await foldCapsule(facts.map(factOf), sessionId, row.tenant_id)
   return {
     format: 'stepledger-capsule/1',
@@ -127,21 +129,34 @@ export async function replayCapsule(recorded: Capsule): Promise<CapsuleReplay> {
   }
 }
 
-function redacted(facts: Fact[]): Fact[] {
-  const { hide, clean } = placeholders()
-  // First all that is personal, so that free text anywhere is searched for all of it.
-  const hidden = facts.map((fact) => ('personal' in fact.data ? hide(fact.data.personal) : undefined))
-  return facts.map((fact, index) => {
-    const { personal: _, ...data } = fact.data as Record<string, unknown>
-    const personal = hidden[index]
-    const shown = clean(data) as Record<string, unknown>
-    // A request id may be the caller's own text.
-    return {
+/** With placeholders in the clear where the log has what is sealed: a capsule is read without any key. */
+async function redacted(reader: Reader, facts: Fact[]): Promise<Fact[]> {
+  const { hide, hideTexts } = placeholders()
+  const shown: Fact[] = []
+  for (const fact of facts) {
+    const { data } = fact
+    const personal = await personalIn(reader, fact)
+    const isStripes = 'event' in data || 'object' in data
+    shown.push({
       ...fact,
-      data: personal === undefined ? shown : { ...shown, personal },
+      subject: null,
+      sealed: null,
+      data: maskValue({
+        ...data,
+        ...(personal === undefined ? {} : { personal: isStripes ? hideTexts(personal) : hide(personal) }),
+      }),
+      // A request id may be the caller's own text.
       metadata: maskValue(fact.metadata),
-    } as unknown as Fact
-  })
+    } as unknown as Fact)
+  }
+  return shown
+}
+
+/** Undefined: the fact has none. */
+async function personalIn(reader: Reader, fact: Fact): Promise<JsonObject | undefined> {
+  if (!('personal' in fact.data)) return undefined
+  return ((await personalOf<object>(reader, fact as Parameters<typeof personalOf<object>>[1])) ??
+    {}) as JsonObject
 }
 
 function chained(facts: Fact[]): Row<'billing_events'>[] {
@@ -157,6 +172,7 @@ function rowOf(fact: Fact, previousHash: string): Row<'billing_events'> {
   const { position, stream, version, fact_id, type, tenant_id, occurred_at, recorded_at } = fact
   const row = {
     ...{ position, stream, version, fact_id, type, tenant_id, occurred_at, recorded_at },
+    ...{ subject: null, sealed: null },
     data: canonicalJson(fact.data),
     metadata: canonicalJson(fact.metadata),
     previous_hash: previousHash,

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { rename, rm } from 'node:fs/promises'
 import { sql } from 'kysely'
 import type { Database } from '../db/database.ts'
+import { assertPersonalKeys } from '../db/seals.ts'
 import type { Reader } from '../db/tables.ts'
 import { lastPosition } from '../log/read.ts'
 import { openFold } from '../projections/fold.ts'
@@ -29,11 +30,16 @@ export async function buildPast(
   // Under another name until it is complete, so that a file with this name is never half of the past.
   const unfinished = `${file}.unfinished`
   await removeDatabase(unfinished)
-  const fold = await openFold({ file: unfinished, onProgress: (position) => onProgress?.(position, last) })
+  await assertPersonalKeys(db)
+  const fold = await openFold(db, {
+    file: unfinished,
+    onProgress: (position) => onProgress?.(position, last),
+  })
   try {
     await fold.advance(db.reader, last)
     const seconds = (performance.now() - start) / 1000
     const tables = await digestTables(fold)
+    await copyKeys(db.reader, fold.tables)
     // Everything into the one file, which is about to get another name.
     await sql`pragma wal_checkpoint(truncate)`.execute(fold.tables)
     await fold.close()
@@ -44,6 +50,7 @@ export async function buildPast(
       seconds: Number(seconds.toFixed(3)),
       facts_per_second: Math.round(fold.facts / seconds),
       ok: true,
+      personal_compared: true,
       drift: [],
       drift_count: 0,
       mended: [],
@@ -78,6 +85,16 @@ export async function positionAt(reader: Reader, moment: string): Promise<number
     .where('recorded_at', '<=', time)
     .executeTakeFirst()
   return row?.position ?? 0
+}
+
+/** What is sealed in the file's facts is opened by the same keys. */
+async function copyKeys(from: Reader, to: Reader): Promise<void> {
+  const rows = await from.selectFrom('subject_keys').selectAll().execute()
+  for (let start = 0; start < rows.length; start += 1000)
+    await to
+      .insertInto('subject_keys')
+      .values(rows.slice(start, start + 1000))
+      .execute()
 }
 
 async function removeDatabase(file: string): Promise<void> {

@@ -1,8 +1,9 @@
-import { maskValue } from '../mask.ts'
+import { isOurWord, ourMetadata } from '../log/safe-words.ts'
+import { type Json, type JsonObject, putTogether, type Texts, takeApart } from '../log/take-apart.ts'
 
 /**
  * Replaces personal data by placeholders such as `[personal 3]`: the same text by the same one, so that what was equal
- * stays equal. What is kept is named, and the rest is taken to be personal.
+ * stays equal. What counts as personal is what the log seals.
  */
 export function placeholders() {
   const known = new Map<string, string>()
@@ -12,52 +13,26 @@ export function placeholders() {
     return placeholder
   }
 
-  /** Of data that is personal as a whole: texts go, unless they are Stripe's words, ids or ours. */
-  const hide = (value: unknown, name = '', kept = stripesWords): unknown => {
-    if (typeof value === 'string')
-      return value === '' || isKept(kept, name, value) ? value : placeholderOf(value)
-    if (Array.isArray(value)) return value.map((item) => hide(item, name, kept))
+  /** Of what is personal as a whole: a text, or metadata, in which our own keys stay. */
+  const hideAll = (value: Json): Json => {
+    if (typeof value === 'string') return value === '' ? value : placeholderOf(value)
+    if (Array.isArray(value)) return value.map(hideAll)
     if (value === null || typeof value !== 'object') return value
-    const members = Object.entries(value).map(([key, member]) => {
-      return [key, hide(member, key, name === 'metadata' || key === 'metadata' ? ourIds : kept)]
-    })
+    const members = Object.entries(value).map(([name, member]) =>
+      ourMetadata.has(name) && isOurWord(member) ? [name, member] : [placeholderOf(name), hideAll(member)],
+    )
     return Object.fromEntries(members)
   }
 
-  /** Of data that is not personal: texts for people may quote some, and addresses on the web may carry some. */
-  const clean = (value: unknown, name = ''): unknown => {
-    if (typeof value === 'string') {
-      if (/(^|_)url$/.test(name)) return value === '' ? value : placeholderOf(value)
-      if (!['message', 'reason'].includes(name)) return value
-      const quoted = [...known].sort(([a], [b]) => b.length - a.length)
-      return quoted.reduce(
-        (text, [personal, placeholder]) =>
-          personal.length < 3 ? text : text.replaceAll(personal, placeholder),
-        maskValue(value),
-      )
-    }
-    if (Array.isArray(value)) return value.map((item) => clean(item, name))
-    if (value === null || typeof value !== 'object') return value
-    return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, clean(member, key)]))
+  /** Of what Stripe's object had: by pointer. */
+  const hideTexts = (texts: Texts): Texts =>
+    Object.fromEntries(Object.entries(texts).map(([pointer, text]) => [pointer, hideAll(text)]))
+
+  /** Of what persons gave: the words and ids that an object of Stripe's may show stay. */
+  const hide = (personal: JsonObject): JsonObject => {
+    const { safe, texts } = takeApart(personal)
+    return putTogether(safe, hideTexts(texts))
   }
 
-  return { hide, clean }
+  return { hide, hideTexts }
 }
-
-/** An id of Stripe's, such as `cus_i6XC8PyCNVFyjL` or `price_basic_monthly`. */
-const stripeId =
-  /^(cus|sub|si|in|il|ii|pi|pm|ch|py|seti|price|prod|promo|di|evt|req|txn|card|ba|src|cs|acct|we)_[A-Za-z0-9_]{3,64}$/
-
-/** In metadata, which anybody may have filled. */
-const ourIds = new Set(['tenant_id', 'session_id', 'plan_id', 'stepledger_key'])
-
-/** Members whose texts are words of Stripe's or ids. */
-const stripesWords = new Set([
-  ...['id', 'object', 'type', 'status', 'currency', 'interval', 'duration', 'usage', 'reason', 'api_version'],
-  ...['billing_reason', 'billing_scheme', 'collection_method', 'brand', 'funding', 'country', 'usage_type'],
-  ...['code', 'decline_code', 'coupon', 'payment_behavior', 'proration_behavior', 'missing_payment_method'],
-  ...['save_default_payment_method', 'end_behavior', 'cancellation_reason', 'capture_method'],
-])
-
-const isKept = (kept: Set<string>, name: string, text: string) =>
-  stripeId.test(text) || (kept.has(name) && /^[\w.:-]{1,200}$/.test(text))

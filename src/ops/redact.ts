@@ -3,14 +3,14 @@ import { maskValue } from '../mask.ts'
 import { aboutOf } from './about.ts'
 
 /** A fact for an operator's screen: that there is personal data is shown, and not what it is. */
-export type RedactedFact = Omit<Fact, 'data' | 'metadata'> & {
+export type RedactedFact = Omit<Fact, 'data' | 'metadata' | 'sealed'> & {
   data: Record<string, unknown>
   metadata: Record<string, string>
   /** See `aboutOf`. */
   about: string | null
 }
 
-export function redact(fact: Fact): RedactedFact {
+export function redact({ sealed: _, ...fact }: Fact): RedactedFact {
   const { personal, ...data } = fact.data as Record<string, unknown>
   const shown = maskValue(data)
   return {

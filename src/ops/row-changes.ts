@@ -34,7 +34,7 @@ export type Watched = { tenantId: string } | { table: string; key: string }
  * @param foldsTenant whose facts are folded, besides those of no tenant; undefined: everybody's
  */
 export async function rowChanges(
-  db: Pick<Database, 'reader'>,
+  db: Pick<Database, 'reader' | 'personalKeys'>,
   watched: Watched,
   range: { after: number; until: number; foldsTenant: string | undefined },
   visit: {
@@ -42,7 +42,7 @@ export async function rowChanges(
     after?: (tables: Database['reader']) => Promise<void>
   } = {},
 ): Promise<RowChange[]> {
-  const fold = await openFold({ tenantId: range.foldsTenant })
+  const fold = await openFold(db, { tenantId: range.foldsTenant })
   try {
     await fold.advance(db.reader, range.after)
     await visit.before?.(fold.tables)

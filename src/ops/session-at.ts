@@ -26,7 +26,7 @@ export type SessionAt = {
 export async function sessionAt(db: Database, sessionId: string, position: number): Promise<SessionAt> {
   const { tenant_id } = await sessionRow(db.reader, sessionId)
   const until = await positionAt(db.reader, String(position))
-  const fold = await openFold({ tenantId: tenant_id })
+  const fold = await openFold(db, { tenantId: tenant_id })
   try {
     await fold.advance(db.reader, until)
     const tables = await rowsOfTenant(fold.tables, tenant_id)

@@ -6,6 +6,7 @@ import { streams } from '../log/facts.ts'
 import { readFacts } from '../log/read.ts'
 import { place } from '../onboarding/position.ts'
 import { finalStatuses, StrandedFact } from '../onboarding/session.ts'
+import { urlsOf } from '../onboarding/session-urls.ts'
 import { snapshotOf } from '../onboarding/snapshot.ts'
 import { strandedVersion } from '../projections/onboarding-sessions.ts'
 import { isRetrying } from './outbox-gauges.ts'
@@ -118,7 +119,7 @@ export async function showSession(reader: Reader, sessionId: string): Promise<Se
     updatedAt: row.updated_at,
   }
   return {
-    ...place(session),
+    ...place(session, await urlsOf(reader, sessionId)),
     place: placeIn(row.snapshot),
     machine_version: row.machine_version,
     is_quarantined: isStranded,

@@ -5,19 +5,15 @@ import type { Reader } from '../db/tables.ts'
 import { NotFound } from '../errors.ts'
 import { type Fact, streams } from '../log/facts.ts'
 import { factOf } from '../log/read.ts'
+import { openFact } from '../log/subject.ts'
 import { record } from '../projections/record.ts'
 import { aboutIn } from './about.ts'
-import { placeholders } from './placeholders.ts'
 import { type RedactedFact, redact } from './redact.ts'
 
-/** A fact with all that may be shown of it: of Stripe's object everything but what is personal. @throws NotFound */
+/** A fact with all that may be shown of it: of Stripe's object everything but its texts. @throws NotFound */
 export async function showFact(reader: Reader, position: number): Promise<RedactedFact> {
   const fact = await factAt(reader, position)
-  const shown = { ...redact(fact), about: await aboutIn(reader, fact) }
-  const object = objectIn(fact)
-  return object === undefined
-    ? shown
-    : { ...shown, data: { ...shown.data, object: placeholders().hide(object) } }
+  return { ...redact(fact), about: await aboutIn(reader, fact) }
 }
 
 /** The fact with its personal data. Whoever looks leaves a fact. @throws NotFound */
@@ -46,22 +42,8 @@ export async function viewPersonal(
       time,
     ),
   )
-  return { ...redact(fact), data: fact.data, about: await aboutIn(db.reader, fact) }
-}
-
-/** Stripe's object, where the fact has one. */
-function objectIn({ type, data }: Fact): unknown {
-  switch (type) {
-    case 'stripe.object_observed':
-      return (data as Fact<typeof type>['data']).personal.object
-    case 'stripe.event_received':
-    case 'stripe.event_released': {
-      const { event } = (data as Fact<typeof type>['data']).personal
-      return (event.data as { object?: unknown } | undefined)?.object
-    }
-    default:
-      return undefined
-  }
+  const { data } = await openFact(db.reader, fact)
+  return { ...redact(fact), data, about: await aboutIn(db.reader, fact) }
 }
 
 async function factAt(reader: Reader, position: number): Promise<Fact> {

@@ -14,7 +14,7 @@ import { enqueueRefresh } from '../webhooks/enqueue-refresh.ts'
 import { faultReason, isFault, isFaultReason } from '../webhooks/fault.ts'
 import { ownerOf } from '../webhooks/owner.ts'
 import { reinterpret } from '../webhooks/reinterpret.ts'
-import { releaseParked } from '../webhooks/release.ts'
+import { releaseParked, repeated } from '../webhooks/release.ts'
 
 export type WebhookListing = Omit<Row<'stripe_events'>, 'last_position'>
 export type Disposition = Row<'stripe_events'>['disposition']
@@ -135,19 +135,18 @@ async function fetchObject(
 
 async function release(
   trx: Trx,
-  { data, occurred_at }: Fact<'stripe.event_received'>,
+  received: Fact<'stripe.event_received'>,
   tenantId: string | null,
   by: By,
   now: string,
 ): Promise<void> {
-  const { event_id, event_type, object_type, object_id, customer_id, created, personal } = data
+  const { event_id } = received.data
   const fact: NewFact<'stripe.event_released'> = {
     fact_id: `release:${event_id}`,
     type: 'stripe.event_released',
     tenant_id: tenantId,
-    data: { event_id, event_type, object_type, object_id, customer_id, created, personal },
+    ...repeated(received),
     metadata: { actor: by.actor, causation: event_id },
-    occurred_at,
   }
   await record(trx, tenantId === null ? streams.catalog : streams.billing(tenantId), 'any', [fact], now)
 }

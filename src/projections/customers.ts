@@ -1,13 +1,16 @@
 import { flag, type Trx } from '../db/tables.ts'
 import { nextRow } from './deletable.ts'
-import { onStripeObject, type Projection, type Sighting } from './projection.ts'
+import { forget, onStripeObject, type Projection, type Sighting } from './projection.ts'
 import { idOf, integerOf, textOf } from './read-value.ts'
 import { saveRow } from './save-row.ts'
+
+const personalColumns = ['email', 'name', 'phone']
 
 export const customers: Projection = {
   table: 'billing_customers',
   primaryKey: 'customer_id',
-  on: onStripeObject('customer', show),
+  personalColumns,
+  on: { ...onStripeObject('customer', show), ...forget('billing_customers', personalColumns) },
 }
 
 async function show(trx: Trx, sighting: Sighting<'customer'>): Promise<void> {
@@ -19,12 +22,13 @@ async function show(trx: Trx, sighting: Sighting<'customer'>): Promise<void> {
     .selectAll()
     .where('customer_id', '=', customerId)
     .executeTakeFirst()
+  const whole = await sighting.whole()
   const next = nextRow(sighting, row, {
     customer_id: customerId,
     tenant_id: tenantId,
-    email: textOf(object.email),
-    name: textOf(object.name),
-    phone: textOf(object.phone),
+    email: textOf(whole?.email),
+    name: textOf(whole?.name),
+    phone: textOf(whole?.phone),
     default_payment_method_id: idOf(object.invoice_settings?.default_payment_method),
     balance_cents: integerOf(object.balance) ?? 0,
     is_delinquent: flag(object.delinquent),

@@ -5,6 +5,7 @@ import { setImmediate as giveWay } from 'node:timers/promises'
 import { sql } from 'kysely'
 import { type Database, openScratch } from '../db/database.ts'
 import { migrate } from '../db/migrate.ts'
+import { blindSeals, missingPersonalKeys, sealsOf } from '../db/seals.ts'
 import type { Reader } from '../db/tables.ts'
 import { factOf, readPage } from '../log/read.ts'
 import { project } from './project.ts'
@@ -15,6 +16,8 @@ export type Fold = {
   readonly position: number
   /** How many facts were folded. */
   readonly facts: number
+  /** A key is missing: personal columns are null, whatever the log has. */
+  readonly isBlind: boolean
   readonly tables: Reader
   /** Folds what `log` has after `position`, up to and with `until`. */
   advance(log: Reader, until: number): Promise<void>
@@ -30,9 +33,20 @@ export type FoldOptions = {
   onProgress?: ((position: number) => void) | undefined
 }
 
-export async function openFold(options: FoldOptions = {}): Promise<Fold> {
+/** @param source the database whose facts are folded: its keys open what is sealed in them */
+export async function openFold(
+  source: Pick<Database, 'reader' | 'personalKeys'>,
+  options: FoldOptions = {},
+): Promise<Fold> {
+  const { reader, personalKeys } = source
+  const isBlind = (await missingPersonalKeys(reader, personalKeys)).length > 0
+  // What is sealed is opened where the log is being read: there may be no other connection.
+  let seals = blindSeals
   const directory = options.file === undefined ? await mkdtemp(join(tmpdir(), 'stepledger-fold-')) : undefined
-  const scratch = openScratch(options.file ?? join(directory ?? '', 'fold.db'))
+  const scratch = openScratch(options.file ?? join(directory ?? '', 'fold.db'), {
+    ...blindSeals,
+    open: (subject, sealed) => seals.open(subject, sealed),
+  })
   if (directory !== undefined) await giveUpDurability(scratch)
   await migrate(scratch)
   let position = 0
@@ -44,8 +58,10 @@ export async function openFold(options: FoldOptions = {}): Promise<Fold> {
     get facts() {
       return facts
     },
+    isBlind,
     tables: scratch.reader,
     async advance(log, until) {
+      if (!isBlind) seals = sealsOf(log, personalKeys)
       while (position < until) {
         const filter = { after: position, until, tenantId: options.tenantId, andTenantless: true }
         const page = await readPage(log, filter, pageSize)

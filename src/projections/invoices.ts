@@ -1,10 +1,13 @@
 import type Stripe from 'stripe'
 import type { Row, Trx } from '../db/tables.ts'
 import { isStub, mirrorOf } from './deletable.ts'
-import { isoTime, onStripeObject, type Projection, type Sighting, supersedes } from './projection.ts'
+import { forget, isoTime, onStripeObject, type Projection, type Sighting, supersedes } from './projection.ts'
 import { idOf, integerOf, memberOf, textOf, timeOf } from './read-value.ts'
 import { sameRow, saveRow } from './save-row.ts'
 import { billUsage, releaseUsage } from './usage-records.ts'
+
+// Whoever has that address sees the invoice, names and addresses included.
+const personalColumns = ['hosted_invoice_url']
 
 /**
  * Statuses go one way: draft, open, uncollectible, then paid or void; within one, the newer sighting is shown. A draft
@@ -16,8 +19,10 @@ import { billUsage, releaseUsage } from './usage-records.ts'
 export const invoices: Projection = {
   table: 'billing_invoices',
   primaryKey: 'invoice_id',
+  personalColumns,
   on: {
     ...onStripeObject('invoice', show),
+    ...forget('billing_invoices', personalColumns),
     'usage.invoiced': async (trx, { tenant_id, data, occurred_at, position }) => {
       const ofTenant = trx.updateTable('billing_invoices').where('tenant_id', '=', tenant_id)
       if (data.base !== null)
@@ -72,7 +77,7 @@ async function show(trx: Trx, sighting: Sighting<'invoice'>): Promise<void> {
     .selectAll()
     .where('invoice_id', '=', invoiceId)
     .executeTakeFirst()
-  const next = nextInvoice(sighting, row, columnsOf(sighting, invoiceId, tenantId))
+  const next = nextInvoice(sighting, row, columnsOf(sighting, await sighting.whole(), invoiceId, tenantId))
   if (sameRow(next, row)) return
   await saveRow(trx, 'billing_invoices', 'invoice_id', { ...next, last_position: sighting.position })
   if (next.status === row?.status) return
@@ -127,7 +132,12 @@ function rankOf(status: string): number {
   return ranks[status] ?? settled
 }
 
-function columnsOf(sighting: Sighting<'invoice'>, invoice_id: string, tenant_id: string): Invoice {
+function columnsOf(
+  sighting: Sighting<'invoice'>,
+  whole: Stripe.Invoice | null,
+  invoice_id: string,
+  tenant_id: string,
+): Invoice {
   const { object, eventType, asOf } = sighting
   const attemptCount = integerOf(object.attempt_count) ?? 0
   const hasFailed =
@@ -152,7 +162,7 @@ function columnsOf(sighting: Sighting<'invoice'>, invoice_id: string, tenant_id:
     period_end: timeOf(object.period_end),
     due_at: timeOf(object.due_date),
     paid_at: timeOf(object.status_transitions?.paid_at),
-    hosted_invoice_url: textOf(object.hosted_invoice_url),
+    hosted_invoice_url: textOf(whole?.hosted_invoice_url),
     usage_invoiced_at: null,
     base_cents: 0,
     owed_base_cents: 0,

@@ -1,8 +1,10 @@
 import type { Row, Trx } from '../db/tables.ts'
 import { mirrorOf } from './deletable.ts'
-import { isoTime, onStripeObject, type Projection, type Sighting, supersedes } from './projection.ts'
+import { forget, isoTime, onStripeObject, type Projection, type Sighting, supersedes } from './projection.ts'
 import { idOf, integerOf, memberOf, textOf } from './read-value.ts'
 import { sameRow, saveRow } from './save-row.ts'
+
+const personalColumns = ['last4']
 
 /**
  * The newest sighting is shown; of one second, that of the detachment. A detached payment method names no customer
@@ -11,7 +13,8 @@ import { sameRow, saveRow } from './save-row.ts'
 export const paymentMethods: Projection = {
   table: 'billing_payment_methods',
   primaryKey: 'payment_method_id',
-  on: onStripeObject('payment_method', show),
+  personalColumns,
+  on: { ...onStripeObject('payment_method', show), ...forget('billing_payment_methods', personalColumns) },
 }
 
 async function show(trx: Trx, sighting: Sighting<'payment_method'>): Promise<void> {
@@ -23,7 +26,7 @@ async function show(trx: Trx, sighting: Sighting<'payment_method'>): Promise<voi
     .selectAll()
     .where('payment_method_id', '=', paymentMethodId)
     .executeTakeFirst()
-  const shown = columnsOf(sighting, paymentMethodId, tenantId)
+  const shown = columnsOf(sighting, await sighting.whole(), paymentMethodId, tenantId)
   const columns = row === undefined || replaces(sighting, row, shown) ? shown : row
   const known = columns.customer_id || row?.customer_id || shown.customer_id
   const next = { ...columns, customer_id: known, last_position: sighting.position }
@@ -41,6 +44,7 @@ function replaces(sighting: Sighting, row: PaymentMethod, shown: PaymentMethod):
 
 function columnsOf(
   sighting: Sighting<'payment_method'>,
+  whole: object | null,
   payment_method_id: string,
   tenant_id: string,
 ): PaymentMethod {
@@ -55,7 +59,7 @@ function columnsOf(
     customer_id: customerId ?? '',
     type,
     brand: textOf(memberOf(details, 'brand')),
-    last4: textOf(memberOf(details, 'last4')),
+    last4: textOf(memberOf(memberOf(whole, type), 'last4')),
     exp_month: integerOf(memberOf(details, 'exp_month')),
     exp_year: integerOf(memberOf(details, 'exp_year')),
     detached_at: isDetached ? isoTime(asOf) : null,

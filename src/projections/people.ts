@@ -1,13 +1,19 @@
+import type { Applicant } from '../../machines/onboarding-facts.ts'
 import type { Row, Trx } from '../db/tables.ts'
 import type { Fact } from '../log/facts.ts'
+import { personalOf } from '../log/subject.ts'
+import { isStub } from './deletable.ts'
 import { onStripeObject, type Projection, type Sighting } from './projection.ts'
 import { memberOf, textOf } from './read-value.ts'
 import { sameRow, saveRow } from './save-row.ts'
+
+const personalColumns = ['email', 'name', 'company_name', 'phone']
 
 /** Who each tenant is, as last said: what an operator finds it by. Comes after `customers`, which settles what is newest. */
 export const people: Projection = {
   table: 'people',
   primaryKey: 'tenant_id',
+  personalColumns,
   on: {
     'onboarding.started': applied,
     // With a key, the customer at Stripe is changed too, and says what holds; should Stripe refuse, nothing has changed.
@@ -15,14 +21,19 @@ export const people: Projection = {
       if (fact.data.idempotency_key === null) await applied(trx, fact)
     },
     ...onStripeObject('customer', show),
+    'tenant.erased': async (trx, { tenant_id }) => {
+      await trx.deleteFrom('people').where('tenant_id', '=', tenant_id).execute()
+    },
   },
 }
 
 type Application = Fact<'onboarding.started'> | Fact<'onboarding.applicant_corrected'>
 
-async function applied(trx: Trx, { tenant_id, data, position }: Application): Promise<void> {
-  if (tenant_id === null) return
-  const { email, name, company_name, phone } = data.personal
+async function applied(trx: Trx, fact: Application): Promise<void> {
+  const { tenant_id, position } = fact
+  const personal = await personalOf<Applicant>(trx, fact)
+  if (tenant_id === null || personal === null) return
+  const { email, name, company_name, phone } = personal
   await save(trx, {
     tenant_id,
     email: textOf(email),
@@ -33,17 +44,20 @@ async function applied(trx: Trx, { tenant_id, data, position }: Application): Pr
   })
 }
 
-async function show(trx: Trx, { object, position }: Sighting<'customer'>): Promise<void> {
+async function show(trx: Trx, sighting: Sighting<'customer'>): Promise<void> {
+  const { object, whole, position, asOf } = sighting
   const customer = await trx
     .selectFrom('billing_customers')
     .selectAll()
     .where('customer_id', '=', textOf(object.id) ?? '')
     .executeTakeFirst()
-  // An older sighting than the row's, or somebody else's customer; of a deleted one the last words stay.
-  if (customer?.last_position !== position || customer.is_deleted === 1) return
+  // An older sighting than the row's, or somebody else's customer; the stub of a deleted one says nothing.
+  if (customer?.last_position !== position || customer.as_of !== asOf || isStub(sighting)) return
+  const seen = await whole()
+  if (seen === null) return
   const { tenant_id, email, name, phone } = customer
   const before = await personOf(trx, tenant_id)
-  const company = textOf(memberOf(object.metadata, 'company_name')) ?? before?.company_name ?? null
+  const company = textOf(memberOf(seen.metadata, 'company_name')) ?? before?.company_name ?? null
   await save(trx, { tenant_id, email, name, company_name: company, phone, last_position: position })
 }
 

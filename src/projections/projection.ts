@@ -1,6 +1,9 @@
+import type { Kysely } from 'kysely'
 import type Stripe from 'stripe'
 import type { Tables, Trx } from '../db/tables.ts'
 import type { Fact, FactType, StripeObjectType } from '../log/facts.ts'
+import { personalOf } from '../log/subject.ts'
+import { type JsonObject, putTogether, type Texts } from '../log/take-apart.ts'
 
 /**
  * One table as a fold of the log. The functions read nothing but the fact and the projected tables of `trx`: no
@@ -9,12 +12,17 @@ import type { Fact, FactType, StripeObjectType } from '../log/facts.ts'
 export type Projection = {
   table: keyof Tables
   primaryKey: string
+  /** What persons gave, or Stripe says of them: null once the tenant was erased. */
+  personalColumns?: readonly string[]
   on: { [T in FactType]?: (trx: Trx, fact: Fact<T>) => Promise<void> }
 }
 
 /** An object of Stripe's as a fact of the log carries it. */
 export type Sighting<T extends ShownType = ShownType> = {
+  /** Without its texts: amounts, states, times and ids need no key. */
   object: StripeObjects[T]
+  /** With them, for personal columns. Null: they were erased. */
+  whole(): Promise<StripeObjects[T] | null>
   /** Stripe's time of what is shown, unix seconds. */
   asOf: number
   /** `event`: a webhook's payload; `answer`: what the API answered. */
@@ -54,9 +62,14 @@ export function onStripeObject<T extends ShownType>(
     fact: Fact<'stripe.event_received'> | Fact<'stripe.event_released'>,
   ): Promise<void> => {
     if (fact.data.object_type !== type) return
-    const event = fact.data.personal.event as unknown as Stripe.Event
+    const objectIn = (event: JsonObject) => (event as unknown as Stripe.Event).data.object as StripeObjects[T]
+    const event = fact.data.event as JsonObject
     await apply(trx, {
-      object: event.data.object as unknown as StripeObjects[T],
+      object: objectIn(event),
+      async whole() {
+        const texts = await personalOf(trx, fact)
+        return texts === null ? null : objectIn(putTogether(event, texts as Texts))
+      },
       asOf: fact.data.created,
       source: 'event',
       eventType: fact.data.event_type,
@@ -73,8 +86,13 @@ export function onStripeObject<T extends ShownType>(
     'stripe.event_released': fromEvent,
     'stripe.object_observed': async (trx, fact) => {
       if (fact.data.object_type !== type) return
+      const object = fact.data.object as JsonObject
       await apply(trx, {
-        object: fact.data.personal.object as unknown as StripeObjects[T],
+        object: object as unknown as StripeObjects[T],
+        async whole() {
+          const texts = await personalOf(trx, fact)
+          return texts === null ? null : (putTogether(object, texts as Texts) as unknown as StripeObjects[T])
+        },
         asOf: fact.data.as_of,
         source: 'answer',
         eventType: null,
@@ -103,3 +121,15 @@ export function isoTime(seconds: number | null | undefined): string | null
 export function isoTime(seconds: number | null | undefined): string | null {
   return seconds === null || seconds === undefined ? null : new Date(seconds * 1000).toISOString()
 }
+
+/** The tenant was erased: its personal columns are empty from here on. */
+export const forget = (table: keyof Tables, personalColumns: readonly string[]): Projection['on'] => ({
+  'tenant.erased': async (trx, { tenant_id, position }) => {
+    const nothing = Object.fromEntries(personalColumns.map((column) => [column, null]))
+    await (trx as unknown as Kysely<Record<string, Record<string, unknown>>>)
+      .updateTable(table)
+      .set({ ...nothing, last_position: position })
+      .where('tenant_id', '=', tenant_id)
+      .execute()
+  },
+})

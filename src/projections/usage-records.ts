@@ -1,7 +1,10 @@
 import { flag, type Row, type Trx } from '../db/tables.ts'
 import { canonicalJson } from '../log/canonical-json.ts'
-import type { Projection } from './projection.ts'
+import { personalOf } from '../log/subject.ts'
+import { forget, type Projection } from './projection.ts'
 import { saveRow } from './save-row.ts'
+
+const personalColumns = ['idempotency_key', 'metadata']
 
 /**
  * What was used. A record is on no invoice, then on one (`invoice_id`), which is its own until Stripe refuses the line or
@@ -10,10 +13,13 @@ import { saveRow } from './save-row.ts'
 export const usageRecords: Projection = {
   table: 'billing_usage_records',
   primaryKey: 'record_id',
+  personalColumns,
   on: {
+    ...forget('billing_usage_records', personalColumns),
     'usage.recorded': async (trx, fact) => {
       const { data, position } = fact
       if (fact.tenant_id === null) return
+      const personal = await personalOf(trx, fact)
       await saveRow(
         trx,
         'billing_usage_records',
@@ -26,8 +32,8 @@ export const usageRecords: Projection = {
           quantity: data.quantity,
           occurred_at: fact.occurred_at,
           recorded_at: fact.recorded_at,
-          idempotency_key: data.idempotency_key,
-          metadata: canonicalJson(data.metadata),
+          idempotency_key: personal?.idempotency_key ?? null,
+          metadata: personal === null ? null : canonicalJson(personal.metadata),
           is_late: flag(data.is_late),
           invoice_id: null,
           billed_at: null,

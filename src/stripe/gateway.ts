@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type Stripe from 'stripe'
-import type { NewFact, StripeObjectType } from '../log/facts.ts'
+import type { StripeObjectType } from '../log/facts.ts'
 import { headersOf, secretOf, timeOf, withoutSecrets } from './answer.ts'
 import { type CallTally, callTally } from './call-tally.ts'
 import { type CallName, type CallParams, calls, subscriptionExpansions } from './calls.ts'
@@ -266,27 +266,6 @@ export function goneObject(objectType: StripeObjectType, id: string, asOf: numbe
     asOf,
     isDeleted: true,
     object: { id, object: objectType, deleted: true },
-  }
-}
-
-/** The observation as a fact. @param factId makes it idempotent */
-export function observationFact(
-  observation: Observation,
-  about: { factId: string; tenantId: string | null; metadata: NewFact['metadata']; occurredAt: string },
-): NewFact<'stripe.object_observed'> {
-  return {
-    fact_id: about.factId,
-    type: 'stripe.object_observed',
-    tenant_id: about.tenantId,
-    data: {
-      object_type: observation.objectType,
-      object_id: observation.objectId,
-      as_of: observation.asOf,
-      is_deleted: observation.isDeleted,
-      personal: { object: observation.object },
-    },
-    metadata: about.metadata,
-    occurred_at: about.occurredAt,
   }
 }
 

@@ -8,7 +8,8 @@ import { factById } from '../log/read.ts'
 import { record } from '../projections/record.ts'
 import { keyInMetadata } from '../stripe/calls.ts'
 import { StripeFailure } from '../stripe/failure.ts'
-import { type Observation, observationFact } from '../stripe/gateway.ts'
+import type { Observation } from '../stripe/gateway.ts'
+import { observationFact } from '../webhooks/observation-fact.ts'
 import { type InvoiceLine, invoicedFactId } from './invoice-usage.ts'
 
 /**

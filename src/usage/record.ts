@@ -28,7 +28,9 @@ export type UsageInput = {
 
 export type UsageRequest = { metadata: Metadata; by: 'platform' | 'tenant'; key?: string | undefined }
 
-export type UsageRecord = FactData<'usage.recorded'> & {
+export type UsageRecord = Omit<FactData<'usage.recorded'>, 'personal'> & {
+  idempotency_key: string | null
+  metadata: Record<string, unknown>
   tenant_id: string
   occurred_at: string
   recorded_at: string
@@ -92,11 +94,14 @@ export async function recordUsage(
 
     const fresh = [...firstUnder.values()].filter(({ fact_id }) => !recorded.has(fact_id))
     for (const fact of await appendUsage(trx, fresh, now)) recorded.set(fact.fact_id, fact)
-    return drafts.map(({ fact_id, tenant_id }) => {
+    // What stands under a key has this content, or it would have been refused: nothing sealed has to be opened.
+    return drafts.map(({ fact_id, tenant_id, data: { personal } }) => {
       const fact = recorded.get(fact_id)
       if (fact === undefined) throw new Error(`${fact_id} is not in the log after it was appended`)
+      const { personal: _, ...data } = fact.data
       return {
-        ...fact.data,
+        ...data,
+        ...personal,
         tenant_id,
         occurred_at: fact.occurred_at,
         recorded_at: fact.recorded_at,
@@ -156,9 +161,8 @@ function draft(
       usage_type,
       action,
       quantity,
-      idempotency_key: idempotency_key ?? null,
-      metadata: input.metadata,
       is_late: false,
+      personal: { idempotency_key: idempotency_key ?? null, metadata: input.metadata },
     },
     metadata,
     occurred_at: occurred_at ?? now,

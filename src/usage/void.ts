@@ -39,7 +39,7 @@ export function voidUsage(
           fact_id: `void_${recordId}`,
           type: 'usage.voided',
           tenant_id: row.tenant_id,
-          data: { record_id: recordId, reason },
+          data: { record_id: recordId, personal: { reason } },
           metadata,
           occurred_at: now,
         },
@@ -61,7 +61,7 @@ function view(row: Row<'billing_usage_records'> & { usage_type: UsageType }, voi
     recorded_at: row.recorded_at,
     is_late: row.is_late === 1,
     idempotency_key: row.idempotency_key,
-    metadata: JSON.parse(row.metadata),
+    metadata: JSON.parse(row.metadata ?? '{}'),
     voided_at: voidedAt,
   }
 }

@@ -30,7 +30,7 @@ export async function applyEvent(
   const before = await mirrorOf(trx, objectType, object_id)
   const [recorded] = (await record(trx, stream, 'any', [fact], now)) as Fact[]
   if (recorded === undefined) return undefined
-  const { object } = (fact.data.personal.event as unknown as Stripe.Event).data
+  const { object } = (fact.data.event as unknown as Stripe.Event).data
   const seen = { objectType, object, tenantId: fact.tenant_id, customerId: customer_id }
   await tellSessions(
     trx,

@@ -1,6 +1,7 @@
 import type Stripe from 'stripe'
 import { type AppContext, metadataOf } from '../context.ts'
 import { type NewFact, streams } from '../log/facts.ts'
+import { type JsonObject, takeApart } from '../log/take-apart.ts'
 import { idOf, memberOf, textOf } from '../projections/read-value.ts'
 import { record } from '../projections/record.ts'
 import { withoutSecrets } from '../stripe/answer.ts'
@@ -51,10 +52,11 @@ function interpret(context: Context, event: Stripe.Event): Promise<Outcome> {
       tenantId: verdict.owner.tenantId,
       objectType: about.object.object ?? 'unknown',
       objectId: about.object.id ?? 'none',
+      // Whose an event is that we do nothing with: it may have to be forgotten with its customer.
       customerId: verdict.owner.customerId ?? idOf(memberOf(event.data.object, 'customer')),
       disposition: verdict.disposition,
       reason: verdict.reason,
-      causation: event.request?.idempotency_key ?? undefined,
+      causation: ownKey(event.request?.idempotency_key),
     })
     const stream = streamOf(verdict)
     if (verdict.disposition !== 'applied') {
@@ -98,6 +100,9 @@ function quarantine(context: Context, event: Stripe.Event, reason: string): Prom
   })
 }
 
+/** Another program's key may be any text. */
+const ownKey = (key: string | null | undefined) => (key?.startsWith('stepledger:') ? key : undefined)
+
 function receivedFact(
   event: Stripe.Event,
   about: {
@@ -110,6 +115,7 @@ function receivedFact(
     causation: string | undefined
   },
 ): NewFact<'stripe.event_received'> {
+  const { safe, texts } = takeApart(withoutSecrets(event) as unknown as JsonObject)
   return {
     fact_id: event.id,
     type: 'stripe.event_received',
@@ -126,7 +132,8 @@ function receivedFact(
       disposition: about.disposition,
       reason: about.reason,
       ...declineIn(event.data.object),
-      personal: { event: withoutSecrets(event) as unknown as Record<string, unknown> },
+      event: safe,
+      personal: texts,
     },
     metadata: metadataOf(by, about.causation === undefined ? {} : { causation: about.causation }),
     occurred_at: new Date(event.created * 1000).toISOString(),

@@ -6,7 +6,7 @@ import { factById } from '../log/read.ts'
 import { record } from '../projections/record.ts'
 import { applyEvent } from './apply.ts'
 import { describe, judge, streamOf } from './judge.ts'
-import { releaseParked } from './release.ts'
+import { releaseParked, repeated } from './release.ts'
 
 /**
  * Interprets an event, which a fault of the code has quarantined, again by its own payload, and releases it. One that
@@ -18,28 +18,25 @@ export async function reinterpret(
   eventId: string,
   about: { actor: string; isLive: boolean; now: string; log: Logger },
 ): Promise<void> {
-  const { data, occurred_at } = (await factById(trx, eventId)) as Fact<'stripe.event_received'>
-  const event = data.personal.event as unknown as Stripe.Event
+  const received = (await factById(trx, eventId)) as Fact<'stripe.event_received'>
+  const event = received.data.event as unknown as Stripe.Event
   const described = describe(event)
   const verdict = await judge(trx, event, described, about.isLive)
   if (verdict.disposition === 'quarantined' || verdict.disposition === 'parked') return
-  const { event_id, event_type, created, personal } = data
   const { tenantId, customerId } = verdict.owner
+  const again = repeated(received)
   const fact: NewFact<'stripe.event_released'> = {
     fact_id: `release:${eventId}`,
     type: 'stripe.event_released',
     tenant_id: tenantId,
+    ...again,
     data: {
-      event_id,
-      event_type,
+      ...again.data,
       object_type: described.object.object ?? 'unknown',
       object_id: described.object.id ?? 'none',
       customer_id: customerId,
-      created,
-      personal,
     },
     metadata: { actor: about.actor, causation: eventId },
-    occurred_at,
   }
   if (verdict.disposition === 'ignored') {
     await record(trx, streams.stripe, 'any', [fact], about.now)

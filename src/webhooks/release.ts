@@ -41,9 +41,9 @@ export async function releaseParked(
 }
 
 async function releaseOne(trx: Trx, tenantId: string, event_id: string, now: string): Promise<string[]> {
-  const { data, occurred_at } = (await factById(trx, event_id)) as Fact<'stripe.event_received'>
-  const { event_type, object_type, object_id, customer_id, created, personal } = data
-  const event = personal.event as unknown as Stripe.Event
+  const received = (await factById(trx, event_id)) as Fact<'stripe.event_received'>
+  const event = received.data.event as unknown as Stripe.Event
+  const { object_type } = received.data
   const { conflict } = await ownerOf(trx, object_type as StripeObjectType, event.data)
   if (conflict !== null) {
     await quarantine(trx, event_id, conflict, now)
@@ -53,13 +53,25 @@ async function releaseOne(trx: Trx, tenantId: string, event_id: string, now: str
     fact_id: `release:${event_id}`,
     type: 'stripe.event_released',
     tenant_id: tenantId,
-    data: { event_id, event_type, object_type, object_id, customer_id, created, personal },
+    ...repeated(received),
     metadata: { actor: 'stripe', causation: event_id },
-    occurred_at,
   }
   // What another API version says is shown until the answer, which is newer, replaces it.
   const asksAgain = !isPinned(event)
   return (await applyEvent(trx, streams.billing(tenantId), fact, now, { asksAgain })) ?? []
+}
+
+/** What a fact says again that an event's first fact has said. What is sealed stays as it is. */
+export function repeated({ data, subject, sealed, occurred_at }: Fact<'stripe.event_received'>) {
+  const { event_id, event_type, object_type, object_id, customer_id, created, event } = data
+  return {
+    data: {
+      ...{ event_id, event_type, object_type, object_id, customer_id, created, event },
+      personal: data.personal ?? {},
+    },
+    sealed: { subject, sealed },
+    occurred_at,
+  }
 }
 
 async function quarantine(trx: Trx, eventId: string, reason: string, now: string): Promise<void> {

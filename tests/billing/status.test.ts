@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { StripeObjectType } from '../../src/log/facts.ts'
+import { type JsonObject, takeApart } from '../../src/log/take-apart.ts'
 import { record } from '../../src/projections/record.ts'
 import { type Service, startService } from '../support/service.ts'
 
@@ -33,6 +34,7 @@ async function subscribe(more: object = {}) {
 async function observe(object_type: StripeObjectType, object: { id: string } & Record<string, unknown>) {
   const now = new Date().toISOString()
   const as_of = Math.floor(Date.now() / 1000) + 10
+  const { safe, texts } = takeApart(object as JsonObject)
   await service.context.db.transact((trx) =>
     record(
       trx,
@@ -43,7 +45,14 @@ async function observe(object_type: StripeObjectType, object: { id: string } & R
           fact_id: `seen-${object.id}-${Math.random()}`,
           type: 'stripe.object_observed',
           tenant_id: 'tenant_a',
-          data: { object_type, object_id: object.id, as_of, is_deleted: false, personal: { object } },
+          data: {
+            object_type,
+            object_id: object.id,
+            as_of,
+            is_deleted: false,
+            object: safe,
+            personal: texts,
+          },
           metadata: { actor: 'worker' },
           occurred_at: now,
         },

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import Sqlite from 'better-sqlite3'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { openDatabase } from '../../src/db/database.ts'
-import { createSqlite, type TestDatabase } from '../support/databases.ts'
+import { createSqlite, type TestDatabase, testKeys } from '../support/databases.ts'
 import { adminKey, startProcess } from '../support/service-process.ts'
 
 let directory: string
@@ -143,7 +143,7 @@ test('a long read at one moment keeps neither readers nor writers waiting, and s
 
 test('a database that is closed lets its running transaction end, and refuses those that wait and that come', async () => {
   const db = await createSqlite()
-  const other = openDatabase(db.url)
+  const other = openDatabase(db.url, testKeys())
   const { promise: goOn, resolve: letGo } = Promise.withResolvers<void>()
   const running = db.transact(async (trx) => {
     await goOn

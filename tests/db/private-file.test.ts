@@ -7,6 +7,7 @@ import { migrate } from '../../src/db/migrate.ts'
 import { buildPast } from '../../src/ops/past.ts'
 import { startSandbox } from '../../src/stripe-sandbox/sandbox.ts'
 import { openJournal } from '../../src/usage/journal.ts'
+import { testKeys } from '../support/databases.ts'
 import { recordAll, usageRecorded } from '../support/facts.ts'
 
 let directory: string
@@ -31,7 +32,7 @@ async function readableByOthers(): Promise<string[]> {
 }
 
 test('no file with a tenant’s data can be read by others: database, WAL, journal, sandbox, a built past', async () => {
-  const db = openDatabase(`file:${join(directory, 'forensics.db')}`)
+  const db = openDatabase(`file:${join(directory, 'forensics.db')}`, testKeys())
   const sandbox = await startSandbox({ file: join(directory, 'forensics.stripe-sandbox.db') })
   const journal = openJournal(join(directory, 'forensics.api-calls'), { onError: () => {} })
   try {
@@ -51,10 +52,10 @@ test('no file with a tenant’s data can be read by others: database, WAL, journ
 
 test('a database that others could read so far is closed to them when it is opened', async () => {
   const path = join(directory, 'old.db')
-  const first = openDatabase(`file:${path}`)
+  const first = openDatabase(`file:${path}`, testKeys())
   await migrate(first)
   for (const file of await readdir(directory)) await chmod(join(directory, file), 0o644)
-  const second = openDatabase(`file:${path}`)
+  const second = openDatabase(`file:${path}`, testKeys())
   expect(await readableByOthers()).toEqual([])
   await second.close()
   await first.close()

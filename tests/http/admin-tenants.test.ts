@@ -15,7 +15,12 @@ const customer = { id: 'cus_Grace', object: 'customer', created: epoch, balance:
 let app: TestApp
 beforeAll(async () => {
   app = await testApp()
-  const started = { session_id: session, expires_at: at(72 * 3600), personal: applicant }
+  const started = {
+    session_id: session,
+    expires_at: at(72 * 3600),
+    request_hash: '0'.repeat(64),
+    personal: { ...applicant, success_url: null },
+  }
   const fact = newFact('onboarding.started', started)
   await app.db.transact((trx) => record(trx, `onboarding-${session}`, 'any', [fact], at(0)))
   const invoice = {

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { append, genesisHash, hashOf, StreamMoved } from '../../src/log/append.ts'
 import { headOf } from '../../src/log/head.ts'
 import { lastPosition, readFacts, readPage } from '../../src/log/read.ts'
+import { openFact } from '../../src/log/subject.ts'
 import { verifyLog } from '../../src/ops/verify.ts'
 import { eachDatabase, type TestDatabase } from '../support/databases.ts'
 import { at, newFact, otherTenant, usageRecorded } from '../support/facts.ts'
@@ -59,7 +60,7 @@ describe.each(eachDatabase)('the log on $name', ({ create }) => {
   })
 
   test('a fact that does not fit the catalogue is refused', async () => {
-    const zero = usageRecorded('r', 0, { quantity: 0 })
+    const zero = usageRecorded('r', 0, { quantity: -1 })
     await expect(db.transact((trx) => append(trx, 'a', 0, [zero], at(0)))).rejects.toThrow('quantity')
     expect(await lastPosition(db.reader)).toBe(0)
   })
@@ -84,19 +85,26 @@ describe.each(eachDatabase)('the log on $name', ({ create }) => {
   })
 
   test('facts are read back as they were appended, by stream, tenant and type, in any page size', async () => {
-    const mine = usageRecorded('r1', 1, { metadata: { text: 'é\u2028"\\', nested: { a: [1, null] } } })
-    const card = newFact('usage.voided', { record_id: 'r1', reason: null }, { tenantId: otherTenant })
+    const mine = usageRecorded('r1', 1, {
+      personal: { idempotency_key: null, metadata: { text: 'é\u2028"\\', nested: { a: [1, null] } } },
+    })
+    const card = newFact(
+      'usage.voided',
+      { record_id: 'r1', personal: { reason: null } },
+      { tenantId: otherTenant },
+    )
     await db.transact(async (trx) => {
       await append(trx, 'a', 0, [mine], at(1))
       await append(trx, 'b', 0, [card], at(2))
     })
     const read = async (filter: object, pageSize?: number) => {
       const facts = []
-      for await (const fact of readFacts(db.reader, filter, pageSize)) facts.push(fact)
+      for await (const fact of readFacts(db.reader, filter, pageSize))
+        facts.push(await openFact(db.reader, fact))
       return facts
     }
     const [first] = await read({})
-    expect(first).toEqual({ ...mine, stream: 'a', version: 1, position: 1, recorded_at: at(1) })
+    expect(first).toMatchObject({ ...mine, stream: 'a', version: 1, position: 1, recorded_at: at(1) })
     expect(await read({}, 1)).toEqual(await read({}))
     expect((await read({ stream: 'b' })).map(({ position }) => position)).toEqual([2])
     expect((await read({ tenantId: mine.tenant_id })).map(({ position }) => position)).toEqual([1])

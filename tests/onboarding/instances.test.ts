@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { openDatabase } from '../../src/db/database.ts'
 import { append } from '../../src/log/append.ts'
 import { readFacts } from '../../src/log/read.ts'
-import { createPostgres, type TestDatabase } from '../support/databases.ts'
+import { createPostgres, type TestDatabase, testKeys } from '../support/databases.ts'
 import { usageRecorded } from '../support/facts.ts'
 import { type Reply, type Service, startService } from '../support/service.ts'
 import { factsOf, requestsTo, type Wizard, wizard } from '../support/wizard.ts'
@@ -83,7 +83,7 @@ test('all steps, each on both at once, lead to one customer, one subscription an
 })
 
 test('every reader of the log sees every position exactly once and in order, whoever appends', async () => {
-  const stores = [openDatabase(database.url), openDatabase(database.url)]
+  const stores = [openDatabase(database.url, testKeys()), openDatabase(database.url, testKeys())]
   const first = await lastPosition()
   const writers = stores.flatMap((db, instance) =>
     [0, 1, 2].map(async (writer) => {

@@ -84,7 +84,7 @@ describe.each(eachDatabase)('invoices on $name', ({ create }) => {
         usageRecorded('usg_2', 999),
         usageRecorded('usg_3', 1000),
         usageRecorded('usg_4', 10),
-        newFact('usage.voided', { record_id: 'usg_4', reason: null }),
+        newFact('usage.voided', { record_id: 'usg_4', personal: { reason: null } }),
         foreign,
         paid(),
       )

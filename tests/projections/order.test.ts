@@ -8,14 +8,14 @@ import type { NewFact } from '../../src/log/facts.ts'
 import { lastPosition } from '../../src/log/read.ts'
 import { buildPast } from '../../src/ops/past.ts'
 import { verifyTables } from '../../src/projections/replay.ts'
-import { createSqlite } from '../support/databases.ts'
+import { createSqlite, testKeys } from '../support/databases.ts'
 import { recordAll } from '../support/facts.ts'
 import { histories } from '../support/histories.ts'
 import { projectedRows } from '../support/rows.ts'
 
 /** The rows that these facts make, in this order. */
 async function rowsAfter(facts: readonly NewFact[]) {
-  const db = openDatabase('file::memory:')
+  const db = openDatabase('file::memory:', testKeys())
   try {
     await migrate(db)
     await recordAll(db, facts)
@@ -56,7 +56,7 @@ test('at any prefix of the log, the tables are what a replay makes of it', async
     await fc.assert(
       fc.asyncProperty(cases, async ([facts, length]) => {
         const prefix = facts.slice(0, length)
-        const before = openDatabase('file::memory:')
+        const before = openDatabase('file::memory:', testKeys())
         await migrate(before)
         try {
           await recordAll(before, facts)
@@ -67,7 +67,7 @@ test('at any prefix of the log, the tables are what a replay makes of it', async
         } finally {
           await before.close()
         }
-        const past = openDatabase(`file:${file}`)
+        const past = openDatabase(`file:${file}`, testKeys())
         try {
           expect(await lastPosition(past.reader)).toBe(length)
           expect(await projectedRows(past.reader)).toEqual(await rowsAfter(prefix))

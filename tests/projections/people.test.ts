@@ -20,7 +20,14 @@ describe.each(eachDatabase)('people on $name', ({ create }) => {
     db.transact((trx) => record(trx, `onboarding-${session}`, 'any', facts, at(0)))
 
   test('a person is who applied, as corrected', async () => {
-    await onboarding(newFact('onboarding.started', { session_id: session, expires_at: at(9), personal: ada }))
+    await onboarding(
+      newFact('onboarding.started', {
+        session_id: session,
+        expires_at: at(9),
+        request_hash: '0'.repeat(64),
+        personal: { ...ada, success_url: null },
+      }),
+    )
     expect(await person()).toMatchObject({ tenant_id: tenant, ...ada })
     const corrected = { ...ada, company_name: 'Analytical Engines' }
     await onboarding(

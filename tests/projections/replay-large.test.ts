@@ -20,7 +20,7 @@ async function fillLog({ dialect, transact }: TestDatabase, count: number): Prom
   const data = JSON.stringify(usageRecorded('usg_', 0).data)
   const insert = sql`insert into billing_events
     ${numbers}
-    select n, 'usage-of-many', n, ${'fact-'} || n, 'usage.recorded', ${tenant}, replace(${data}, 'usg_', 'usg_' || n),
+    select n, 'usage-of-many', n, ${'fact-'} || n, 'usage.recorded', ${tenant}, replace(${data}, 'usg_', 'usg_' || n), null, null,
       '{"actor":"worker"}', '2026-01-01T00:00:00.000Z', '2026-01-01T00:00:00.000Z', '', '' from numbers`
   await transact((trx) => insert.execute(trx))
 }

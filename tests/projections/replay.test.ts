@@ -9,7 +9,7 @@ import { openDatabase } from '../../src/db/database.ts'
 import { buildPast, ImpossiblePast } from '../../src/ops/past.ts'
 import { verify } from '../../src/ops/verify.ts'
 import { replay, verifyTables } from '../../src/projections/replay.ts'
-import { eachDatabase, type TestDatabase } from '../support/databases.ts'
+import { eachDatabase, type TestDatabase, testKeys } from '../support/databases.ts'
 import { at, epoch, otherTenant, recordAll, stripeEvent, tenant, usageRecorded } from '../support/facts.ts'
 import { histories } from '../support/histories.ts'
 import { projectedRows } from '../support/rows.ts'
@@ -118,7 +118,7 @@ describe.each(eachDatabase)('a replay on $name', ({ create }) => {
   })
 
   test('loses nothing that is recorded while it runs', async () => {
-    const other = openDatabase(db.url)
+    const other = openDatabase(db.url, testKeys())
     let isDone = false
     let count = 0
     const writing = (async () => {
@@ -150,7 +150,7 @@ describe.each(eachDatabase)('a replay on $name', ({ create }) => {
     test('makes a database with the facts and the rows of then, on which everything works', async () => {
       await recordAll(db, [customerOf(tenant, 'cus_3')], at(500))
       expect(await buildPast(db, at(499), past())).toMatchObject({ position: 3, facts: 3, ok: true })
-      const then = openDatabase(`file:${past()}`)
+      const then = openDatabase(`file:${past()}`, testKeys())
       try {
         expect(await verify(then)).toMatchObject({ ok: true, facts: 3 })
         expect((await projectedRows(then.reader)).billing_customers).toHaveLength(2)

@@ -11,6 +11,7 @@ import { createApp } from '../../src/http/app.ts'
 import { createLog } from '../../src/log-output.ts'
 import { stripeClient } from '../../src/stripe/client.ts'
 import { scheduleSweep } from '../../src/webhooks/sweep.ts'
+import { testKeys } from '../support/databases.ts'
 import { adminKey, type Service } from '../support/service.ts'
 import { carryOutDue, refreshed, wizard } from '../support/wizard.ts'
 
@@ -68,7 +69,7 @@ async function start(name: string, environment: Record<string, string>): Promise
     STRIPE_API_BASE: process.env.STRIPE_API_BASE,
     ...environment,
   })
-  const db = openDatabase(config.databaseUrl)
+  const db = openDatabase(config.databaseUrl, testKeys())
   await migrate(db)
   const context = createContext({ config, db, log: createLog({ level: 'warn' }) })
   await scheduleSweep(db, context.now())

@@ -6,6 +6,11 @@ import pg from 'pg'
 import { inject } from 'vitest'
 import { type Database, openDatabase } from '../../src/db/database.ts'
 import { migrate } from '../../src/db/migrate.ts'
+import { PersonalKeys } from '../../src/db/personal-keys.ts'
+
+/** The service's own key in tests: every database is opened with it. */
+export const testKey = Buffer.alloc(32, 7)
+export const testKeys = () => new PersonalKeys([testKey])
 
 /** A migrated database of one test. `close` removes it; `url` is for other processes and second connections. */
 export type TestDatabase = Database & { url: string }
@@ -42,7 +47,7 @@ async function createdPostgres(options: string): Promise<TestDatabase> {
 }
 
 async function opened(url: string, remove: () => Promise<void>): Promise<TestDatabase> {
-  const db = openDatabase(url)
+  const db = openDatabase(url, testKeys())
   await migrate(db)
   const close = async () => {
     await db.close()

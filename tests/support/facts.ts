@@ -7,6 +7,7 @@ import {
   type StripeObjectType,
   streams,
 } from '../../src/log/facts.ts'
+import { type JsonObject, takeApart } from '../../src/log/take-apart.ts'
 import { record } from '../../src/projections/record.ts'
 
 export const tenant = 'Jeturing_00000000-0000-4000-8000-000000000001'
@@ -45,7 +46,14 @@ export function stripeEvent(
 ): NewFact<'stripe.event_received'> {
   const eventId = options.eventId ?? `evt_${randomUUID()}`
   const created = epoch + seconds
-  const event = { id: eventId, object: 'event', type: eventType, created, data: { object } }
+  const raw = {
+    id: eventId,
+    object: 'event',
+    type: eventType,
+    created,
+    data: { object: { object: objectType, ...object } },
+  }
+  const { safe: event, texts: personal } = takeApart(raw as unknown as JsonObject)
   return newFact(
     'stripe.event_received',
     {
@@ -55,7 +63,8 @@ export function stripeEvent(
       object_id: object.id,
       customer_id: typeof object.customer === 'string' && object.customer ? object.customer : null,
       created,
-      personal: { event },
+      event,
+      personal,
       api_version: '2026-10-28.endive',
       livemode: false,
       disposition: 'applied',
@@ -72,6 +81,7 @@ export function observed(
   seconds: number,
   options: { tenantId?: string | null; isDeleted?: boolean } = {},
 ): NewFact<'stripe.object_observed'> {
+  const { safe, texts } = takeApart({ object: objectType, ...object } as JsonObject)
   return newFact(
     'stripe.object_observed',
     {
@@ -79,7 +89,8 @@ export function observed(
       object_id: object.id,
       as_of: epoch + seconds,
       is_deleted: options.isDeleted ?? false,
-      personal: { object },
+      object: safe,
+      personal: texts,
     },
     { ...options, occurredAt: at(seconds) },
   )
@@ -97,9 +108,8 @@ export function usageRecorded(
       usage_type: 'case',
       action: 'increment',
       quantity: 1,
-      idempotency_key: null,
-      metadata: {},
       is_late: false,
+      personal: { idempotency_key: null, metadata: {} },
       ...data,
     },
     { occurredAt: at(seconds) },

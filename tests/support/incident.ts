@@ -28,11 +28,13 @@ export const steps: Step[] = [
     {
       session_id: session,
       expires_at: at(72 * 3600),
+      request_hash: '0'.repeat(64),
       personal: {
         email: 'ada@example.com',
         name: 'Ada Lovelace',
         company_name: 'Analytical Engines',
         phone: '+1234567890',
+        success_url: null,
       },
     },
   ],
@@ -43,7 +45,11 @@ export const steps: Step[] = [
   ['onboarding.customer_created', { customer_id: 'cus_ada' }],
   [
     'onboarding.payment_setup_requested',
-    { ...call, params: { customer: 'cus_ada' }, return_url: 'http://localhost:8080/done?for=ada' },
+    {
+      ...call,
+      params: { customer: 'cus_ada' },
+      personal: { return_url: 'http://localhost:8080/done?for=ada' },
+    },
   ],
   ['onboarding.payment_setup_created', { setup_intent_id: 'seti_ada' }],
   [

@@ -1,10 +1,17 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
+import { testKey } from './databases.ts'
 
 const ownLauncher = fileURLToPath(new URL('../../src/stepledger.js', import.meta.url))
 
-export type CliOptions = { cwd?: string; launcher?: string; nodeOptions?: string[] }
+export type CliOptions = {
+  cwd?: string
+  launcher?: string
+  nodeOptions?: string[]
+  /** Besides the key of the tests' databases. */
+  env?: Record<string, string>
+}
 
 /** Starts `stepledger` as a process of its own, without the environment's settings. */
 export function startCli(args: string[], options: CliOptions = {}) {
@@ -14,7 +21,7 @@ export function startCli(args: string[], options: CliOptions = {}) {
     [...(options.nodeOptions ?? []), options.launcher ?? ownLauncher, ...args],
     {
       cwd: options.cwd,
-      env: { PATH, HOME },
+      env: { PATH, HOME, PERSONAL_DATA_KEY: testKey.toString('base64'), ...options.env },
     },
   )
   return { child, ended: ended(child) }

@@ -15,6 +15,7 @@ import { createKey } from '../../src/keys.ts'
 import { createLog } from '../../src/log-output.ts'
 import { type Sandbox, startSandbox } from '../../src/stripe-sandbox/sandbox.ts'
 import { ensureRateCard } from '../../src/usage/rate-cards.ts'
+import { testKeys } from './databases.ts'
 
 export const adminKey = 'an-admin-key-of-the-tests'
 const webhookSecret = 'whsec_of_the_tests'
@@ -90,7 +91,7 @@ export async function startService(options: ServiceOptions = {}): Promise<Servic
     STRIPE_WEBHOOK_SECRET: webhookSecret,
     ...options.environment,
   })
-  const db = openDatabase(config.databaseUrl)
+  const db = openDatabase(config.databaseUrl, testKeys())
   await migrate(db)
   const logLines: string[] = []
   const log = createLog({

@@ -3,6 +3,7 @@ import type { AppContext } from '../../src/context.ts'
 import type { Database } from '../../src/db/database.ts'
 import { type AppOptions, createApp } from '../../src/http/app.ts'
 import { createKey } from '../../src/keys.ts'
+import { type JsonObject, takeApart } from '../../src/log/take-apart.ts'
 import { createLog } from '../../src/log-output.ts'
 import { record } from '../../src/projections/record.ts'
 import { ensureRateCard } from '../../src/usage/rate-cards.ts'
@@ -137,6 +138,7 @@ async function observe(
   object: Record<string, unknown> & { id: string; created: number },
 ): Promise<void> {
   const time = new Date(object.created * 1000).toISOString()
+  const { safe, texts } = takeApart(object as JsonObject)
   await db.transact((trx) =>
     record(
       trx,
@@ -152,7 +154,8 @@ async function observe(
             object_id: object.id,
             as_of: object.created,
             is_deleted: false,
-            personal: { object },
+            object: safe,
+            personal: texts,
           },
           metadata: { actor: 'worker' },
           occurred_at: time,

@@ -10,6 +10,7 @@ import type { NewFact, StripeObjectType } from '../../src/log/facts.ts'
 import { recordAnswer } from '../../src/onboarding/calls.ts'
 import { record } from '../../src/projections/record.ts'
 import { ingest } from '../../src/webhooks/ingest.ts'
+import { testKeys } from '../support/databases.ts'
 import { projectedRows } from '../support/rows.ts'
 import { type Service, startService } from '../support/service.ts'
 import { history } from '../support/webhooks.ts'
@@ -107,7 +108,7 @@ describe.each(['lives on', 'ends'] as const)('a tenant who %s', (fate) => {
   }
 
   async function onFreshDatabase(work: (context: AppContext) => Promise<void>): Promise<Tables> {
-    const db = openDatabase('file::memory:')
+    const db = openDatabase('file::memory:', testKeys())
     await migrate(db)
     const { config, log, now } = service.context
     const context = createContext({ config, log, now, db })
@@ -118,7 +119,8 @@ describe.each(['lives on', 'ends'] as const)('a tenant who %s', (fate) => {
       data: {
         session_id: tenant.of.sessionId,
         expires_at: '2027-01-01T00:00:00.000Z',
-        personal: { ...applicant },
+        request_hash: '0'.repeat(64),
+        personal: { ...applicant, success_url: null },
       },
       metadata: { actor: 'worker' },
       occurred_at: '2026-11-02T09:00:00.000Z',

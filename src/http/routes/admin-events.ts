@@ -67,7 +67,7 @@ export function adminEventRoutes(context: AppContext, streams: LiveStreams): Ope
 type Fact = z.infer<typeof fact>
 
 type Shown = z.infer<typeof storedFact>
-const shown = (one: StoredFact): Shown => ({ ...redact(one), about: one.about }) as Shown
+const shown = (one: StoredFact): Shown => ({ ...redact(one), about: one.about }) as unknown as Shown
 
 function resumePosition(header: string | undefined): number | undefined {
   if (header === undefined) return undefined

@@ -9,6 +9,7 @@ import { watchStreams } from '../../log/watch.ts'
 import { loadOwnSession } from '../../onboarding/access.ts'
 import { position } from '../../onboarding/position.ts'
 import { evolve, initialSnapshot } from '../../onboarding/session.ts'
+import { urlsOf } from '../../onboarding/session-urls.ts'
 import type { Session } from '../../onboarding/store.ts'
 import type { Env } from '../env.ts'
 import type { LiveStreams } from '../live-streams.ts'
@@ -56,7 +57,9 @@ export function onboardingStreamRoutes(context: AppContext, live: LiveStreams): 
             await stream.writeSSE({
               id: String(fact.position),
               event: fact.type,
-              data: JSON.stringify(position(at, await duesNow(context))),
+              data: JSON.stringify(
+                position(at, await urlsOf(context.db.reader, at.sessionId), await duesNow(context)),
+              ),
             })
             told = fact.position
           }

@@ -13,6 +13,7 @@ import { createCustomer } from '../../onboarding/create-customer.ts'
 import { createSubscription } from '../../onboarding/create-subscription.ts'
 import { position, standing } from '../../onboarding/position.ts'
 import { previewPlan, selectPlan } from '../../onboarding/select-plan.ts'
+import { urlsOf } from '../../onboarding/session-urls.ts'
 import { setupPayment } from '../../onboarding/setup-payment.ts'
 import { start } from '../../onboarding/start.ts'
 import type { Env } from '../env.ts'
@@ -151,7 +152,7 @@ export function onboardingRoutes(context: AppContext): OpenAPIHono<Env> {
     const session = await loadOwnSession(reader, c.req.valid('param').session_id, callerOf(c))
     return c.json(
       success({
-        ...position(session, await duesNow(context)),
+        ...position(session, await urlsOf(context.db.reader, session.sessionId), await duesNow(context)),
         applicant: await applicantOf(reader, session.sessionId),
         publishable_key: context.config.stripe.publishableKey ?? null,
       }),

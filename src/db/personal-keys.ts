@@ -1,0 +1,70 @@
+import { createHash, randomBytes } from 'node:crypto'
+import { derivedKey, seal, unseal } from './seal.ts'
+
+/** A subject's key as it lies in `subject_keys`. `wrapped_by` is the id of the key that opens it. */
+export type WrappedKey = { wrapped: string; wrapped_by: string }
+
+/**
+ * The service's own keys, which only wrap the keys of subjects: the first one wraps, all of them open, so that one can be
+ * rolled (PERSONAL_DATA_KEY takes two). Empty: nothing can be sealed or opened, and everything else works.
+ */
+export class PersonalKeys {
+  readonly #keys = new Map<string, Buffer>()
+  readonly #reread: (() => readonly Buffer[]) | undefined
+  #first: Buffer | undefined
+
+  /**
+   * @param keys 32 bytes each, the newest first
+   * @param reread asked when something was wrapped by a key that is not among them
+   */
+  constructor(keys: readonly Buffer[] = [], reread?: () => readonly Buffer[]) {
+    for (const key of keys) this.add(key)
+    this.#reread = reread
+  }
+
+  /** The ids of all keys, the wrapping one first. An id tells nothing of its key. */
+  get ids(): string[] {
+    return [...this.#keys.keys()]
+  }
+  has(id: string): boolean {
+    if (!this.#keys.has(id)) for (const key of this.#reread?.() ?? []) this.add(key)
+    return this.#keys.has(id)
+  }
+  /** The first key that is added wraps. */
+  add(key: Buffer): void {
+    this.#first ??= key
+    this.#keys.set(keyId(key), key)
+  }
+  /** @throws NoPersonalKey */
+  wrap(subject: string, key: Buffer): WrappedKey {
+    const first = this.#required()
+    return { wrapped: seal(derivedKey(first, 'wrap'), subject, key), wrapped_by: keyId(first) }
+  }
+  /** @throws NoPersonalKey when none of the keys opens it */
+  unwrap(subject: string, { wrapped, wrapped_by }: WrappedKey): Buffer {
+    const key = this.has(wrapped_by) ? this.#keys.get(wrapped_by) : undefined
+    if (key === undefined) throw new NoPersonalKey(wrapped_by)
+    return unseal(derivedKey(key, 'wrap'), subject, wrapped)
+  }
+  /** @throws NoPersonalKey */
+  #required(): Buffer {
+    if (this.#first === undefined) throw new NoPersonalKey()
+    return this.#first
+  }
+}
+
+/** The service has no key that opens what it has to open. Nothing is lost: with the key it goes on. */
+export class NoPersonalKey extends Error {
+  constructor(wrappedBy?: string) {
+    const which = wrappedBy === undefined ? 'the key' : `the key ${wrappedBy}`
+    super(
+      `Personal data is sealed by ${which}, which is not here: set PERSONAL_DATA_KEY, or name its file with --personal-key`,
+    )
+    this.name = 'NoPersonalKey'
+  }
+}
+
+export const newKey = (): Buffer => randomBytes(32)
+
+export const keyId = (key: Buffer): string =>
+  createHash('sha256').update('stepledger key id').update(key).digest('hex').slice(0, 16)
