@@ -269,6 +269,7 @@ CREATE TABLE IF NOT EXISTS effects (
   attempts BIGINT NOT NULL,
   due_at TEXT NOT NULL,
   claimed_until TEXT,
+  claimed_by TEXT,
   last_error TEXT,
   created_at TEXT NOT NULL,
   updated_at TEXT NOT NULL

@@ -285,6 +285,7 @@ CREATE TABLE IF NOT EXISTS effects (
   attempts BIGINT NOT NULL,
   due_at TEXT NOT NULL,
   claimed_until TEXT, -- a lease: who runs it has until then
+  claimed_by TEXT, -- whose lease it is: a process's, made anew at each start; of one that does not run its effect it is free
   last_error TEXT,
   created_at TEXT NOT NULL,
   updated_at TEXT NOT NULL

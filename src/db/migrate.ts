@@ -30,7 +30,7 @@ export async function restoreTables(db: Database): Promise<void> {
   })
 }
 
-const scripts = ['add_billing_tables', 'add_effect_owner']
+const scripts = ['add_billing_tables']
 
 async function run(
   db: Pick<Reader, 'executeQuery'>,
@@ -39,12 +39,7 @@ async function run(
 ): Promise<void> {
   const extension = dialect === 'sqlite' ? 'sql' : 'postgres.sql'
   const script = new URL(`../../migrations/${name}.${extension}`, import.meta.url)
-  try {
-    await db.executeQuery(CompiledQuery.raw(await readFile(script, 'utf8')))
-  } catch (error) {
-    // SQLite has no ADD COLUMN IF NOT EXISTS.
-    if (!(error instanceof Error && error.message.startsWith('duplicate column name'))) throw error
-  }
+  await db.executeQuery(CompiledQuery.raw(await readFile(script, 'utf8')))
 }
 
 function migrator(dialect: Database['dialect'], db: Reader): Migrator {

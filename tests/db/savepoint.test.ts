@@ -9,8 +9,9 @@ test.each(eachDatabase)(
   async ({ create }) => {
     const db = await create()
     try {
-      const enqueue = (id: string) => sql`insert into effects values
-        (${id}, null, 's', 'k', '{}', 'pending', 0, ${at(0)}, null, null, ${at(0)}, ${at(0)})`
+      const enqueue = (id: string) => sql`insert into effects
+        (effect_id, stream, kind, params, status, attempts, due_at, created_at, updated_at)
+        values (${id}, 's', 'k', '{}', 'pending', 0, ${at(0)}, ${at(0)}, ${at(0)})`
       await db.transact(async (trx) => {
         await enqueue('before').execute(trx)
         await inSavepoint(trx, () => enqueue('kept').execute(trx))
