@@ -13,6 +13,9 @@ export function faultOf(error: unknown): Fault {
   if (/^SQLITE_(FULL|IOERR|READONLY|CANTOPEN)/.test(code) || ['53100', '53200'].includes(code)) return 'full'
   if (/^(08...|57P0[12]|ECONN.*|EPIPE|ETIMEDOUT|E(HOST|NET)UNREACH|ENOTFOUND|EAI_AGAIN)$/.test(code))
     return 'lost'
+  // A database that takes no connections now; the same SQLSTATE of a statement is a bug.
+  if (code === '55000' && error instanceof Error && 'severity' in error && error.severity === 'FATAL')
+    return 'lost'
   // The driver's own errors have no code.
   const message = error instanceof Error ? error.message : ''
   return /connection terminated|timeout exceeded when trying to connect|not queryable|connection error/i.test(
