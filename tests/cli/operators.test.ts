@@ -25,7 +25,8 @@ const json = async (...args: string[]) => {
   return { code, stderr, document: JSON.parse(stdout) }
 }
 
-describe.concurrent('what operators ask', () => {
+// Up to five processes in one test, beside those of four others: on a machine that is busy besides, half a minute.
+describe.concurrent('what operators ask', { timeout: 90_000 }, () => {
   test('sessions list and show say where a session stands and how it came there', async () => {
     expect(await json('sessions', 'list')).toMatchObject({
       code: 0,
