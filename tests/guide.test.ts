@@ -162,7 +162,11 @@ describe('manual billing operations', () => {
 
   test('create a subscription with a trial and a discount', async () => {
     const { customer_id } = customer.body.data
-    await service.stripe.paymentMethods.attach('pm_card_visa', { customer: customer_id })
+    const card = await service.stripe.paymentMethods.attach('pm_card_visa', { customer: customer_id })
+    // Attached alone, no invoice would be paid with it.
+    await service.stripe.customers.update(customer_id, {
+      invoice_settings: { default_payment_method: card.id },
+    })
     const subscription = await post('/billing/subscriptions', {
       tenant_id: 'Jeturing_123',
       customer_id,

@@ -24,6 +24,21 @@ test('plans are there at the first request, cheapest first', async () => {
     'professional',
     'enterprise',
   ])
+  const due = (billing_interval: string, plan_cents: number) => ({
+    today_cents: 0,
+    trial_days: 14,
+    currency: 'usd',
+    billing_interval,
+    interval_count: 1,
+    invoices: [{ count: null, plan_cents, platform_base_cents: 10_000, total_cents: plan_cents + 10_000 }],
+    usage_rates: [
+      { usage_type: 'agent', rate_cents: 5000, per_units: 1 },
+      { usage_type: 'user', rate_cents: 2500, per_units: 1 },
+      { usage_type: 'case', rate_cents: 1000, per_units: 1 },
+      { usage_type: 'event_ingestion', rate_cents: 1, per_units: 1 },
+      { usage_type: 'api_call', rate_cents: 10, per_units: 1000 },
+    ],
+  })
   expect(items[0]).toEqual({
     plan_id: 'basic',
     product_id: 'prod_basic',
@@ -36,6 +51,7 @@ test('plans are there at the first request, cheapest first', async () => {
         currency: 'usd',
         billing_interval: 'month',
         interval_count: 1,
+        due: due('month', 4900),
       },
       {
         price_id: 'price_basic_yearly',
@@ -43,6 +59,7 @@ test('plans are there at the first request, cheapest first', async () => {
         currency: 'usd',
         billing_interval: 'year',
         interval_count: 1,
+        due: due('year', 49_000),
       },
     ],
   })
