@@ -290,14 +290,13 @@ CREATE TABLE IF NOT EXISTS api_keys (
 
 CREATE TABLE IF NOT EXISTS idempotency_keys (
   key_id TEXT NOT NULL,
-  idempotency_key TEXT NOT NULL,
+  key_hash TEXT NOT NULL,
   tenant_id TEXT,
-  route TEXT NOT NULL,
-  body_hash TEXT NOT NULL,
+  request_hash TEXT NOT NULL,
   status BIGINT,
   reply TEXT,
   created_at TEXT NOT NULL,
-  PRIMARY KEY (key_id, idempotency_key)
+  PRIMARY KEY (key_id, key_hash)
 );
 
 CREATE OR REPLACE FUNCTION billing_events_append_only() RETURNS trigger LANGUAGE plpgsql AS $$

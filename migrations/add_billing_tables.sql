@@ -306,14 +306,13 @@ CREATE TABLE IF NOT EXISTS api_keys (
 
 CREATE TABLE IF NOT EXISTS idempotency_keys (
   key_id TEXT NOT NULL, -- whose
-  idempotency_key TEXT NOT NULL,
+  key_hash TEXT NOT NULL, -- keyed hashes: what callers write is not kept
   tenant_id TEXT,
-  route TEXT NOT NULL,
-  body_hash TEXT NOT NULL,
+  request_hash TEXT NOT NULL, -- of the route and the body
   status BIGINT, -- of the stored reply; null: none stored, the request is carried out again
-  reply TEXT,
+  reply TEXT, -- sealed; the same request opens it
   created_at TEXT NOT NULL,
-  PRIMARY KEY (key_id, idempotency_key)
+  PRIMARY KEY (key_id, key_hash)
 );
 
 CREATE TRIGGER IF NOT EXISTS billing_events_no_update BEFORE UPDATE ON billing_events

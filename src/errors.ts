@@ -29,17 +29,20 @@ export class AppError extends Error {
   readonly code: ErrorCode
   readonly details: ErrorDetails
   readonly retryAfterSeconds: number | undefined
+  /** In place of a message that quotes what the caller gave. */
+  readonly forLog: string
 
   constructor(
     code: ErrorCode,
     message: string,
-    options: { details?: ErrorDetails; retryAfterSeconds?: number; cause?: unknown } = {},
+    options: { details?: ErrorDetails; retryAfterSeconds?: number; forLog?: string; cause?: unknown } = {},
   ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause })
     this.name = 'AppError'
     this.code = code
     this.details = options.details ?? {}
     this.retryAfterSeconds = options.retryAfterSeconds
+    this.forLog = options.forLog ?? message
   }
 }
 

@@ -1,5 +1,5 @@
 import { type DestinationStream, type Logger, pino } from 'pino'
-import { maskFields } from './mask.ts'
+import { maskFields, withoutQuotes } from './mask.ts'
 
 /**
  * The log: one JSON document per line. Each finished line goes through `maskFields`, bindings of child loggers and
@@ -40,16 +40,25 @@ type Described = {
   cause?: Described
 }
 
-/** No other properties: Stripe's errors carry headers, the database's carry rows. */
+/** No other properties: Stripe's errors carry headers, the database's carry rows. Of the stack, the frames: its first lines repeat the message. */
 function describe(error: unknown, depth = 0): Described {
-  if (!(error instanceof Error)) return { type: typeof error, message: String(error) }
+  if (!(error instanceof Error)) return { type: typeof error, message: withoutQuotes(String(error)) }
   return {
     type: error.name,
     ...('code' in error && { code: error.code }),
-    message: error.message,
-    ...(depth === 0 && { stack: error.stack }),
+    message: messageOf(error),
+    ...(depth === 0 && { stack: framesOf(error) }),
     ...(error.cause !== undefined && depth < 4 && { cause: describe(error.cause, depth + 1) }),
   }
 }
+
+/** Errors quote what they fail at, which may be anybody's text. */
+const messageOf = (error: Error) => withoutQuotes('forLog' in error ? String(error.forLog) : error.message)
+
+const framesOf = ({ stack = '' }: Error) =>
+  stack
+    .split('\n')
+    .filter((line) => /^ {4}at /.test(line))
+    .join('\n')
 
 const inJson = (text: string | undefined) => JSON.stringify(text).slice(1, -1)

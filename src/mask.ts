@@ -17,6 +17,18 @@ export function maskText(text: string): string {
   return masked
 }
 
+/** A fault in one line, without what it quotes: that may be anybody's text, unless it is the name of something. */
+export function faultText(fault: unknown): string {
+  const { name, message } = fault instanceof Error ? fault : { name: typeof fault, message: String(fault) }
+  const words = withoutQuotes(maskText(message)).replaceAll(/[\p{Cc}\s]+/gu, ' ')
+  return `${name}: ${words.slice(0, 200)}`.toWellFormed()
+}
+
+export const withoutQuotes = (text: string): string =>
+  text.replace(/(?<!\w)(["'`])(.{0,2000}?)\1(?!\w)/gs, (quoted, mark, inner) =>
+    /^[\w.$[\]-]{0,60}$/.test(inner) ? quoted : `${mark}[hidden]${mark}`,
+  )
+
 // Runs are bounded: the texts come from outside, and an open end would be searched again from each of its letters.
 const patterns = [
   /\b(sk|pk|rk)_(test|live)_\w+/g,

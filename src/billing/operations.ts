@@ -61,7 +61,7 @@ export const billingCall = (context: Pick<AppContext, 'db' | 'now' | 'stripe'>):
 
   async refused(trx: Trx, effect: Effect, refusal: Error, now: string) {
     const { operation, idempotency_key } = (await requestedFact(trx, effect)).data
-    const { code, declineCode, message } = refusal as StripeFailure
+    const { code, declineCode, words } = refusal as StripeFailure
     await recordOutcome(trx, effect, now, {
       type: 'billing.operation_failed',
       data: {
@@ -69,7 +69,7 @@ export const billingCall = (context: Pick<AppContext, 'db' | 'now' | 'stripe'>):
         idempotency_key,
         code,
         decline_code: declineCode,
-        personal: { message },
+        personal: { message: words },
       },
     })
   },

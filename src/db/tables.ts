@@ -312,10 +312,9 @@ type ApiKeys = {
 
 type IdempotencyKeys = {
   key_id: string
-  idempotency_key: string
+  key_hash: string
   tenant_id: string | null
-  route: string
-  body_hash: string
+  request_hash: string
   status: number | null
   reply: string | null
   created_at: string

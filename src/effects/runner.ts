@@ -5,7 +5,7 @@ import type { Database } from '../db/database.ts'
 import { databaseUnavailable } from '../db/fault.ts'
 import type { Trx } from '../db/tables.ts'
 import { AppError } from '../errors.ts'
-import { maskText } from '../mask.ts'
+import { faultText } from '../mask.ts'
 import { notSent, StripeFailure } from '../stripe/failure.ts'
 import { claim, dueEffects, type Effect, type Owner, postpone, renew, settle } from './outbox.ts'
 
@@ -37,7 +37,7 @@ export class FinalFailure extends Error {
 export class Unknown extends Error {
   readonly params: Record<string, unknown>
   constructor(cause: Error, params: Record<string, unknown>) {
-    super(cause.message, { cause })
+    super(cause instanceof AppError ? cause.forLog : faultText(cause), { cause })
     this.params = params
   }
 }
@@ -106,7 +106,7 @@ export function effectRunner(
       const error = isOwnFault(thrown) ? finalFault(thrown) : thrown
       if (error instanceof FinalFailure) {
         await recording(async (trx) => {
-          if (await settle(trx, effectId, 'failed', time(), maskText(error.message)))
+          if (await settle(trx, effectId, 'failed', time(), reasonOf(error)))
             await handler.refused?.(trx, effect, error.refusal, time())
         })
         throw error.cause
@@ -180,14 +180,19 @@ function finalFault(fault: unknown): FinalFailure {
   return new FinalFailure(failure, failure.toAppError())
 }
 
+/** What may stand in the row: whatever an error quotes, such as an e-mail address that Stripe refuses, may not. */
+function reasonOf(error: unknown): string {
+  if (error instanceof AppError) return error.forLog
+  return error instanceof FinalFailure || error instanceof Unknown ? error.message : faultText(error)
+}
+
 function postponement(effect: Effect, error: unknown, time: (offsetMs?: number) => string) {
   // 2 s, 4 s, 8 s … an hour, with jitter, so that an outage does not end in a stampede.
   const backoffMs = Math.min(3_600_000, 2 ** effect.attempts * 1000) * (0.75 + Math.random() / 2)
   return {
     dueAt: time(backoffMs),
     now: time(),
-    // Stripe quotes what it refuses, such as an e-mail address.
-    lastError: maskText(error instanceof Error ? error.message : String(error)),
+    lastError: reasonOf(error),
     ...(error instanceof Unknown ? { params: error.params } : {}),
   }
 }

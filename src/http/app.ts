@@ -1,6 +1,5 @@
 import { OpenAPIHono } from '@hono/zod-openapi'
 import type { MiddlewareHandler } from 'hono'
-import { requestId } from 'hono/request-id'
 import type { AppContext } from '../context.ts'
 import { NotFound } from '../errors.ts'
 import { webRoutes } from '../web/web-routes.ts'
@@ -14,6 +13,7 @@ import { type LiveStreams, liveStreams } from './live-streams.ts'
 import { createMetrics } from './metrics.ts'
 import { describeApi } from './openapi.ts'
 import { checkQuery } from './query.ts'
+import { requestId } from './request-id.ts'
 import { requestLog } from './request-log.ts'
 import { adminCauseRoutes } from './routes/admin-causes.ts'
 import { adminEventRoutes } from './routes/admin-events.ts'
@@ -82,7 +82,7 @@ export function createApp(context: AppContext, options: AppOptions = {}): OpenAP
   app.onError((error, c) => errorReply(error, c, log))
   app.notFound((c) => errorReply(new NotFound('route'), c, log))
 
-  app.use(requestId({ limitLength: 64 }), requestLog(log, metrics))
+  app.use(requestId(), requestLog(log, metrics))
   app.route('/', healthRoutes(context, metrics))
   describeApi(app, context.config)
   app.route('/', webRoutes(context))

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import { createMiddleware } from 'hono/factory'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import type { AppContext } from '../context.ts'
@@ -9,7 +8,6 @@ import {
   releaseIdempotencyKey,
   storeReply,
 } from '../idempotency-keys.ts'
-import { canonicalJson } from '../log/canonical-json.ts'
 import type { Env } from './env.ts'
 import { withoutSecrets, withSecrets } from './secrets-in-replies.ts'
 
@@ -36,9 +34,7 @@ export function idempotency(context: AppContext) {
       idempotencyKey: key,
       tenantId: caller.tenantId,
       route: `POST ${c.req.path}`,
-      bodyHash: createHash('sha256')
-        .update(canonicalJson(c.get('body') ?? null))
-        .digest('hex'),
+      body: c.get('body') ?? null,
     }
     c.set('idempotencyKey', key)
 
@@ -57,9 +53,9 @@ export function idempotency(context: AppContext) {
       await next()
       const { status } = c.res
       const isUndone = undone.has(status) || c.get('errorCode') === 'idempotency_mismatch'
-      if (claim.state === 'first' && isUndone) await releaseIdempotencyKey(db, request)
+      if (claim.state === 'first' && isUndone) await releaseIdempotencyKey(db, claim.held)
       if (status < 200 || status > 299) return
-      await storeReply(db, request, { status, reply: withoutSecrets(await c.res.clone().text()) })
+      await storeReply(db, claim.held, { status, reply: withoutSecrets(await c.res.clone().text()) })
     } catch (error) {
       // What was done is done, and answered: without a stored reply the same request is carried out again.
       if (!c.finalized) throw error

@@ -48,4 +48,7 @@ export function isSafeText(text: string, member: string, object: string): boolea
   return member.endsWith('_decimal') ? decimal.test(text) : stripeId.test(text)
 }
 
+/** Whether a text is an id that Stripe makes. */
+export const isStripeId = (text: unknown): text is string => typeof text === 'string' && stripeId.test(text)
+
 export const isOurWord = (text: unknown): boolean => typeof text === 'string' && word.test(text)

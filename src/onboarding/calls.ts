@@ -49,7 +49,7 @@ export const onboardingCall = (context: Pick<AppContext, 'db' | 'now' | 'stripe'
           is_decline: failure.kind === 'declined',
           code: failure.code,
           decline_code: failure.declineCode,
-          personal: { message: failure.message },
+          personal: { message: failure.words },
         },
       },
       { by: worker, now, factId: `${effect.effectId}:refused`, causation: effect.effectId },

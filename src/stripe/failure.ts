@@ -1,5 +1,6 @@
 import Stripe from 'stripe'
 import { AppError } from '../errors.ts'
+import { faultText } from '../mask.ts'
 
 /**
  * - declined: the card or the bank said no. Final.
@@ -22,9 +23,13 @@ export type StripeFailureKind =
   | 'unauthorized'
   | 'key_mismatch'
 
-/** What went wrong with a call to Stripe, without its payload: `message` is Stripe's own and meant for people. */
+/**
+ * What went wrong with a call to Stripe, without its payload. `message` names it and may stand anywhere; `words` are
+ * Stripe's own, for the person who asked, and may quote what that person gave.
+ */
 export class StripeFailure extends Error {
   readonly kind: StripeFailureKind
+  readonly words: string
   readonly code: string
   readonly declineCode: string | null
   readonly param: string | null
@@ -34,20 +39,25 @@ export class StripeFailure extends Error {
   constructor(
     kind: StripeFailureKind,
     code: string,
-    message: string,
+    words: string,
     options: {
       declineCode?: string | null
       param?: string | null
       isReplayed?: boolean
+      message?: string
       cause?: unknown
     } = {},
   ) {
-    super(message, { cause: options.cause })
+    const { declineCode = null, param = null, message } = options
+    super(message ?? [`Stripe: ${kind}`, code, declineCode, param].filter(Boolean).join(', '), {
+      cause: options.cause,
+    })
     this.name = 'StripeFailure'
     this.kind = kind
+    this.words = words
     this.code = code
-    this.declineCode = options.declineCode ?? null
-    this.param = options.param ?? null
+    this.declineCode = declineCode
+    this.param = param
     this.isReplayed = options.isReplayed ?? false
   }
 
@@ -65,11 +75,12 @@ export class StripeFailure extends Error {
     }
     switch (this.kind) {
       case 'declined':
-        return new AppError('card_declined', this.message, { details, cause: this })
+        return new AppError('card_declined', this.words, { details, forLog: this.message, cause: this })
       case 'rejected':
       case 'missing':
-        return new AppError('invalid_request', `Stripe refused the request: ${this.message}`, {
-          details: { ...details, fields: [{ path: this.param ?? 'body', message: this.message }] },
+        return new AppError('invalid_request', `Stripe refused the request: ${this.words}`, {
+          details: { ...details, fields: [{ path: this.param ?? 'body', message: this.words }] },
+          forLog: this.message,
           cause: this,
         })
       case 'in_use':
@@ -110,10 +121,10 @@ export class StripeFailure extends Error {
 }
 
 /** A fault of ours that came before anything was sent. The message is for operators. */
-export const notSent = (fault: unknown) =>
-  new StripeFailure('not_sent', 'not_sent', `Not sent, by a fault of ours: ${String(fault)}`, {
-    cause: fault,
-  })
+export function notSent(fault: unknown): StripeFailure {
+  const message = `Not sent, by a fault of ours: ${faultText(fault)}`
+  return new StripeFailure('not_sent', 'not_sent', message, { message, cause: fault })
+}
 
 /**
  * Every error of the SDK as a `StripeFailure`. Any other is a fault of ours, and what it means is decided by whether
@@ -121,19 +132,18 @@ export const notSent = (fault: unknown) =>
  */
 export function stripeFailure(error: unknown, { hasSent }: { hasSent: boolean }): unknown {
   if (error instanceof StripeFailure || (error instanceof Error && error.name === 'AbortError')) return error
-  if (!(error instanceof Stripe.errors.StripeError))
-    return hasSent
-      ? new StripeFailure('unknown', 'unreadable', `The answer cannot be read: ${String(error)}`, {
-          cause: error,
-        })
-      : notSent(error)
-  const { statusCode, message, param = null } = error
-  const code = error.code ?? error.type
+  if (!(error instanceof Stripe.errors.StripeError)) {
+    if (!hasSent) return notSent(error)
+    const message = `The answer cannot be read: ${faultText(error)}`
+    return new StripeFailure('unknown', 'unreadable', message, { message, cause: error })
+  }
+  const { statusCode, message } = error
+  const code = nameOf(error.code) ?? error.type
   const isReplayed = error.headers?.['idempotent-replayed'] === 'true'
   const as = (kind: StripeFailureKind) =>
     new StripeFailure(kind, code, message, {
-      declineCode: error.decline_code ?? null,
-      param,
+      declineCode: nameOf(error.decline_code),
+      param: nameOf(error.param?.replace(/^metadata\[.*/s, 'metadata')),
       isReplayed,
       // The SDK's error keeps the raw answer, with personal data in it: only its kind and request id go on.
       cause: `${error.type} ${statusCode ?? ''} ${error.requestId ?? ''}`.trim(),
@@ -149,3 +159,7 @@ export function stripeFailure(error: unknown, { hasSent }: { hasSent: boolean })
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) return as('rejected')
   return as('unknown')
 }
+
+/** Of what Stripe names: an error, a parameter such as `items[0][price]`. Anything else is nobody's name for anything. */
+const nameOf = (text: string | undefined): string | null =>
+  text !== undefined && /^[a-z][a-z0-9_[\]]{0,99}$/.test(text) ? text : null

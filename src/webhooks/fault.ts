@@ -1,6 +1,6 @@
 import { databaseUnavailable } from '../db/fault.ts'
 import { AppError } from '../errors.ts'
-import { maskText } from '../mask.ts'
+import { faultText } from '../mask.ts'
 
 /**
  * Whether an exception is a fault of the code, or of the event, and would come again with it. A database that is away
@@ -9,11 +9,8 @@ import { maskText } from '../mask.ts'
 export const isFault = (error: unknown) =>
   databaseUnavailable(error) === undefined && !(error instanceof AppError && error.code === 'database_busy')
 
-/** Why a faulty event is quarantined: begins with `fault: `. One line, without what looks personal. */
-export function faultReason(error: unknown): string {
-  const words = maskText(String(error)).replaceAll(/[\p{Cc}\s]+/gu, ' ')
-  return `${prefix}${words.slice(0, 200)}`.toWellFormed()
-}
+/** Why a faulty event is quarantined: begins with `fault: `. */
+export const faultReason = (error: unknown) => `${prefix}${faultText(error)}`
 
 /** Whether an event was quarantined for a fault, not because it contradicts what we know. */
 export const isFaultReason = (reason: string | null) => reason?.startsWith(prefix) === true

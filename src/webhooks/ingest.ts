@@ -1,6 +1,7 @@
 import type Stripe from 'stripe'
 import { type AppContext, metadataOf } from '../context.ts'
 import { type NewFact, streams } from '../log/facts.ts'
+import { isOurWord, isStripeId } from '../log/safe-words.ts'
 import { type JsonObject, takeApart } from '../log/take-apart.ts'
 import { idOf, memberOf, textOf } from '../projections/read-value.ts'
 import { record } from '../projections/record.ts'
@@ -9,7 +10,7 @@ import { applyEvent } from './apply.ts'
 import { declineIn } from './decline.ts'
 import { enqueueRefresh } from './enqueue-refresh.ts'
 import { faultReason, isFault } from './fault.ts'
-import { type Disposition, describe, judge, streamOf } from './judge.ts'
+import { catalogue, type Disposition, describe, judge, streamOf } from './judge.ts'
 import { releaseParked } from './release.ts'
 
 const by = { actor: 'stripe' }
@@ -115,6 +116,9 @@ function receivedFact(
     causation: string | undefined
   },
 ): NewFact<'stripe.event_received'> {
+  // These stand in the clear, and the object may say anything: a name that is none is left out.
+  const { objectType, objectId, customerId } = about
+  const isCatalogue = catalogue.includes(objectType)
   const { safe, texts } = takeApart(withoutSecrets(event) as unknown as JsonObject)
   return {
     fact_id: event.id,
@@ -123,9 +127,9 @@ function receivedFact(
     data: {
       event_id: event.id,
       event_type: event.type,
-      object_type: about.objectType,
-      object_id: about.objectId,
-      customer_id: about.customerId,
+      object_type: isOurWord(objectType) ? objectType : 'unknown',
+      object_id: isCatalogue || isOurWord(objectId) ? objectId : 'none',
+      customer_id: isStripeId(customerId) ? customerId : null,
       created: event.created,
       api_version: event.api_version,
       livemode: event.livemode,

@@ -7,7 +7,8 @@ import { type Owner, ownerOf } from './owner.ts'
 export type Disposition = NewFact<'stripe.event_received'>['data']['disposition']
 export type Verdict = { disposition: Disposition; reason: string | null; owner: Owner }
 
-const catalogue: readonly string[] = ['product', 'price', 'coupon', 'promotion_code']
+/** What is sold: the seller may have chosen any text as its id. */
+export const catalogue: readonly string[] = ['product', 'price', 'coupon', 'promotion_code']
 const mirrored: readonly string[] = [
   'customer',
   'subscription',

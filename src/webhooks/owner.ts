@@ -1,6 +1,7 @@
 import type Stripe from 'stripe'
 import type { Reader } from '../db/tables.ts'
 import type { StripeObjectType } from '../log/facts.ts'
+import { isStripeId } from '../log/safe-words.ts'
 import { idOf } from '../onboarding/from-stripe.ts'
 import { knownTenants } from '../tenants.ts'
 
@@ -24,8 +25,8 @@ export async function ownerOf(
   }
   const before = data.previous_attributes as { customer?: string } | undefined
   // A detached payment method has lost its customer: the event says whose it was.
-  const customerId =
-    objectType === 'customer' ? object.id : (idOf(object.customer) ?? before?.customer ?? null)
+  const named = objectType === 'customer' ? object.id : (idOf(object.customer) ?? before?.customer)
+  const customerId = isStripeId(named) ? named : null
   const claimed = object.metadata?.tenant_id ?? null
   const tenantId =
     customerId === null ? await ownerOfPaymentMethod(reader, object.id) : await mapped(reader, customerId)

@@ -9,7 +9,7 @@ export type HoldingProxy = {
    * its answer comes back. Resolves at that moment; the answer never comes.
    */
   hold(method: string, path: string, point: 'before' | 'after'): Promise<void>
-  /** Answers the next request of this kind itself. */
+  /** Answers the next request of this kind itself; the first such answer that waits comes first. A query is not looked at. */
   answer(method: string, path: string, status: number, body: object, headers?: Record<string, string>): void
   /** Lets the target do the next request of this kind, and something else happen before its answer comes back. */
   delay(method: string, path: string, meanwhile: () => Promise<unknown>): void
@@ -19,12 +19,14 @@ export type HoldingProxy = {
 /** Stands between the service and Stripe, so that a process can be killed exactly before or after a call took effect. */
 export async function startHoldingProxy(target: () => string): Promise<HoldingProxy> {
   let held: { method: string; path: string; point: 'before' | 'after'; reached: () => void } | undefined
-  let answer: Answer | undefined
+  const answers: Answer[] = []
   let delayed: { method: string; path: string; meanwhile: () => Promise<unknown> } | undefined
   const server = createServer((incoming, outgoing) => {
-    if (answer !== undefined && incoming.method === answer.method && incoming.url === answer.path) {
+    const path = incoming.url?.split('?')[0]
+    const index = answers.findIndex((each) => each.method === incoming.method && each.path === path)
+    const [answer] = index < 0 ? [] : answers.splice(index, 1)
+    if (answer !== undefined) {
       const { status, body, headers } = answer
-      answer = undefined
       incoming.resume()
       outgoing.writeHead(status, { 'Content-Type': 'application/json', ...headers }).end(JSON.stringify(body))
       return
@@ -50,7 +52,7 @@ export async function startHoldingProxy(target: () => string): Promise<HoldingPr
         held = { method, path, point, reached }
       }),
     answer: (method, path, status, body, headers = {}) => {
-      answer = { method, path, status, body, headers }
+      answers.push({ method, path, status, body, headers })
     },
     delay: (method, path, meanwhile) => {
       delayed = { method, path, meanwhile }
