@@ -11,6 +11,7 @@ export function freshSealsOf(db: Kysely<Tables>, keys: PersonalKeys): Seals {
   return {
     seal: onlyInTransactions,
     handOver: onlyInTransactions,
+    forgetKeys: () => {},
     hash: onlyInTransactions,
     open: (subject, sealed) => sealsOf(db, keys).open(subject, sealed),
   }
@@ -63,6 +64,7 @@ export function sealsOf(db: Kysely<Tables>, keys: PersonalKeys): Seals {
         .where('tenant_id', 'is', null)
         .execute()
     },
+    forgetKeys: () => opened.clear(),
     async hash(text, now) {
       const key = (await keyOf('hashes')) ?? (await createKey('hashes', null, now))
       return createHmac('sha256', key).update(text).digest('hex')
@@ -98,6 +100,7 @@ export const blindSeals: Seals = {
   seal: () => Promise.reject(new NoPersonalKey()),
   open: () => Promise.resolve(null),
   handOver: () => Promise.reject(new NoPersonalKey()),
+  forgetKeys: () => {},
   hash: () => Promise.reject(new NoPersonalKey()),
 }
 

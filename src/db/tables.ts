@@ -65,6 +65,8 @@ export type Seals = {
   open(subject: Subject, sealed: string): Promise<string | null>
   /** A subject without a tenant is this tenant's from now on: its key goes when the tenant is erased. */
   handOver(subject: Subject, tenantId: string): Promise<void>
+  /** What was read or made is looked up again. */
+  forgetKeys(): void
   /**
    * HMAC-SHA256 under a key of this database's own, hex: the same text can be known again when it was erased, and cannot be
    * guessed from the hash. @throws NoPersonalKey

@@ -35,3 +35,24 @@ test.each(eachDatabase)(
     }
   },
 )
+
+test.each(eachDatabase)(
+  'a key that was made in a part that is undone seals nothing afterwards: $name',
+  async ({ create }) => {
+    const db = await create()
+    try {
+      const subject = 'tenant:Jeturing_1'
+      const sealed = await db.transact(async (trx) => {
+        const undone = inSavepoint(trx, async () => {
+          await trx.seals.seal(subject, 'Jeturing_1', 'undone', at(0))
+          throw new Error('a bug')
+        })
+        await expect(undone).rejects.toThrow('a bug')
+        return trx.seals.seal(subject, 'Jeturing_1', 'kept', at(0))
+      })
+      expect(await db.reader.seals.open(subject, sealed ?? '')).toBe('kept')
+    } finally {
+      await db.close()
+    }
+  },
+)

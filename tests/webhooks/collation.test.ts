@@ -38,9 +38,11 @@ describe.each(databases)('on $name', ({ create }) => {
   }) => {
     const db = await opened(onTestFinished)
     const ids = ['a_1', 'A_1', 'a1', 'a-1', 'a:1', 'B', 'b', 'á', 'Z', 'z_', 'z', '_z', 'ß', 'ss']
+    // Stripe's own ids are ASCII; what is sold has an id of the seller's choice.
+    const customers = ids.filter((id) => /^[\w:-]+$/.test(id))
     await recordAll(
       db,
-      ids.map((id, n) => observed('customer', customer({ id: `cus_${id}` }), n)),
+      customers.map((id, n) => observed('customer', customer({ id: `cus_${id}` }), n)),
     )
     await recordAll(
       db,
@@ -78,7 +80,7 @@ describe.each(databases)('on $name', ({ create }) => {
       await trx.updateTable('billing_customers').set({ email: 'wrong' }).execute()
     })
     const { mended_count, tables } = await replay(db)
-    expect(mended_count).toBe(1200 + ids.length)
+    expect(mended_count).toBe(1200 + customers.length)
     expect(tables.billing_usage_records?.rows).toBe(1200)
     expect((await verifyTables(db)).drift).toEqual([])
   })
