@@ -43,6 +43,7 @@ const commands: Record<string, () => Promise<Command>> = {
   rehearse: async () => (await import('./cli/rehearse.ts')).rehearseCommand(),
   reprice: async () => (await import('./cli/reprice.ts')).repriceCommand(),
   keys: async () => (await import('./cli/keys.ts')).keysCommand(),
+  erase: async () => (await import('./cli/erase.ts')).eraseCommand(),
 }
 
 function withExitOverride(command: Command): Command {

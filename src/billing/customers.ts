@@ -2,6 +2,7 @@ import { type AppContext, type Caller, requireStripe } from '../context.ts'
 import type { Reader, Row } from '../db/tables.ts'
 import { AppError, InvalidRequest, NotFound } from '../errors.ts'
 import { keyInMetadata } from '../stripe/calls.ts'
+import { assertNotErased } from '../tenants.ts'
 import { assertNoPendingStep } from './onboarding-steps.ts'
 import { operate } from './operate.ts'
 
@@ -55,6 +56,7 @@ export async function createCustomer(
 
 /** @throws NotFound for a tenant without a customer */
 export async function customerOf(reader: Reader, tenantId: string): Promise<Customer> {
+  await assertNotErased(reader, tenantId)
   const row = await findCustomer(reader, tenantId)
   if (row === undefined) throw new NotFound('customer')
   const { is_delinquent, is_deleted: _d, as_of: _a, updated_at: _u, last_position: _l, ...columns } = row

@@ -1,6 +1,5 @@
 import type { Reader, Row } from '../db/tables.ts'
-import { NotFound } from '../errors.ts'
-import { knownTenants } from '../tenants.ts'
+import { assertKnownTenant } from '../tenants.ts'
 import { type Page, type PageQuery, pageOf, readCursor } from './page.ts'
 
 export type Invoice = Omit<
@@ -15,7 +14,7 @@ export async function listInvoices(
   { limit, cursor }: PageQuery,
 ): Promise<Page<Invoice>> {
   const after = readCursor(cursor)
-  if (!(await knownTenants(reader, [tenantId])).has(tenantId)) throw new NotFound('tenant')
+  await assertKnownTenant(reader, tenantId)
   let query = reader
     .selectFrom('billing_invoices')
     .selectAll()

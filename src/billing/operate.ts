@@ -6,6 +6,7 @@ import { AppError, Conflict } from '../errors.ts'
 import { type FactData, type Operation, streams } from '../log/facts.ts'
 import { record } from '../projections/record.ts'
 import { StripeFailure } from '../stripe/failure.ts'
+import { assertNotErased } from '../tenants.ts'
 import { succeededObject } from './operations.ts'
 import { operationsOf, type PendingOperation, pendingOperations } from './pending-operations.ts'
 
@@ -39,7 +40,8 @@ export type Draft = { targetId: string | null; params: (key: string) => Record<s
  * Does one operation at Stripe, and one at a time per tenant: what is pending from before is settled first, so that
  * a late call never overtakes a newer one. Each operation has a key of its own; the same one that is still pending
  * goes on under its own key. Returns the id of the object that the operation is about.
- * @throws AppError as Stripe's refusal, or stripe_unavailable while the outcome is unknown
+ * @throws AppError as Stripe's refusal, or stripe_unavailable while the outcome is unknown; conflict for a tenant that
+ *   was erased
  */
 export async function operate<P>(context: AppContext, wanted: Wanted<P>): Promise<string> {
   const { db, effects } = context
@@ -57,12 +59,16 @@ export async function operate<P>(context: AppContext, wanted: Wanted<P>): Promis
     }
     const prepared = await wanted.prepare()
     const next = await db.transact(async (trx) => {
+      if (wanted.tenantId !== null) await assertNotErased(trx, wanted.tenantId, 'conflict')
       if ((await firstPending(trx, wanted)) !== undefined) return undefined
       const now = context.now().toISOString()
       const { key, madeBefore } = await nextKey(trx, wanted)
       const decided = await wanted.decide(trx, { now, key, madeBefore, prepared })
       if (typeof decided === 'string') return { objectId: decided }
-      await request(trx, wanted, decided, key, now)
+      const draft = { targetId: decided.targetId, params: decided.params(key), key }
+      // The request carries it out itself; the worker takes what a crash has left.
+      const dueAt = new Date(Date.parse(now) + 10_000).toISOString()
+      await requestOperation(trx, wanted, draft, now, dueAt)
       return { key }
     })
     if (next?.objectId !== undefined) return next.objectId
@@ -74,19 +80,23 @@ async function firstPending<P>(reader: Reader, { tenantId, waitsFor = () => true
   return (await pendingOperations(reader, tenantId)).find(waitsFor)
 }
 
-async function request<P>(
+/**
+ * Records the intent of an operation, with the effect that carries it out.
+ * @param dueAt when the worker takes it at the earliest
+ */
+export async function requestOperation(
   trx: Trx,
-  { tenantId, operation, by }: Wanted<P>,
-  draft: Draft,
-  key: string,
+  { tenantId, operation, by }: Pick<Wanted<unknown>, 'tenantId' | 'operation' | 'by'>,
+  { targetId, params, key }: { targetId: string | null; params: Record<string, unknown>; key: string },
   now: string,
+  dueAt: string,
 ): Promise<void> {
   const stream = streamOf(tenantId)
   const data: FactData<'billing.operation_requested'> = {
     operation,
     idempotency_key: key,
-    target_id: draft.targetId,
-    personal: { params: draft.params(key) },
+    target_id: targetId,
+    personal: { params },
   }
   await record(
     trx,
@@ -104,8 +114,6 @@ async function request<P>(
     ],
     now,
   )
-  // The request carries it out itself; the worker takes what a crash has left.
-  const dueAt = new Date(Date.parse(now) + 10_000).toISOString()
   await enqueue(trx, { effectId: key, tenantId, stream, kind: 'billing_call', params: {} }, dueAt, now)
 }
 

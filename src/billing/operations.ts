@@ -91,6 +91,8 @@ function callOf(operation: Operation, params: Record<string, unknown>): CallName
     case 'create_customer':
     case 'update_customer':
     case 'create_subscription':
+    case 'void_invoice':
+    case 'delete_customer':
       return operation
     case 'cancel':
       return 'cancel_at_period_end' in params ? 'update_subscription' : 'cancel_subscription'
@@ -117,6 +119,7 @@ async function endedAlready(
   const refusal = error instanceof FinalFailure ? error.refusal : undefined
   if (id === null || !(refusal instanceof StripeFailure) || refusal.kind !== 'missing') return undefined
   if (call === 'delete_coupon') return goneObject('coupon', id, 0)
+  if (call === 'delete_customer') return goneObject('customer', id, 0)
   if (call !== 'cancel_subscription') return undefined
   const seen = await askStripe(
     async () => (await stripe.fetch('subscription', id)).observation,

@@ -1,6 +1,5 @@
 import type { Reader, Row } from '../db/tables.ts'
-import { NotFound } from '../errors.ts'
-import { knownTenants } from '../tenants.ts'
+import { assertKnownTenant } from '../tenants.ts'
 import { type Page, type PageQuery, pageOf, readCursor } from './page.ts'
 
 export type PaymentMethod = Omit<
@@ -18,7 +17,7 @@ export async function listPaymentMethods(
   { limit, cursor }: PageQuery,
 ): Promise<Page<PaymentMethod>> {
   const after = readCursor(cursor)
-  if (!(await knownTenants(reader, [tenantId])).has(tenantId)) throw new NotFound('tenant')
+  await assertKnownTenant(reader, tenantId)
   let query = reader
     .selectFrom('billing_payment_methods')
     .selectAll()

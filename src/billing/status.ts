@@ -1,7 +1,6 @@
 import type { AppContext } from '../context.ts'
 import type { Reader, Row } from '../db/tables.ts'
-import { NotFound } from '../errors.ts'
-import { knownTenants } from '../tenants.ts'
+import { assertKnownTenant } from '../tenants.ts'
 import { findCustomer } from './customers.ts'
 import { nextInvoiceAmountCents } from './next-invoice.ts'
 import { isLive, latestSubscription, type SubscriptionRow } from './subscriptions/read.ts'
@@ -24,8 +23,13 @@ export type BillingStatus = {
 
 /** Where a tenant stands, from the tables alone: works without Stripe. @throws NotFound for a tenant nobody knows */
 export async function billingStatus(context: AppContext, tenantId: string): Promise<BillingStatus> {
+  await assertKnownTenant(context.db.reader, tenantId)
+  return standingOf(context, tenantId)
+}
+
+/** As `billingStatus`, also of a tenant that was erased. */
+export async function standingOf(context: AppContext, tenantId: string): Promise<BillingStatus> {
   const { reader } = context.db
-  if (!(await knownTenants(reader, [tenantId])).has(tenantId)) throw new NotFound('tenant')
   const customer = await findCustomer(reader, tenantId)
   const subscription = await latestSubscription(reader, tenantId)
   const invoices = await openInvoices(reader, tenantId)

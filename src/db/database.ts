@@ -3,6 +3,7 @@ import { type Kysely, sql } from 'kysely'
 import { DatabaseClosed, faultOf, unavailable } from './fault.ts'
 import { PersonalKeys } from './personal-keys.ts'
 import { openPostgres } from './postgres.ts'
+import { scrubPostgres, scrubSqlite } from './scrub.ts'
 import { freshSealsOf, sealsOf } from './seals.ts'
 import { type Connections, openScratchSqlite, openSqlite } from './sqlite.ts'
 import type { Reader, Seals, Tables, Trx } from './tables.ts'
@@ -24,6 +25,11 @@ export type Database = {
   withSeals<D extends Kysely<Tables>>(transaction: D): D & { readonly seals: Seals }
   /** The service's keys of personal data. */
   readonly personalKeys: PersonalKeys
+  /**
+   * What was deleted or overwritten in these tables goes from the database's files too. False: somebody still reads them
+   * as they were, and it is not gone yet; the same again, later, does it.
+   */
+  scrub(tables: readonly (keyof Tables)[]): Promise<boolean>
   /** Called after each commit of `transact` in this process. Returns the way to stop that. */
   onCommit(listener: () => void): () => void
   /** Lets the running transaction end; those that wait for their turn are refused. */
@@ -113,6 +119,8 @@ function database(
       for (const listener of listeners) listener()
       return result
     },
+    scrub: (tables) =>
+      dialect === 'sqlite' ? scrubSqlite((work) => lane.run(work), writer) : scrubPostgres(writer, tables),
     onCommit(listener) {
       listeners.add(listener)
       return () => listeners.delete(listener)

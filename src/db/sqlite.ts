@@ -46,6 +46,8 @@ function configured(database: Sqlite.Database): Sqlite.Database {
   database.pragma('journal_mode = WAL')
   database.pragma('synchronous = FULL')
   database.pragma('foreign_keys = ON')
+  // What is deleted is overwritten: an erased person must not stand in a free page.
+  database.pragma('secure_delete = ON')
   database.pragma('busy_timeout = 0')
   return database
 }

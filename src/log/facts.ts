@@ -41,6 +41,8 @@ const operations = [
   'pause',
   'create_discount',
   'delete_discount',
+  'void_invoice',
+  'delete_customer',
 ] as const
 export type Operation = (typeof operations)[number]
 

@@ -1,15 +1,20 @@
 import type { AppContext, Caller } from '../context.ts'
 import type { Reader, Trx } from '../db/tables.ts'
 import { Conflict, NotFound } from '../errors.ts'
+import { assertNotErased } from '../tenants.ts'
 import { loadSession, type Session } from './store.ts'
 
-/** As `loadSession`, for a caller: another tenant's session does not exist. @throws NotFound */
+/**
+ * As `loadSession`, for a caller: another tenant's session does not exist, nor does that of one that was erased.
+ * @throws NotFound
+ */
 export async function loadOwnSession(reader: Reader, sessionId: string, caller: Caller): Promise<Session> {
   const session = await loadSession(reader, sessionId)
   const isTheirs =
     (caller.tenantId === null || caller.tenantId === session.tenantId) &&
     (caller.sessionId === null || caller.sessionId === session.sessionId)
   if (!isTheirs) throw new NotFound('onboarding session')
+  await assertNotErased(reader, session.tenantId)
   return session
 }
 

@@ -7,6 +7,7 @@ import { usedForAnother } from '../errors.ts'
 import { canonicalJson } from '../log/canonical-json.ts'
 import type { Fact } from '../log/facts.ts'
 import { factOf } from '../log/read.ts'
+import { assertNotErased } from '../tenants.ts'
 import { loadOwnSession } from './access.ts'
 import { allowedUrl } from './allowed-url.ts'
 import { dispatch, loadSession, newSession, type Session } from './store.ts'
@@ -17,7 +18,7 @@ import { dispatch, loadSession, newSession, type Session } from './store.ts'
  * another caller has ids of their own, and another applicant is not the one in the log.
  * @param about.successUrl where the browser goes on when all is done, of an allowed origin
  * @param alongside what else belongs in the same transaction. Of a session that is over nothing does any more
- * @throws AppError idempotency_mismatch
+ * @throws AppError idempotency_mismatch; conflict when the tenant was erased meanwhile
  */
 export async function start(
   context: AppContext,
@@ -57,6 +58,7 @@ export async function start(
     // By the log alone: it remembers longer than the stored replies do, and longer than who asked.
     if (known.request_hash !== request_hash) throw usedForAnother()
     const session = await loadSession(trx, ids.sessionId)
+    await assertNotErased(trx, session.tenantId, 'conflict')
     if (session.snapshot.status !== 'done') await alongside(trx, session, known.expires_at)
   })
   return loadOwnSession(context.db.reader, ids.sessionId, caller)

@@ -1,13 +1,13 @@
 import { type RawBuilder, sql } from 'kysely'
 import { findCustomer } from '../billing/customers.ts'
 import { type Page, type PageQuery, pageOf, readCursor } from '../billing/page.ts'
-import { type BillingStatus, billingStatus } from '../billing/status.ts'
+import { type BillingStatus, standingOf } from '../billing/status.ts'
 import { isLive, type SubscriptionRow } from '../billing/subscriptions/read.ts'
 import type { AppContext } from '../context.ts'
 import type { Reader, Row } from '../db/tables.ts'
 import { NotFound } from '../errors.ts'
 import type { UsageType } from '../log/facts.ts'
-import { knownTenants } from '../tenants.ts'
+import { erasedTenants, knownTenants } from '../tenants.ts'
 import { type PricedLine, priceLine } from '../usage/price.ts'
 import { readRateCards } from '../usage/rate-cards.ts'
 import { unbilledUsage, usageSummary } from '../usage/summary.ts'
@@ -22,6 +22,8 @@ export type TenantListing = {
   subscription_status: string | null
   plan_id: string | null
   sessions: number
+  /** Since then nothing personal is kept of it. */
+  erased_at: string | null
   /** When it was first heard of. */
   created_at: string
 }
@@ -65,6 +67,7 @@ export async function listTenants(
   const people = of(await rowsOf(reader, 'people', ids))
   const subscriptions = of(await rowsOf(reader, 'billing_subscriptions', ids))
   const sessions = of(await rowsOf(reader, 'onboarding_sessions', ids))
+  const erased = await erasedTenants(reader, ids)
   const items = page.items.map(({ tenant_id, created_at }) => {
     const [person] = people.get(tenant_id) ?? []
     const ofTenant = (subscriptions.get(tenant_id) ?? []).sort(newestFirst)
@@ -77,6 +80,7 @@ export async function listTenants(
       subscription_status: subscription?.status ?? null,
       plan_id: subscription?.plan_id ?? null,
       sessions: sessions.get(tenant_id)?.length ?? 0,
+      erased_at: erased.get(tenant_id) ?? null,
       created_at,
     }
   })
@@ -106,6 +110,8 @@ export type TenantView = {
   tenant_id: string
   /** As the applicant or Stripe last said. */
   person: Row<'people'> | null
+  /** Since then nothing personal is kept of it. */
+  erased_at: string | null
   status: BillingStatus
   customer: Row<'billing_customers'> | null
   sessions: SessionListing[]
@@ -126,14 +132,17 @@ export type TenantView = {
 /** All that is known of a tenant: rows as they stand in the tables, newest first. @throws NotFound */
 export async function showTenant(context: AppContext, tenantId: string): Promise<TenantView> {
   const { reader } = context.db
-  if (!(await knownTenants(reader, [tenantId])).has(tenantId)) throw new NotFound('tenant')
+  const erased_at = (await erasedTenants(reader, [tenantId])).get(tenantId) ?? null
+  if (erased_at === null && !(await knownTenants(reader, [tenantId])).has(tenantId))
+    throw new NotFound('tenant')
   const { items } = await listSessions(reader, { tenantId }, { limit: 100 }, context.now())
   const unbilled = await unbilledUsage(reader, tenantId)
   const [person = null] = await rowsOf(reader, 'people', [tenantId])
   return {
     tenant_id: tenantId,
     person,
-    status: await billingStatus(context, tenantId),
+    erased_at,
+    status: await standingOf(context, tenantId),
     customer: (await findCustomer(reader, tenantId)) ?? null,
     sessions: items,
     subscriptions: (await rowsOf(reader, 'billing_subscriptions', [tenantId])).sort(newestFirst),

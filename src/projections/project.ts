@@ -2,6 +2,7 @@ import type { Trx } from '../db/tables.ts'
 import type { Fact, FactType } from '../log/facts.ts'
 import { customers } from './customers.ts'
 import { discounts } from './discounts.ts'
+import { erasedTenants } from './erased-tenants.ts'
 import { invoices } from './invoices.ts'
 import { onboardingSessions } from './onboarding-sessions.ts'
 import { paymentMethods } from './payment-methods.ts'
@@ -28,6 +29,7 @@ export const projections: readonly Projection[] = [
   rateCards,
   usageRecords,
   stripeEvents,
+  erasedTenants,
 ]
 
 /** Folds one fact into every table that listens to its type. */

@@ -44,6 +44,8 @@ export type CallName =
   | 'update_promotion_code'
   | 'delete_coupon'
   | 'create_invoice_item'
+  | 'void_invoice'
+  | 'delete_customer'
 
 export const calls: Record<CallName, Call> = {
   create_customer: {
@@ -139,6 +141,34 @@ export const calls: Record<CallName, Call> = {
     find: (stripe, params, key) =>
       firstOf(stripe.invoiceItems.list({ invoice: String(params.invoice), limit: 100 }), key),
   },
+  void_invoice: {
+    objectType: 'invoice',
+    isCreate: false,
+    run: voidInvoice,
+  },
+  delete_customer: {
+    objectType: 'customer',
+    isCreate: false,
+    run: (stripe, target, _params, options) => stripe.customers.del(target, {}, options),
+  },
+}
+
+/** A draft is made final first, since Stripe voids none. One of nothing is paid by that; what is over stays as it is. */
+async function voidInvoice(
+  stripe: Stripe,
+  id: string,
+  _params: CallParams,
+  { idempotencyKey }: Stripe.RequestOptions,
+): Promise<Stripe.Invoice> {
+  let invoice = await stripe.invoices.retrieve(id)
+  if (invoice.status === 'draft')
+    invoice = await stripe.invoices.finalizeInvoice(
+      id,
+      { auto_advance: false },
+      { idempotencyKey: `${idempotencyKey}:finalize` },
+    )
+  if (invoice.status !== 'open' && invoice.status !== 'uncollectible') return invoice
+  return stripe.invoices.voidInvoice(id, {}, idempotencyKey === undefined ? {} : { idempotencyKey })
 }
 
 /** What is needed beside the subscription itself: its first invoice, the bank's challenge, the discounts' terms. */

@@ -1,4 +1,5 @@
 import type { AppContext } from '../context.ts'
+import { erasedTenants } from '../tenants.ts'
 import { appendUsage, derivedId, type UsageDraft } from './record.ts'
 import type { RecordedBatch } from './tracking.ts'
 
@@ -26,6 +27,14 @@ export function recordCalls({ db, now }: Pick<AppContext, 'db' | 'now'>) {
         occurred_at: occurredAt,
       }
     })
-    await db.transact((trx) => appendUsage(trx, drafts, now().toISOString()))
+    await db.transact(async (trx) => {
+      // Counted before the erasure, which has forgiven what was due.
+      const erased = await erasedTenants(
+        trx,
+        drafts.map((one) => one.tenant_id),
+      )
+      const counted = drafts.filter((one) => !erased.has(one.tenant_id))
+      await appendUsage(trx, counted, now().toISOString())
+    })
   }
 }

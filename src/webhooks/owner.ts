@@ -1,4 +1,5 @@
 import type Stripe from 'stripe'
+import { isErased } from '../db/seals.ts'
 import type { Reader } from '../db/tables.ts'
 import type { StripeObjectType } from '../log/facts.ts'
 import { isStripeId } from '../log/safe-words.ts'
@@ -35,8 +36,11 @@ export async function ownerOf(
     return { tenantId, customerId, conflict }
   }
   // A customer that says whose it is: ours, made by a call whose answer has not come yet.
-  if (objectType !== 'customer' || claimed === null || !(await knownTenants(reader, [claimed])).has(claimed))
-    return { tenantId: null, customerId, conflict: null }
+  const nobodys = { tenantId: null, customerId, conflict: null }
+  if (objectType !== 'customer' || claimed === null) return nobodys
+  // Kept as its own, so that nothing readable is kept of it.
+  if (await isErased(reader, claimed)) return { tenantId: claimed, customerId, conflict: null }
+  if (!(await knownTenants(reader, [claimed])).has(claimed)) return nobodys
   const other = await reader
     .selectFrom('billing_customers')
     .select('customer_id')

@@ -2,7 +2,7 @@ import type { Caller } from '../../context.ts'
 import type { Reader, Row } from '../../db/tables.ts'
 import { NotFound } from '../../errors.ts'
 import type { SubscriptionDiscount } from '../../projections/subscription-discounts.ts'
-import { knownTenants } from '../../tenants.ts'
+import { assertKnownTenant } from '../../tenants.ts'
 
 export type SubscriptionRow = Row<'billing_subscriptions'>
 
@@ -34,7 +34,7 @@ export const isLive = ({ status }: Pick<SubscriptionRow, 'status'>) => !ended.in
 
 /** The tenant's live subscription, or else the one that it had last. @throws NotFound */
 export async function subscriptionOfTenant(reader: Reader, tenantId: string): Promise<Subscription> {
-  if (!(await knownTenants(reader, [tenantId])).has(tenantId)) throw new NotFound('tenant')
+  await assertKnownTenant(reader, tenantId)
   const row = await latestSubscription(reader, tenantId)
   if (row === undefined) throw new NotFound('subscription')
   return shownSubscription(row)

@@ -1,10 +1,12 @@
 import { OpenAPIHono, z } from '@hono/zod-openapi'
 import type { AppContext } from '../../context.ts'
+import { erase } from '../../ops/erase.ts'
 import { listTenants, showTenant } from '../../ops/tenants.ts'
 import type { Env } from '../env.ts'
-import { route } from '../route.ts'
+import { body, route } from '../route.ts'
 import { cents, envelope, listOf, page, success, tenantId, text, timeOut } from '../schemas.ts'
 import { pricedLine, row, sessionListing } from './admin-schemas.ts'
+import { callerOf } from './onboarding.ts'
 import { billingStatusOut } from './status.ts'
 
 export function adminTenantRoutes(context: AppContext): OpenAPIHono<Env> {
@@ -17,6 +19,12 @@ export function adminTenantRoutes(context: AppContext): OpenAPIHono<Env> {
 
   app.openapi(show, async (c) => {
     return c.json(success(await showTenant(context, c.req.valid('param').tenant_id)), 200)
+  })
+
+  app.openapi(eraseOne, async (c) => {
+    const { forgive, keep_stripe: keepStripe } = c.req.valid('json')
+    const wanted = { tenantId: c.req.valid('param').tenant_id, forgive, keepStripe }
+    return c.json(success(await erase(context, callerOf(c), wanted)), 200)
   })
 
   return app
@@ -51,6 +59,7 @@ const list = route({
           subscription_status: z.string().nullable(),
           plan_id: z.string().nullable(),
           sessions: z.int(),
+          erased_at: timeOut.nullable(),
           created_at: timeOut,
         })
         .openapi('AdminTenant'),
@@ -69,6 +78,7 @@ const show = route({
     z.object({
       tenant_id: z.string(),
       person: row.nullable(),
+      erased_at: timeOut.nullable(),
       status: billingStatusOut,
       customer: row.nullable(),
       sessions: z.array(sessionListing),
@@ -87,6 +97,41 @@ const show = route({
         .object({ start: timeOut, lines: z.array(pricedLine) })
         .openapi({ description: 'This month so far, UTC, as the usage’s summary prices it' }),
       unbilled: z.object({ lines: z.array(pricedLine), amount_cents: cents }),
+    }),
+  ),
+})
+
+const eraseOne = route({
+  method: 'post',
+  path: '/admin/tenants/{tenant_id}/erase',
+  tag: 'Operators',
+  summary: "Make a tenant's personal data unreadable for ever",
+  description:
+    'Amounts and states stay. Refused (409, with what stands in the way) while the tenant is subscribed, something is due, an invoice is not settled or a call to Stripe is under way. Again: the same answer.',
+  allow: [],
+  request: {
+    params: z.object({ tenant_id: tenantId }),
+    body: body(
+      z.strictObject({
+        forgive: z.boolean().default(false).openapi({
+          description: 'Write off first what is due: usage on no invoice, drafts, open invoices',
+        }),
+        keep_stripe: z
+          .boolean()
+          .default(false)
+          .openapi({ description: 'Leave the customer at Stripe, which is deleted otherwise' }),
+      }),
+    ),
+  },
+  response: envelope(
+    z.object({
+      tenant_id: z.string(),
+      erased_at: timeOut,
+      keeps_stripe: z.boolean(),
+      is_scrubbed: z.boolean().openapi({
+        description:
+          'False: a long read keeps old pages of the database alive; the same request again wipes them',
+      }),
     }),
   ),
 })

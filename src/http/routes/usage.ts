@@ -1,9 +1,9 @@
 import { OpenAPIHono, z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import type { AppContext } from '../../context.ts'
-import { AppError, InvalidRequest, NotFound } from '../../errors.ts'
+import { AppError, InvalidRequest } from '../../errors.ts'
 import { type Metadata, usageTypes } from '../../log/facts.ts'
-import { knownTenants } from '../../tenants.ts'
+import { assertKnownTenant } from '../../tenants.ts'
 import { aheadMs, backMs, quantityProblem, recordUsage, type UsageInput } from '../../usage/record.ts'
 import { usageSummary } from '../../usage/summary.ts'
 import { voidUsage } from '../../usage/void.ts'
@@ -57,7 +57,7 @@ export function usageRoutes(context: AppContext): OpenAPIHono<Env> {
     if (period_end <= period_start)
       throw new InvalidRequest([{ path: 'period_end', message: 'must be after period_start' }])
     const { reader } = context.db
-    if (!(await knownTenants(reader, [tenant_id])).has(tenant_id)) throw new NotFound('tenant')
+    await assertKnownTenant(reader, tenant_id)
     const period = { tenantId: tenant_id, start: period_start, end: period_end, now }
     return c.json(success(await usageSummary(reader, period)), 200)
   })

@@ -35,6 +35,8 @@ export async function tenantView({ id, signal }) {
     heading: ['Tenant ', idOf(tenant.tenant_id, { what: 'tenant id' })],
     content: [
       h('p', { class: 'hint' }, 'Click a value to see the facts that made it.'),
+      tenant.erased_at &&
+        h('p', { class: 'hint' }, 'Erased ', time(tenant.erased_at), ': nothing personal is left of it.'),
       tenant.person && part('Person', personList(tenant.person)),
       part('Status', statusList(tenant)),
       part('Sessions', sessionTable('Sessions', tenant.sessions, { withTenant: false })),

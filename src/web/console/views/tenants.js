@@ -41,7 +41,10 @@ export async function tenantsView({ query, signal }) {
               idOf(tenant_id, { href: href(`/tenants/${tenant_id}`), what: 'tenant id' }),
             key: true,
           },
-          { head: 'Name', cell: ({ name }) => name },
+          {
+            head: 'Name',
+            cell: ({ name, erased_at }) => (erased_at ? ['Erased ', time(erased_at)] : name),
+          },
           { head: 'Company', cell: ({ company_name }) => company_name, text: true },
           { head: 'E-mail', cell: ({ email }) => email },
           { head: 'Subscription', cell: ({ subscription_status }) => pill(subscription_status) },

@@ -1,0 +1,46 @@
+import { Command } from 'commander'
+import { createContext } from '../compose.ts'
+import { type Config, readConfig } from '../config.ts'
+import { createLog } from '../log-output.ts'
+import { erase } from '../ops/erase.ts'
+import { printJson, printLine } from './print.ts'
+import { type DatabaseOptions, withDatabase } from './with-database.ts'
+
+type EraseOptions = DatabaseOptions & { tenant: string; forgive?: boolean; keepStripe?: boolean }
+
+export const eraseCommand = () =>
+  new Command('erase')
+    .description("make a tenant's personal data unreadable for ever")
+    .requiredOption('--tenant <id>', 'whose')
+    .option('--forgive', 'write off first what is due: usage on no invoice, drafts and open invoices')
+    .option('--keep-stripe', 'leave the customer at Stripe; by default the service deletes it')
+    .option('--json', 'print {"tenant_id", "erased_at", "keeps_stripe", "is_scrubbed"}')
+    .action((options: EraseOptions) =>
+      withDatabase(options, async (db) => {
+        const config = configOf(process.env)
+        const context = createContext({ config, db, log: logOf(config) })
+        const { tenant: tenantId, forgive = false, keepStripe = false } = options
+        const erasure = await erase(context, { actor: 'cli' }, { tenantId, forgive, keepStripe })
+        if (options.json) return printJson(erasure)
+        const { erased_at, keeps_stripe, is_scrubbed } = erasure
+        await printLine(`Erased ${tenantId} at ${erased_at}`)
+        await printLine(
+          keeps_stripe ? 'The customer at Stripe stays' : 'The service deletes the customer at Stripe',
+        )
+        if (!is_scrubbed)
+          await printLine(
+            'A long read keeps old pages of the database alive: run the same again to wipe them',
+          )
+      }),
+    )
+
+/** Where the service's own sandbox listens, should Stripe be asked. */
+function configOf(environment: NodeJS.ProcessEnv): Config {
+  const config = readConfig(environment)
+  const { stripe } = config
+  if (stripe.mode !== 'sandbox' || stripe.apiBase !== undefined) return config
+  return { ...config, stripe: { ...stripe, apiBase: `http://127.0.0.1:${stripe.sandboxPort}` } }
+}
+
+const logOf = ({ adminApiKey, stripe }: Config) =>
+  createLog({ level: 'error', secrets: [adminApiKey, stripe.secretKey], destination: process.stderr })

@@ -1,0 +1,74 @@
+import { isLive } from '../billing/subscriptions/read.ts'
+import type { Reader } from '../db/tables.ts'
+import { timerKinds } from '../effects/outbox.ts'
+import { AppError } from '../errors.ts'
+import { owedBaseCents } from '../usage/invoice-usage.ts'
+import { unbilledUsage } from '../usage/summary.ts'
+
+/** What has to be over before a tenant can be erased. */
+export type Obstacles = {
+  subscription_ids: string[]
+  /** Usage and platform base that no invoice has. */
+  due_cents: number
+  /** Drafts and open ones. */
+  invoice_ids: string[]
+  /** Calls whose outcome is not known yet. */
+  pending_effects: { effect_id: string; kind: string }[]
+}
+
+/** @param options.forgive what is due does not count */
+export async function obstaclesOf(
+  reader: Reader,
+  tenantId: string,
+  { forgive }: { forgive: boolean },
+): Promise<Obstacles> {
+  const subscriptions = await reader
+    .selectFrom('billing_subscriptions')
+    .select(['subscription_id', 'status'])
+    .where('tenant_id', '=', tenantId)
+    .execute()
+  const invoices = await reader
+    .selectFrom('billing_invoices')
+    .select('invoice_id')
+    .where('tenant_id', '=', tenantId)
+    .where('status', 'in', ['draft', 'open'])
+    .orderBy('invoice_id')
+    .execute()
+  const pending = await reader
+    .selectFrom('effects')
+    .select(['effect_id', 'kind'])
+    .where('tenant_id', '=', tenantId)
+    .where('status', '=', 'pending')
+    .where('kind', 'not in', harmless)
+    .orderBy('effect_id')
+    .execute()
+  const due = forgive
+    ? 0
+    : (await unbilledUsage(reader, tenantId)).amountCents + (await owedBaseCents(reader, tenantId))
+  return {
+    subscription_ids: subscriptions.filter(isLive).map(({ subscription_id }) => subscription_id),
+    due_cents: due,
+    invoice_ids: invoices.map(({ invoice_id }) => invoice_id),
+    pending_effects: pending,
+  }
+}
+
+/** They change nothing at Stripe and end by themselves; what they bring is kept without its texts. */
+const harmless = [...timerKinds, 'refresh_object', 'list_customer']
+
+/** @throws AppError conflict with all that stands in the way. What `forgive` writes off does not */
+export function assertFree(found: Obstacles, { forgive }: { forgive: boolean }): void {
+  const { subscription_ids, due_cents, invoice_ids, pending_effects } = found
+  const reasons = [
+    ...(subscription_ids.length === 0 ? [] : [`it has a live subscription (${subscription_ids.join(', ')})`]),
+    ...(pending_effects.length === 0
+      ? []
+      : [`a call to Stripe is under way (${pending_effects.map(({ effect_id }) => effect_id).join(', ')})`]),
+    ...(forgive || due_cents === 0 ? [] : [`${due_cents} cents are due that no invoice has`]),
+    ...(forgive || invoice_ids.length === 0 ? [] : [`invoices are not settled (${invoice_ids.join(', ')})`]),
+  ]
+  if (reasons.length === 0) return
+  throw new AppError('conflict', `The tenant cannot be erased yet: ${reasons.join('; ')}`, {
+    details: { ...found },
+  })
+}
