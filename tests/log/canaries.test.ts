@@ -439,6 +439,7 @@ async function hear(w: World, walked: Record<string, JsonObject>): Promise<void>
     tenant_id,
     ...person(canary, 'who is heard of'),
   })
+  await w.look()
   const started = await w.twice('/onboarding/start', person(canary, 'who waits for Stripe'))
   w.sessions.push(started.session_id)
   const stranger = 'cus_ofNobodyYet1'
