@@ -259,6 +259,9 @@ CREATE TABLE IF NOT EXISTS subject_keys (
 );
 CREATE INDEX IF NOT EXISTS subject_keys_by_tenant ON subject_keys (tenant_id);
 
+CREATE TABLE IF NOT EXISTS stored_form (number BIGINT NOT NULL PRIMARY KEY);
+INSERT INTO stored_form (number) SELECT 2 WHERE NOT EXISTS (SELECT 1 FROM stored_form);
+
 CREATE TABLE IF NOT EXISTS effects (
   effect_id TEXT NOT NULL PRIMARY KEY,
   tenant_id TEXT,

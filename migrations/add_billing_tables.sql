@@ -265,13 +265,17 @@ CREATE TABLE IF NOT EXISTS erased_tenants (
 -- Not folded from the log, and not to be lost: without these keys, wrapped by the service's own, nothing personal can be
 -- read again. Erasing a tenant deletes its rows.
 CREATE TABLE IF NOT EXISTS subject_keys (
-  subject TEXT NOT NULL PRIMARY KEY, -- tenant:<id>, customer:<cus_…>, event:<evt_…> or seller
+  subject TEXT NOT NULL PRIMARY KEY, -- tenant:<id>, customer:<cus_…>, event:<evt_…> seller or hashes
   tenant_id TEXT, -- whom it belongs to, as soon as that is known
   wrapped TEXT NOT NULL,
   wrapped_by TEXT NOT NULL, -- the id of the service's key
   created_at TEXT NOT NULL
 );
 CREATE INDEX IF NOT EXISTS subject_keys_by_tenant ON subject_keys (tenant_id);
+
+-- The form of the log, raised with each change of the catalogue of facts (src/db/stored-form.ts). Another one is refused.
+CREATE TABLE IF NOT EXISTS stored_form (number BIGINT NOT NULL PRIMARY KEY);
+INSERT INTO stored_form (number) SELECT 2 WHERE NOT EXISTS (SELECT 1 FROM stored_form);
 
 -- Working state, not folded from the log.
 -- The outbox: a call to the outside that a committed fact asked for. Timers are rows with a due time.

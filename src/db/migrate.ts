@@ -2,15 +2,18 @@ import { readFile } from 'node:fs/promises'
 import { CompiledQuery } from 'kysely'
 import { type Migration, Migrator } from 'kysely/migration'
 import type { Database } from './database.ts'
+import { assertStoredForm } from './stored-form.ts'
 import type { Reader } from './tables.ts'
 
 /**
  * Brings the schema up to date and says which migrations ran. Safe to run at every start and by several instances
  * at once: it is one transaction. Every script can be run again on a schema that has it, so that a database made by
  * `sqlite3 forensics.db < migrations/add_billing_tables.sql` is taken as it is.
+ * @throws OtherStoredForm
  */
 export function migrate(db: Database): Promise<string[]> {
   return db.transact(async (trx) => {
+    await assertStoredForm({ reader: trx, dialect: db.dialect })
     const { error, results = [] } = await migrator(db.dialect, trx).migrateToLatest()
     if (error !== undefined) throw error
     return results.map((result) => result.migrationName)

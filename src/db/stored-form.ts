@@ -1,0 +1,43 @@
+import { sql } from 'kysely'
+import type { Database } from './database.ts'
+import type { Tables } from './tables.ts'
+
+/**
+ * The form in which the log is stored. Until the first release each change of the facts' catalogue raises it, here and in both
+ * scripts of `migrations/`: a log of another form is not read by mistake.
+ */
+export const storedForm = 2
+
+/**
+ * Before anything is migrated or read: a log that was made before forms had numbers has none.
+ * @throws OtherStoredForm
+ */
+export async function assertStoredForm(db: Pick<Database, 'reader' | 'dialect'>): Promise<void> {
+  if (!(await hasTable(db, 'billing_events'))) return
+  const row = (await hasTable(db, 'stored_form'))
+    ? await db.reader.selectFrom('stored_form').select('number').executeTakeFirst()
+    : undefined
+  if (row?.number !== storedForm) throw new OtherStoredForm(row?.number)
+}
+
+export async function hasTable(
+  { reader, dialect }: Pick<Database, 'reader' | 'dialect'>,
+  table: keyof Tables,
+): Promise<boolean> {
+  const { rows } = await (dialect === 'sqlite'
+    ? sql`select 1 from sqlite_schema where type = 'table' and name = ${table}`
+    : sql`select 1 where to_regclass(${table}) is not null`
+  ).execute(reader)
+  return rows.length > 0
+}
+
+/** The database is of another version of the program. Nothing of it was changed. */
+export class OtherStoredForm extends Error {
+  constructor(number: number | undefined) {
+    const which = number === undefined ? 'without a number' : `number ${number}`
+    super(
+      `the log in this database has another stored form (${which}; this version reads number ${storedForm}): run the version that made it, or name a new database`,
+    )
+    this.name = 'OtherStoredForm'
+  }
+}
