@@ -13,6 +13,8 @@ export type Config = {
   adminApiKey: string | undefined
   /** 32 bytes each, the newest first; undefined: in the file beside the database. */
   personalDataKeys: Buffer[] | undefined
+  /** Named on the command line, in place of those. */
+  personalKeyFile?: string | undefined
   returnUrlOrigins: string[]
   /** Whose pages may call the onboarding routes from a browser, and frame the wizard. */
   allowedOrigins: string[]

@@ -10,6 +10,8 @@ import type { AppContext } from './context.ts'
 import { type Database, openDatabase } from './db/database.ts'
 import { migrate } from './db/migrate.ts'
 import { ensurePersonalKeys, findPersonalKeys } from './db/personal-key-file.ts'
+import type { PersonalKeys } from './db/personal-keys.ts'
+import { assertPersonalKeys } from './db/seals.ts'
 import { lockForService } from './db/service-lock.ts'
 import { releaseLeases } from './effects/outbox.ts'
 import { createApp } from './http/app.ts'
@@ -31,6 +33,8 @@ export type Service = {
   url: string
   /** Shown once: the admin key that a first start without ADMIN_API_KEY has made. */
   newAdminKey: string | undefined
+  /** The key file that a first start has made: without it, personal data is lost. */
+  newKeyFile: string | undefined
   sandboxUrl: string | undefined
   /** Stops taking requests, finishes the running ones, flushes what was counted and closes, within 10 s. */
   stop(): Promise<void>
@@ -64,8 +68,14 @@ export async function serve(config: Config, log: Logger = logOf(config)): Promis
 async function start(config: Config, log: Logger, opened: AsyncDisposableStack): Promise<Service> {
   const closing = new AbortController()
   const abandon = new AbortController()
-  const db = await opening('DATABASE_URL', () => lockedDatabase(config, opened))
-  await opening('PERSONAL_DATA_KEY', () => ensurePersonalKeys(db, config.databaseUrl))
+  const keys = await opening('PERSONAL_DATA_KEY', () =>
+    findPersonalKeys(config.databaseUrl, { keys: config.personalDataKeys, file: config.personalKeyFile }),
+  )
+  const db = await opening('DATABASE_URL', () => lockedDatabase(config, keys, opened))
+  // A database that is another's, or whose key is lost, is left as it is.
+  await opening('PERSONAL_DATA_KEY', () => assertPersonalKeys(db))
+  await opening('DATABASE_URL', () => migrate(db))
+  const newKeyFile = await opening('PERSONAL_DATA_KEY', () => ensurePersonalKeys(db, config.databaseUrl))
   const address = Promise.withResolvers<string>()
   const sandbox =
     config.stripe.enabled && config.stripe.mode === 'sandbox'
@@ -107,18 +117,17 @@ async function start(config: Config, log: Logger, opened: AsyncDisposableStack):
   return {
     url: `http://${config.host === '127.0.0.1' || config.host === '0.0.0.0' ? 'localhost' : config.host}:${port}`,
     newAdminKey,
+    newKeyFile,
     sandboxUrl: sandbox?.running.url,
     stop: () => opened.disposeAsync(),
   }
 }
 
-async function lockedDatabase(config: Config, opened: AsyncDisposableStack): Promise<Database> {
+function lockedDatabase(config: Config, keys: PersonalKeys, opened: AsyncDisposableStack): Database {
   const path = fileOf(config)
   if (path !== undefined && path !== ':memory:') opened.defer(lockForService(path))
-  const keys = findPersonalKeys(config.databaseUrl, { keys: config.personalDataKeys })
   const db = openDatabase(config.databaseUrl, keys)
   opened.defer(() => db.close())
-  await migrate(db)
   return db
 }
 
@@ -139,7 +148,12 @@ async function prepare(context: AppContext): Promise<void> {
 export const logOf = (config: Config): Logger =>
   createLog({
     level: config.logLevel,
-    secrets: [config.adminApiKey, config.stripe.secretKey, ...config.stripe.webhookSecrets],
+    secrets: [
+      config.adminApiKey,
+      config.stripe.secretKey,
+      ...config.stripe.webhookSecrets,
+      ...(config.personalDataKeys ?? []).map((key) => key.toString('base64')),
+    ],
   })
 
 type Handler = (request: Request, env: object) => Response | Promise<Response>

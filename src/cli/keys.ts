@@ -2,14 +2,16 @@ import { Command, Option } from 'commander'
 import { migrate } from '../db/migrate.ts'
 import { createKey, listKeys, revokeKey } from '../keys.ts'
 import { printJson, printLine, printTable } from './print.ts'
+import { rotatePersonalCommand } from './rotate-personal.ts'
 import { type DatabaseOptions, withDatabase, withNewDatabase } from './with-database.ts'
 
 export const keysCommand = () =>
   new Command('keys')
-    .description('make, list and revoke API keys')
+    .description('make, list and revoke API keys; roll the key of personal data')
     .addCommand(createCommand())
     .addCommand(listCommand())
     .addCommand(revokeCommand())
+    .addCommand(rotatePersonalCommand())
 
 type CreateOptions = DatabaseOptions & { scope: 'admin' | 'platform' | 'tenant'; tenant?: string }
 

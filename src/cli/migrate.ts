@@ -1,5 +1,6 @@
 import { Command } from 'commander'
 import { migrate } from '../db/migrate.ts'
+import { assertPersonalKeys } from '../db/seals.ts'
 import { printJson, printLine } from './print.ts'
 import { type DatabaseOptions, withNewDatabase } from './with-database.ts'
 
@@ -9,6 +10,8 @@ export const migrateCommand = () =>
     .option('--json', 'print {"migrations": [names that ran]}')
     .action((options: DatabaseOptions) =>
       withNewDatabase(options, async (db) => {
+        // Who migrates without the key would find out at the next start.
+        await assertPersonalKeys(db)
         const migrations = await migrate(db)
         if (options.json) await printJson({ migrations })
         else if (migrations.length === 0) await printLine('The schema is up to date')

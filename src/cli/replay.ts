@@ -7,6 +7,7 @@ import { printCapsuleReplay, readCapsule } from './capsule.ts'
 import { Misuse } from './misuse.ts'
 import { printJson, printLine, printTable } from './print.ts'
 import { withProgress } from './progress.ts'
+import { notCompared } from './verify.ts'
 import { type DatabaseOptions, withDatabase } from './with-database.ts'
 
 type Options = DatabaseOptions & {
@@ -73,6 +74,7 @@ async function printReport(report: ReplayReport): Promise<void> {
   )
   await printDrift('Put right', report.mended, report.mended_count)
   await printDrift('Differs from the log', report.drift, report.drift_count)
+  if (!report.personal_compared) await printLine(notCompared)
   if (report.ok) await printLine('The tables are what the log says')
 }
 

@@ -9,14 +9,20 @@ import { type DatabaseOptions, databaseUrl } from './with-database.ts'
 export const serveCommand = () =>
   new Command('serve')
     .description('run the service until SIGTERM or Ctrl-C')
-    .option('--json', 'print {"url", "stripe", "sandbox_url", "new_admin_key"} once it listens')
+    .option(
+      '--json',
+      'print {"url", "stripe", "sandbox_url", "new_admin_key", "new_key_file"} once it listens',
+    )
     .action(async (options: DatabaseOptions) => {
-      const config = readConfig({ ...process.env, DATABASE_URL: databaseUrl(options) })
+      const config = {
+        ...readConfig({ ...process.env, DATABASE_URL: databaseUrl(options) }),
+        personalKeyFile: options.personalKey,
+      }
       for (const line of unknownVariables(process.env)) process.stderr.write(`stepledger: warning: ${line}\n`)
       const database = databaseLine(config.databaseUrl)
       const { serve } = await import('../main.ts')
       const stopped = stopSignal()
-      const { url, sandboxUrl, newAdminKey, stop } = await serve(config).catch((error) => {
+      const { url, sandboxUrl, newAdminKey, newKeyFile, stop } = await serve(config).catch((error) => {
         leave()
         throw error
       })
@@ -27,6 +33,7 @@ export const serveCommand = () =>
           stripe,
           sandbox_url: sandboxUrl ?? null,
           new_admin_key: newAdminKey ?? null,
+          new_key_file: newKeyFile ?? null,
         })
       } else {
         await printLine(`API      ${url}/api/v1`)
@@ -35,6 +42,10 @@ export const serveCommand = () =>
         await printLine(`Console  ${url}/console`)
         await printLine(`Stripe   ${stripeLine(stripe, config.stripe, sandboxUrl)}`)
         await printLine(`Database ${database}`)
+        if (newKeyFile !== undefined)
+          await printLine(
+            `Key      ${resolve(newKeyFile)}, new: opens personal data; keep a copy apart from backups`,
+          )
         if (newAdminKey !== undefined) await printLine(`Admin key, shown this once: ${newAdminKey}`)
       }
       await stopped

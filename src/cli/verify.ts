@@ -35,8 +35,14 @@ async function printReport({ faults, fault_count, ...report }: VerifyReport): Pr
   await printLine(
     `${report.facts} facts in ${report.streams} streams to position ${report.position}: ${found}`,
   )
+  // A log that cannot be replayed says so above.
+  if (!report.personal_compared && !faults.some(({ kind }) => kind === 'replay')) await printLine(notCompared)
   await printLine(`head ${report.head}`)
 }
+
+/** Of a verification without the key. */
+export const notCompared =
+  'Personal columns were not compared: the key that opens them is not here (PERSONAL_DATA_KEY, --personal-key)'
 
 function lineOf({ kind, stream, version, position, message }: LogFault): string {
   if (stream !== null) return `${kind} at position ${position}, ${stream}@${version}: ${message}`

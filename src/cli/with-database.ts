@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { readConfig, readPersonalDataKeys } from '../config.ts'
 import { type Database, openDatabase } from '../db/database.ts'
 import { findPersonalKeys } from '../db/personal-key-file.ts'
+import { assertStoredForm } from '../db/stored-form.ts'
 import { lastPosition } from '../log/read.ts'
 import { Misuse } from './misuse.ts'
 
@@ -21,6 +22,7 @@ export async function withDatabase<T>(
     throw new Misuse(`there is no database ${url}; stepledger migrate makes one`)
   return withNewDatabase(options, async (db) => {
     await assertSchema(db, url)
+    await assertStoredForm(db)
     return work(db)
   })
 }

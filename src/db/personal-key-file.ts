@@ -1,6 +1,7 @@
-import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { existsSync, linkSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs'
 import type { Database } from './database.ts'
 import { newKey, PersonalKeys } from './personal-keys.ts'
+import { syncDirectoryOf, writePrivate } from './private-file.ts'
 import { assertPersonalKeys } from './seals.ts'
 
 /** Beside a SQLite database: `forensics.db` has its key in `forensics.personal-data.key`. */
@@ -10,8 +11,8 @@ export const personalKeyFile = (databaseUrl: string): string | undefined =>
     : undefined
 
 /**
- * The keys that are there: those of the environment, else of the file. A file is read again when a key is missing, since a
- * rolled key stands in it while the service runs.
+ * The keys that are there: those of the environment, else of the file. A file is looked at again while the service runs, since
+ * a rolled key is written into it.
  * @param source.file default: the one beside the database
  * @throws UnusableKeyFile
  */
@@ -19,25 +20,66 @@ export function findPersonalKeys(
   databaseUrl: string,
   source: { keys?: readonly Buffer[] | undefined; file?: string | undefined },
 ): PersonalKeys {
-  if (source.file === undefined && source.keys !== undefined) return new PersonalKeys(source.keys)
-  const file = source.file ?? personalKeyFile(databaseUrl)
-  if (file === undefined || (source.file === undefined && !existsSync(file))) return new PersonalKeys()
-  const read = () => readKeyFile(file)
-  return new PersonalKeys(read(), read)
+  const file = keyFileInUse(databaseUrl, source)
+  return file === undefined ? new PersonalKeys(source.keys) : keysOfFile(file)
 }
 
-/** A new key in a file that only its owner reads. @throws when there is one already: a key is never overwritten */
+/** The file that the keys are in; undefined: they are in the environment, or nowhere. */
+export function keyFileInUse(
+  databaseUrl: string,
+  source: { keys?: readonly Buffer[] | undefined; file?: string | undefined },
+): string | undefined {
+  if (source.file !== undefined) return source.file
+  if (source.keys !== undefined) return undefined
+  const file = personalKeyFile(databaseUrl)
+  return file !== undefined && existsSync(file) ? file : undefined
+}
+
+function keysOfFile(file: string): PersonalKeys {
+  let seen = stampOf(file)
+  return new PersonalKeys(readKeyFile(file), () => {
+    const stamp = stampOf(file)
+    // Whoever has moved the file away does not stop a service that knows its keys.
+    if (stamp === seen || stamp === undefined) return undefined
+    seen = stamp
+    return readKeyFile(file)
+  })
+}
+
+/** Another one after each `rewriteKeyFile`. */
+function stampOf(file: string): string | undefined {
+  const stat = statSync(file, { throwIfNoEntry: false })
+  return stat && `${stat.ino} ${stat.mtimeMs} ${stat.size}`
+}
+
+/**
+ * A new key in a file that only its owner reads, on the disk before anything is sealed by it.
+ * @throws when there is one already: a key is never overwritten
+ */
 export function createKeyFile(file: string): Buffer {
   const key = newKey()
-  writeFileSync(file, `${key.toString('base64')}\n`, { mode: 0o600, flag: 'wx' })
+  const next = writeNext(file, [key])
+  try {
+    linkSync(next, file)
+  } finally {
+    rmSync(next)
+  }
+  syncDirectoryOf(file)
   return key
 }
 
 /** Replaces the file's keys at once: a crash leaves the old file or the new one. */
 export function rewriteKeyFile(file: string, keys: readonly Buffer[]): void {
+  renameSync(writeNext(file, keys), file)
+  syncDirectoryOf(file)
+}
+
+/** Under another name until it is complete. */
+function writeNext(file: string, keys: readonly Buffer[]): string {
   const next = `${file}.next`
-  writeFileSync(next, keys.map((key) => `${key.toString('base64')}\n`).join(''), { mode: 0o600 })
-  renameSync(next, file)
+  rmSync(next, { force: true })
+  writePrivate(next, keys.map((key) => `${key.toString('base64')}\n`).join(''))
+  return next
 }
 
 /** One key a line, base64, the newest first. @throws UnusableKeyFile */
@@ -66,16 +108,28 @@ export function parseKey(text: string): Buffer | undefined {
 
 /**
  * Sees to it that what is sealed here can be opened, and that there is a key to seal with: on a database without anything
- * sealed a key file is made.
- * @throws NoPersonalKey; UnusableKeyFile where a server's database needs the setting
+ * sealed a key file is made. Returns its name when it was.
+ * @throws NoPersonalKey; UnusableKeyFile where the setting is needed
  */
-export async function ensurePersonalKeys(db: Database, databaseUrl: string): Promise<void> {
+export async function ensurePersonalKeys(db: Database, databaseUrl: string): Promise<string | undefined> {
   await assertPersonalKeys(db)
-  if (db.personalKeys.ids.length > 0) return
+  if (db.personalKeys.ids.length > 0) return undefined
   const file = personalKeyFile(databaseUrl)
   if (file === undefined)
     throw new UnusableKeyFile(
       'missing; with PostgreSQL it is required: 32 bytes in base64 (openssl rand -base64 32)',
     )
+  const sealed = await db.reader
+    .selectFrom('billing_events')
+    .select('position')
+    .where('sealed', 'is not', null)
+    .limit(1)
+    .executeTakeFirst()
+  // Its subjects were all erased, or subject_keys was lost: which of the two, a person has to say.
+  if (sealed !== undefined)
+    throw new UnusableKeyFile(
+      'missing, and this database has sealed data: no new key is made for it; set the one that it had, or a new one (openssl rand -base64 32) if all of it was erased',
+    )
   db.personalKeys.add(createKeyFile(file))
+  return file
 }

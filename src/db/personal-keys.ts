@@ -10,30 +10,35 @@ export type WrappedKey = { wrapped: string; wrapped_by: string }
  */
 export class PersonalKeys {
   readonly #keys = new Map<string, Buffer>()
-  readonly #reread: (() => readonly Buffer[]) | undefined
+  readonly #changed: (() => readonly Buffer[] | undefined) | undefined
   #first: Buffer | undefined
 
   /**
    * @param keys 32 bytes each, the newest first
-   * @param reread asked when something was wrapped by a key that is not among them
+   * @param changed the keys as they are by now, the newest first, where they have changed. Asked before anything is wrapped, so
+   *   that nothing is wrapped by a key that was rolled away; and when something was wrapped by a key that is not here
    */
-  constructor(keys: readonly Buffer[] = [], reread?: () => readonly Buffer[]) {
-    for (const key of keys) this.add(key)
-    this.#reread = reread
+  constructor(keys: readonly Buffer[] = [], changed?: () => readonly Buffer[] | undefined) {
+    this.add(...keys)
+    this.#changed = changed
   }
 
-  /** The ids of all keys, the wrapping one first. An id tells nothing of its key. */
+  /** The ids of all keys. An id tells nothing of its key. */
   get ids(): string[] {
     return [...this.#keys.keys()]
   }
+  /** The id of the key that wraps. @throws NoPersonalKey */
+  get newest(): string {
+    return keyId(this.#required())
+  }
   has(id: string): boolean {
-    if (!this.#keys.has(id)) for (const key of this.#reread?.() ?? []) this.add(key)
+    if (!this.#keys.has(id)) this.#refresh()
     return this.#keys.has(id)
   }
-  /** The first key that is added wraps. */
-  add(key: Buffer): void {
-    this.#first ??= key
-    this.#keys.set(keyId(key), key)
+  /** The first of them wraps from now on; those that were here still open. */
+  add(...keys: readonly Buffer[]): void {
+    this.#first = keys[0] ?? this.#first
+    for (const key of keys) this.#keys.set(keyId(key), key)
   }
   /** @throws NoPersonalKey */
   wrap(subject: string, key: Buffer): WrappedKey {
@@ -48,8 +53,12 @@ export class PersonalKeys {
   }
   /** @throws NoPersonalKey */
   #required(): Buffer {
+    this.#refresh()
     if (this.#first === undefined) throw new NoPersonalKey()
     return this.#first
+  }
+  #refresh(): void {
+    this.add(...(this.#changed?.() ?? []))
   }
 }
 

@@ -1,4 +1,5 @@
-import { chmodSync, closeSync, openSync, statSync } from 'node:fs'
+import { chmodSync, closeSync, fsyncSync, openSync, statSync, writeSync } from 'node:fs'
+import { dirname } from 'node:path'
 
 /**
  * Makes the file of a SQLite database if it is missing, and closes it to everybody but its owner (0600): it holds what
@@ -8,6 +9,27 @@ export function keepPrivate(path: string): void {
   if (path === ':memory:') return
   create(path)
   for (const file of [path, `${path}-wal`, `${path}-shm`]) closeToOthers(file)
+}
+
+/** A new file that only its owner reads, on the disk when this returns. @throws when there is one of this name */
+export function writePrivate(file: string, text: string): void {
+  const descriptor = openSync(file, 'wx', ownerOnly)
+  try {
+    writeSync(descriptor, text)
+    fsyncSync(descriptor)
+  } finally {
+    closeSync(descriptor)
+  }
+}
+
+/** What was made or renamed in a directory survives a loss of power only then. */
+export function syncDirectoryOf(file: string): void {
+  const directory = openSync(dirname(file), 'r')
+  try {
+    fsyncSync(directory)
+  } finally {
+    closeSync(directory)
+  }
 }
 
 const ownerOnly = 0o600

@@ -1,7 +1,9 @@
 import { createHmac } from 'node:crypto'
 import type { Kysely } from 'kysely'
+import type { Database } from './database.ts'
 import { NoPersonalKey, newKey, type PersonalKeys } from './personal-keys.ts'
 import { seal, unseal } from './seal.ts'
+import { hasTable } from './stored-form.ts'
 import type { Seals, Subject, Tables } from './tables.ts'
 
 /** Of connections that outlive an erasure: no key is remembered, and nothing is sealed. */
@@ -110,11 +112,11 @@ export async function missingPersonalKeys(db: Kysely<Tables>, keys: PersonalKeys
   return rows.map(({ wrapped_by }) => wrapped_by).filter((id) => !keys.has(id))
 }
 
-/** @throws NoPersonalKey */
-export async function assertPersonalKeys(db: {
-  reader: Kysely<Tables>
-  personalKeys: PersonalKeys
-}): Promise<void> {
+/** Also before the schema is there: nothing is sealed then. @throws NoPersonalKey */
+export async function assertPersonalKeys(
+  db: Pick<Database, 'reader' | 'dialect' | 'personalKeys'>,
+): Promise<void> {
+  if (!(await hasTable(db, 'subject_keys'))) return
   const [missing] = await missingPersonalKeys(db.reader, db.personalKeys)
   if (missing !== undefined) throw new NoPersonalKey(missing)
 }

@@ -25,6 +25,8 @@ export type VerifyReport = {
   streams: number
   seconds: number
   ok: boolean
+  /** False: the key of what is sealed was not here, and personal columns were not compared. */
+  personal_compared: boolean
   /** The first thousand. */
   faults: LogFault[]
   fault_count: number
@@ -46,11 +48,12 @@ export type VerifyOptions = {
 export async function verify(db: Database, options: VerifyOptions = {}): Promise<VerifyReport> {
   const start = performance.now()
   const { faults, ...log } = await verifyLog(db.reader, options)
-  const { drift, drift_count } = await checkTables(db, faults, options)
+  const { personal_compared, drift, drift_count } = await checkTables(db, faults, options)
   return {
     ...log,
     seconds: Number(((performance.now() - start) / 1000).toFixed(3)),
     ok: faults.count === 0,
+    personal_compared,
     faults: faults.first,
     fault_count: faults.count,
     drift,
@@ -127,17 +130,17 @@ async function checkTables(
   db: Database,
   faults: Tally<LogFault>,
   { onProgress }: VerifyOptions,
-): Promise<Pick<VerifyReport, 'drift' | 'drift_count'>> {
+): Promise<Pick<VerifyReport, 'personal_compared' | 'drift' | 'drift_count'>> {
   const nowhere = { stream: null, version: null, position: null }
   try {
-    const { drift, drift_count } = await verifyTables(db, { onProgress })
+    const { personal_compared, drift, drift_count } = await verifyTables(db, { onProgress })
     const first = drift.map((one) => ({ kind: 'drift' as const, ...nowhere, message: driftText(one) }))
     faults.addAll({ first, count: drift_count })
-    return { drift, drift_count }
+    return { personal_compared, drift, drift_count }
   } catch (error) {
     // A log that was tampered with may hold what no projection can read.
     const message = `the log cannot be replayed: ${error instanceof Error ? error.message : String(error)}`
     faults.add({ kind: 'replay', ...nowhere, message })
-    return { drift: [], drift_count: 0 }
+    return { personal_compared: false, drift: [], drift_count: 0 }
   }
 }
