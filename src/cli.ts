@@ -42,6 +42,8 @@ const commands: Record<string, () => Promise<Command>> = {
   why: async () => (await import('./cli/why.ts')).whyCommand(),
   rehearse: async () => (await import('./cli/rehearse.ts')).rehearseCommand(),
   reprice: async () => (await import('./cli/reprice.ts')).repriceCommand(),
+  backup: async () => (await import('./cli/backup.ts')).backupCommand(),
+  export: async () => (await import('./cli/export.ts')).exportCommand(),
   keys: async () => (await import('./cli/keys.ts')).keysCommand(),
   erase: async () => (await import('./cli/erase.ts')).eraseCommand(),
 }

@@ -3,7 +3,12 @@ import { styleText } from 'node:util'
 
 /** Writes a line to standard output, and waits while whoever reads it is slow. */
 export async function printLine(line: string): Promise<void> {
-  if (!process.stdout.write(`${line}\n`)) await once(process.stdout, 'drain')
+  await printPart(`${line}\n`)
+}
+
+/** Part of a text that is too long to be one. */
+export async function printPart(text: string): Promise<void> {
+  if (!process.stdout.write(text)) await once(process.stdout, 'drain')
 }
 
 export async function printJson(value: unknown): Promise<void> {

@@ -1,0 +1,99 @@
+import { type Kysely, sql } from 'kysely'
+import type { Database } from '../db/database.ts'
+import { type Reader, tableNames } from '../db/tables.ts'
+import { NotFound } from '../errors.ts'
+import type { Fact } from '../log/facts.ts'
+import { factOf, lastPosition } from '../log/read.ts'
+import { openFact } from '../log/subject.ts'
+import type { TableRow } from '../projections/compare.ts'
+import { readConsistently } from '../projections/consistent-read.ts'
+
+/**
+ * Everything that is kept of a tenant, as one JSON document, piece by piece:
+ * `{tenant_id, exported_at, position, erased_at, facts: […], tables: {name: [rows]}}`. Facts are opened; of an erased tenant they are
+ * what is left. Secrets of ours are left out: hashes of keys, wrapped keys.
+ * @throws NotFound; NoPersonalKey
+ */
+export function exportTenant(
+  db: Database,
+  tenantId: string,
+  now: Date,
+  write: (text: string) => Promise<void>,
+): Promise<{ facts: number }> {
+  return readConsistently(db, async (reader) => {
+    const erased = await reader
+      .selectFrom('erased_tenants')
+      .select('erased_at')
+      .where('tenant_id', '=', tenantId)
+      .executeTakeFirst()
+    const head = {
+      tenant_id: tenantId,
+      exported_at: now.toISOString(),
+      position: await lastPosition(reader),
+      erased_at: erased?.erased_at ?? null,
+    }
+    let facts = 0
+    for await (const fact of factsOf(reader, tenantId)) {
+      await write(facts === 0 ? `${JSON.stringify(head).slice(0, -1)},"facts":[\n${fact}` : `,\n${fact}`)
+      facts += 1
+    }
+    // Whatever is kept of a tenant has begun with a fact.
+    if (facts === 0) throw new NotFound('tenant')
+    let separator = '\n],"tables":{'
+    for (const table of tableNames.filter((table) => !notTenants.includes(table))) {
+      await write(`${separator}\n${JSON.stringify(table)}:[`)
+      await write((await rowsOf(reader, table, tenantId)).map((row) => JSON.stringify(row)).join(',\n'))
+      separator = '],'
+    }
+    await write(']}}\n')
+    return { facts }
+  })
+}
+
+/** The log is exported as facts. */
+const notTenants = ['billing_events', 'stored_form']
+
+const secrets: Record<string, string[]> = { api_keys: ['hash'], subject_keys: ['wrapped'] }
+
+async function rowsOf(reader: Reader, table: string, tenantId: string): Promise<TableRow[]> {
+  const any = reader as unknown as Kysely<Record<string, TableRow>>
+  const rows = (await any
+    .selectFrom(table)
+    .selectAll()
+    .where('tenant_id', '=', tenantId)
+    .orderBy(sql`1`)
+    .execute()) as TableRow[]
+  for (const row of rows) for (const column of secrets[table] ?? []) delete row[column]
+  return rows
+}
+
+/** Those of its customers too, from before it was known whose they are. */
+async function* factsOf(reader: Reader, tenantId: string): AsyncGenerator<string> {
+  for (let after = 0; ; ) {
+    const page = await reader
+      .selectFrom('billing_events')
+      .selectAll()
+      .where('position', '>', after)
+      .where((eb) =>
+        eb.or([
+          eb('tenant_id', '=', tenantId),
+          eb(
+            'subject',
+            'in',
+            eb.selectFrom('subject_keys').select('subject').where('tenant_id', '=', tenantId),
+          ),
+        ]),
+      )
+      .orderBy('position')
+      .limit(pageSize)
+      .execute()
+    for (const row of page) yield JSON.stringify(shown(await openFact(reader, factOf(row))))
+    const last = page.at(-1)
+    if (last === undefined || page.length < pageSize) return
+    after = last.position
+  }
+}
+
+const pageSize = 500
+
+const shown = ({ sealed: _, ...fact }: Fact) => fact
