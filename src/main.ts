@@ -13,6 +13,7 @@ import { ensurePersonalKeys, findPersonalKeys } from './db/personal-key-file.ts'
 import type { PersonalKeys } from './db/personal-keys.ts'
 import { assertPersonalKeys } from './db/seals.ts'
 import { lockForService } from './db/service-lock.ts'
+import { assertStoredForm } from './db/stored-form.ts'
 import { releaseLeases } from './effects/outbox.ts'
 import { createApp } from './http/app.ts'
 import { provenTenant } from './http/auth.ts'
@@ -72,6 +73,7 @@ async function start(config: Config, log: Logger, opened: AsyncDisposableStack):
     findPersonalKeys(config.databaseUrl, { keys: config.personalDataKeys, file: config.personalKeyFile }),
   )
   const db = await opening('DATABASE_URL', () => lockedDatabase(config, keys, opened))
+  await opening('DATABASE_URL', () => assertStoredForm(db))
   // A database that is another's, or whose key is lost, is left as it is.
   await opening('PERSONAL_DATA_KEY', () => assertPersonalKeys(db))
   await opening('DATABASE_URL', () => migrate(db))

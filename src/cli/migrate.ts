@@ -1,6 +1,7 @@
 import { Command } from 'commander'
 import { migrate } from '../db/migrate.ts'
 import { assertPersonalKeys } from '../db/seals.ts'
+import { assertStoredForm } from '../db/stored-form.ts'
 import { printJson, printLine } from './print.ts'
 import { type DatabaseOptions, withNewDatabase } from './with-database.ts'
 
@@ -10,6 +11,7 @@ export const migrateCommand = () =>
     .option('--json', 'print {"migrations": [names that ran]}')
     .action((options: DatabaseOptions) =>
       withNewDatabase(options, async (db) => {
+        await assertStoredForm(db)
         // Who migrates without the key would find out at the next start.
         await assertPersonalKeys(db)
         const migrations = await migrate(db)

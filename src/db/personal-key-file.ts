@@ -1,4 +1,4 @@
-import { existsSync, linkSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs'
+import { linkSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs'
 import type { Database } from './database.ts'
 import { newKey, PersonalKeys } from './personal-keys.ts'
 import { syncDirectoryOf, writePrivate } from './private-file.ts'
@@ -21,23 +21,25 @@ export function findPersonalKeys(
   source: { keys?: readonly Buffer[] | undefined; file?: string | undefined },
 ): PersonalKeys {
   const file = keyFileInUse(databaseUrl, source)
-  return file === undefined ? new PersonalKeys(source.keys) : keysOfFile(file)
+  if (file === undefined) return new PersonalKeys(source.keys)
+  return keysOfFile(file, source.file !== undefined)
 }
 
-/** The file that the keys are in; undefined: they are in the environment, or nowhere. */
+/** The file that the keys are in, or will be; undefined: they are in the environment, or nowhere. */
 export function keyFileInUse(
   databaseUrl: string,
   source: { keys?: readonly Buffer[] | undefined; file?: string | undefined },
 ): string | undefined {
   if (source.file !== undefined) return source.file
   if (source.keys !== undefined) return undefined
-  const file = personalKeyFile(databaseUrl)
-  return file !== undefined && existsSync(file) ? file : undefined
+  return personalKeyFile(databaseUrl)
 }
 
-function keysOfFile(file: string): PersonalKeys {
+/** @param isNamed by a person: then it must be there; a first start has yet to make the one beside the database */
+function keysOfFile(file: string, isNamed: boolean): PersonalKeys {
   let seen = stampOf(file)
-  return new PersonalKeys(readKeyFile(file), () => {
+  const keys = seen === undefined && !isNamed ? [] : readKeyFile(file)
+  return new PersonalKeys(keys, () => {
     const stamp = stampOf(file)
     // Whoever has moved the file away does not stop a service that knows its keys.
     if (stamp === seen || stamp === undefined) return undefined

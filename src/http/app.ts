@@ -17,6 +17,7 @@ import { requestId } from './request-id.ts'
 import { requestLog } from './request-log.ts'
 import { adminCauseRoutes } from './routes/admin-causes.ts'
 import { adminEventRoutes } from './routes/admin-events.ts'
+import { adminExportRoutes } from './routes/admin-export.ts'
 import { adminJobRoutes } from './routes/admin-jobs.ts'
 import { adminKeyRoutes } from './routes/admin-keys.ts'
 import { adminOutboxRoutes } from './routes/admin-outbox.ts'
@@ -52,6 +53,7 @@ const resources: ((context: AppContext, live: LiveStreams) => OpenAPIHono<Env>)[
   adminSessionRoutes,
   adminEventRoutes,
   adminTenantRoutes,
+  adminExportRoutes,
   adminJobRoutes,
   adminOutboxRoutes,
   adminKeyRoutes,

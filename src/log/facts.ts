@@ -161,6 +161,8 @@ const billingFacts = {
 
   /** Somebody has looked at the personal data of the fact at this position. */
   'operator.personal_viewed': z.object({ position: z.int().positive(), fact_id: id }),
+  /** Somebody was given everything that is kept of the tenant. */
+  'operator.tenant_exported': z.object({}),
   /** The tenant's keys are destroyed with this fact: what was sealed by them can never be read again. */
   'tenant.erased': z.object({ keeps_stripe: z.boolean() }),
 

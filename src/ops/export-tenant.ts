@@ -1,12 +1,15 @@
+import { randomUUID } from 'node:crypto'
 import { type Kysely, sql } from 'kysely'
+import { type AppContext, type By, metadataOf } from '../context.ts'
 import type { Database } from '../db/database.ts'
 import { type Reader, tableNames } from '../db/tables.ts'
 import { NotFound } from '../errors.ts'
-import type { Fact } from '../log/facts.ts'
+import { type Fact, streams } from '../log/facts.ts'
 import { factOf, lastPosition } from '../log/read.ts'
 import { openFact } from '../log/subject.ts'
 import type { TableRow } from '../projections/compare.ts'
 import { readConsistently } from '../projections/consistent-read.ts'
+import { record } from '../projections/record.ts'
 
 /**
  * Everything that is kept of a tenant, as one JSON document, piece by piece:
@@ -48,6 +51,38 @@ export function exportTenant(
     await write(']}}\n')
     return { facts }
   })
+}
+
+/** The same in one text, for an operator: whoever takes it leaves a fact. @throws NotFound; NoPersonalKey */
+export async function exportForOperator(
+  { db, now }: Pick<AppContext, 'db' | 'now'>,
+  tenantId: string,
+  by: By,
+): Promise<string> {
+  const parts: string[] = []
+  await exportTenant(db, tenantId, now(), async (text) => {
+    parts.push(text)
+  })
+  const time = now().toISOString()
+  await db.transact((trx) =>
+    record(
+      trx,
+      streams.operators,
+      'any',
+      [
+        {
+          fact_id: `export:${randomUUID()}`,
+          type: 'operator.tenant_exported',
+          tenant_id: tenantId,
+          data: {},
+          metadata: metadataOf(by),
+          occurred_at: time,
+        },
+      ],
+      time,
+    ),
+  )
+  return parts.join('')
 }
 
 /** The log is exported as facts. */

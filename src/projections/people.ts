@@ -14,6 +14,7 @@ export const people: Projection = {
   table: 'people',
   primaryKey: 'tenant_id',
   personalColumns,
+  isPersonal: true,
   on: {
     'onboarding.started': applied,
     // With a key, the customer at Stripe is changed too, and says what holds; should Stripe refuse, nothing has changed.

@@ -14,6 +14,8 @@ export type Projection = {
   primaryKey: string
   /** What persons gave, or Stripe says of them: null once the tenant was erased. */
   personalColumns?: readonly string[]
+  /** Its rows are there only where what is personal can be read: without the key there is nothing to compare. */
+  isPersonal?: boolean
   on: { [T in FactType]?: (trx: Trx, fact: Fact<T>) => Promise<void> }
 }
 
