@@ -1,7 +1,10 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { type JsonObject, putTogether, takeApart } from '../../src/log/take-apart.ts'
+import { startService } from '../support/service.ts'
 import { stripeObjects } from '../support/stripe-types.ts'
+import { history } from '../support/webhooks.ts'
+import { wizard } from '../support/wizard.ts'
 
 const canary = (path: string) => `canary of ${path}, kept by nobody`
 /** Every object that the sandbox makes. */
@@ -58,6 +61,31 @@ describe.each(Object.entries(objects))('a %s', (_, object) => {
     const { safe, texts } = takeApart(event as JsonObject)
     expect(JSON.stringify(putTogether(safe, texts))).toBe(JSON.stringify(event))
   })
+})
+
+test('every event of a tenant’s way to the end of its subscription is put together again, and its safe part names nobody', async () => {
+  const service = await startService()
+  try {
+    const tenant = wizard(service)
+    await tenant.to('createSubscription')
+    await tenant.complete()
+    const of = `/billing/subscriptions/${tenant.of.subscriptionId}`
+    const dearer = { price_id: 'price_enterprise_monthly', proration_behavior: 'always_invoice' }
+    expect(await service.request('POST', `${of}/change-plan`, dearer)).toMatchObject({ status: 200 })
+    expect(await service.request('POST', `${of}/cancel`, { at_period_end: false })).toMatchObject({
+      status: 200,
+    })
+    const events = await history(service.stripe)
+    expect(events.length).toBeGreaterThan(10)
+    for (const event of events) {
+      const json = JSON.parse(JSON.stringify(event)) as JsonObject
+      const { safe, texts } = takeApart(json)
+      expect(JSON.stringify(putTogether(safe, texts)), event.type).toBe(JSON.stringify(json))
+      expect(JSON.stringify(safe), event.type).not.toMatch(/Ada|Lovelace|Analytical|example\.com|1234567890/)
+    }
+  } finally {
+    await service.close()
+  }
 })
 
 test('any JSON object is put together again, byte for byte', () => {
