@@ -3,7 +3,7 @@ import Sqlite from 'better-sqlite3'
 import pg from 'pg'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { startSandbox } from '../../src/stripe-sandbox/sandbox.ts'
-import { createPostgres, eachDatabase, type TestDatabase } from '../support/databases.ts'
+import { createPostgres, eachDatabase, type TestDatabase, testKey } from '../support/databases.ts'
 import { type HoldingProxy, startHoldingProxy } from '../support/holding-proxy.ts'
 import { type Service, startService } from '../support/service.ts'
 import { freePort, startProcess } from '../support/service-process.ts'
@@ -122,6 +122,7 @@ test('what an instance leaves when it is killed, another takes over after the Re
     DATABASE_URL: database.url,
     STRIPE_SECRET_KEY: 'sk_test_of_the_tests',
     STRIPE_API_BASE: proxy.url,
+    PERSONAL_DATA_KEY: testKey.toString('base64'),
   })
   try {
     const tenant = wizard(survivor)
