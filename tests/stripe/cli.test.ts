@@ -158,6 +158,8 @@ test('what is triggered for nobody we know is parked, until Stripe says whose it
       .selectFrom('stripe_events')
       .select(['disposition'])
       .where('customer_id', '=', customerId)
+      // Of objects that we keep nothing of, such as payments: theirs it is, and that is all.
+      .where('disposition', '!=', 'ignored')
       .execute()
     return [...new Set(rows.map(({ disposition }) => disposition))].sort()
   }
