@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { factById } from '../../src/log/read.ts'
+import { openFact } from '../../src/log/subject.ts'
 import { startService } from '../support/service.ts'
 import { wizard } from '../support/wizard.ts'
 
@@ -15,10 +16,8 @@ test('a return_url is kept as the URL parser reads it, not as it came', async ({
     await tenant.to('createCustomer')
     expect((await tenant.setupPayment(sent)).status).toBe(200)
     expect((await tenant.show()).body.data.payment.return_url).toBe(kept)
-    const fact = await factById(
-      service.context.db.reader,
-      `stepledger:${tenant.of.sessionId}:setup_payment:1`,
-    )
-    expect(fact.data).toMatchObject({ return_url: kept })
+    const { reader } = service.context.db
+    const fact = await factById(reader, `stepledger:${tenant.of.sessionId}:setup_payment:1`)
+    expect((await openFact(reader, fact)).data).toMatchObject({ personal: { return_url: kept } })
   }
 })
