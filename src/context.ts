@@ -1,7 +1,7 @@
 import type { Logger } from 'pino'
 import type { Config } from './config.ts'
 import type { Database } from './db/database.ts'
-import type { EffectRunner } from './effects/runner.ts'
+import type { EffectRunner } from './outbox/runner.ts'
 import { AppError } from './errors.ts'
 import type { Metadata } from './log/facts.ts'
 import type { StripeGateway } from './stripe/gateway.ts'

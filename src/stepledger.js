@@ -16,9 +16,9 @@ else {
 }
 
 async function run() {
-  const { stripOwnTypes } = await import('./strip-types.js')
+  const { stripOwnTypes } = await import('./cli/strip-types.js')
   stripOwnTypes()
-  const { cli } = await import('./cli.ts')
+  const { cli } = await import('./cli/program.ts')
   process.exitCode = await cli(process.argv.slice(2))
 }
 

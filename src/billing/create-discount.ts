@@ -3,9 +3,9 @@ import { AppError, Conflict, InvalidRequest } from '../errors.ts'
 import { ppmOf } from '../projections/read-value.ts'
 import { keyInMetadata } from '../stripe/calls.ts'
 import { type Discount, type FoundDiscount, findDiscount, shownDiscount } from './discounts.ts'
-import { refreshDiscount } from './look-up-discount.ts'
-import { operate } from './operate.ts'
-import type { PendingOperation } from './pending-operations.ts'
+import { refreshDiscount } from '../inbox/catalogue/look-up-discount.ts'
+import { operate } from '../outbox/operate.ts'
+import type { PendingOperation } from '../outbox/pending-operations.ts'
 
 /** The terms are checked by then: one of `percent_off` and `amount_off`, months where it repeats. */
 export type DiscountInput = {

@@ -2,9 +2,9 @@ import { type AppContext, type Caller, requireStripe } from '../context.ts'
 import type { Reader, Row } from '../db/tables.ts'
 import { AppError, InvalidRequest, NotFound } from '../errors.ts'
 import { keyInMetadata } from '../stripe/calls.ts'
-import { assertNotErased } from '../tenants.ts'
-import { assertNoPendingStep } from './onboarding-steps.ts'
-import { operate } from './operate.ts'
+import { assertNotErased } from '../projections/tenants.ts'
+import { assertNoPendingStep } from '../outbox/onboarding-steps.ts'
+import { operate } from '../outbox/operate.ts'
 
 export type CustomerInput = {
   tenant_id: string

@@ -8,8 +8,8 @@ import {
   rowsOfCode,
   shownDiscount,
 } from './discounts.ts'
-import { refreshDiscount } from './look-up-discount.ts'
-import { operate } from './operate.ts'
+import { refreshDiscount } from '../inbox/catalogue/look-up-discount.ts'
+import { operate } from '../outbox/operate.ts'
 
 /**
  * Ends a discount: its promotion code first, so that nobody redeems it any more, then the coupon, if that is this

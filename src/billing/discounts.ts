@@ -1,9 +1,9 @@
 import type { AppContext, By } from '../context.ts'
 import type { Reader, Row } from '../db/tables.ts'
 import { AppError, NotFound } from '../errors.ts'
-import { chooseDiscount } from './discount-choice.ts'
-import { refreshDiscount } from './look-up-discount.ts'
-import { type Page, type PageQuery, pageOf, readCursor } from './page.ts'
+import { chooseDiscount } from '../inbox/catalogue/discount-choice.ts'
+import { refreshDiscount } from '../inbox/catalogue/look-up-discount.ts'
+import { type Page, type PageQuery, pageOf, readCursor } from '../db/page.ts'
 
 export type DiscountRow = Row<'billing_discounts'>
 

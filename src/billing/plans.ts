@@ -1,9 +1,9 @@
 import type { NotNull } from 'kysely'
 import type { AppContext } from '../context.ts'
 import type { Reader } from '../db/tables.ts'
-import { syncCatalogue } from './catalogue.ts'
-import type { Due, Order } from './due.ts'
-import { duesNow } from './due-terms.ts'
+import { syncCatalogue } from '../inbox/catalogue/catalogue.ts'
+import type { Due, Order } from '../pricing/due.ts'
+import { duesNow } from '../pricing/due-terms.ts'
 
 export type Plan = {
   plan_id: string

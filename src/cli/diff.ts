@@ -1,7 +1,7 @@
 import { Command } from 'commander'
 import { type Diff, diff } from '../ops/diff.ts'
 import { ImpossiblePast } from '../ops/past.ts'
-import { readRateCards } from '../usage/rate-cards.ts'
+import { readRateCards } from '../pricing/rate-cards.ts'
 import { causesText } from './causes.ts'
 import { Misuse } from './misuse.ts'
 import { money as amountText, moneyChange } from './money.ts'

@@ -1,7 +1,7 @@
 import { Command } from 'commander'
 import { createContext } from '../compose.ts'
 import { type Config, readConfig } from '../config.ts'
-import { createLog } from '../log-output.ts'
+import { createLog } from '../logging/log-output.ts'
 import { erase } from '../ops/erase.ts'
 import { printJson, printLine } from './print.ts'
 import { type DatabaseOptions, withDatabase } from './with-database.ts'

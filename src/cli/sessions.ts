@@ -1,5 +1,5 @@
 import { Command } from 'commander'
-import { sessionStatuses } from '../onboarding/session.ts'
+import { sessionStatuses } from '../session/session.ts'
 import { listSessions, type SessionListing, type SessionView, showSession } from '../ops/sessions.ts'
 import { money } from './money.ts'
 import { oneOf } from './one-of.ts'

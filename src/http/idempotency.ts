@@ -7,7 +7,7 @@ import {
   type KeyedRequest,
   releaseIdempotencyKey,
   storeReply,
-} from '../idempotency-keys.ts'
+} from './idempotency-keys.ts'
 import type { Env } from './env.ts'
 import { withoutSecrets, withSecrets } from './secrets-in-replies.ts'
 

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { createMiddleware } from 'hono/factory'
-import { maskText } from '../mask.ts'
+import { maskText } from '../logging/mask.ts'
 import type { Env } from './env.ts'
 
 /**

@@ -1,5 +1,5 @@
 import { z } from '@hono/zod-openapi'
-import { isVisible } from '../text.ts'
+import { isVisible } from '../db/text.ts'
 
 /** What routes are described with. Bodies are `z.strictObject`: a field that nobody knows is refused by name. */
 

@@ -2,8 +2,8 @@ import type { AppContext, Caller } from '../context.ts'
 import type { Observation } from '../stripe/gateway.ts'
 import { loadOwnSession } from './access.ts'
 import { recordAnswer } from './calls.ts'
-import { applyToSession } from './from-stripe.ts'
-import type { Session } from './store.ts'
+import { applyToSession } from '../inbox/sessions/from-stripe.ts'
+import type { Session } from '../inbox/sessions/store.ts'
 
 /** Takes in what Stripe has answered to a question of a step: the session after it. */
 export function takeIn(

@@ -1,7 +1,7 @@
 import { type AppContext, type Caller, requireStripe } from '../context.ts'
 import { takeIn } from './asked.ts'
-import { positionOf } from './session.ts'
-import type { Session } from './store.ts'
+import { positionOf } from '../session/session.ts'
+import type { Session } from '../inbox/sessions/store.ts'
 
 /**
  * A subscription that waits for the bank, as it is at Stripe now: still waiting, with the secret that Stripe.js goes on

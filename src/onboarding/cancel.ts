@@ -1,6 +1,6 @@
 import type { AppContext, Caller } from '../context.ts'
 import { loadOwnSession } from './access.ts'
-import { dispatch, notAllowed, type Session, sessionStatus } from './store.ts'
+import { dispatch, notAllowed, type Session, sessionStatus } from '../inbox/sessions/store.ts'
 
 /** Ends a session that has no subscription; what it has reserved is free again. Again: the same answer. */
 export async function cancel(context: AppContext, caller: Caller, sessionId: string): Promise<Session> {

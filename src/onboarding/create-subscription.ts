@@ -1,4 +1,4 @@
-import { pendingOperations } from '../billing/pending-operations.ts'
+import { pendingOperations } from '../outbox/pending-operations.ts'
 import { type AppContext, type Caller, requireStripe } from '../context.ts'
 import type { Trx } from '../db/tables.ts'
 import { AppError, Conflict } from '../errors.ts'
@@ -7,8 +7,8 @@ import { loadOwnSession, refusedElsewhere, takeStep } from './access.ts'
 import { askForAuthentication } from './authentication.ts'
 import { keepCall } from './calls.ts'
 import { assertCard, cardRequired } from './card.ts'
-import { pendingKey } from './from-stripe.ts'
-import { callKey, dispatch, notAllowed, type Session, sessionStatus } from './store.ts'
+import { pendingKey } from '../inbox/sessions/from-stripe.ts'
+import { callKey, dispatch, notAllowed, type Session, sessionStatus } from '../inbox/sessions/store.ts'
 
 /**
  * Step 5. The first payment is made with the confirmed card, unless there is a trial. Declined: nothing is left at

@@ -1,15 +1,15 @@
 import type { SelectedPlan } from '../../machines/onboarding-facts.ts'
-import { recordCatalogue } from '../billing/catalogue.ts'
-import { assertRedeemable, discountCents, resolveDiscount } from '../billing/discount-terms.ts'
-import { lookUpDiscount, refreshDiscount } from '../billing/look-up-discount.ts'
-import { resolvePrice } from '../billing/price-terms.ts'
+import { recordCatalogue } from '../inbox/catalogue/catalogue.ts'
+import { assertRedeemable, discountCents, resolveDiscount } from '../inbox/catalogue/discount-terms.ts'
+import { lookUpDiscount, refreshDiscount } from '../inbox/catalogue/look-up-discount.ts'
+import { resolvePrice } from '../inbox/catalogue/price-terms.ts'
 import { type AppContext, type Caller, requireStripe } from '../context.ts'
 import { InvalidRequest } from '../errors.ts'
 import type { Observation, StripeGateway } from '../stripe/gateway.ts'
 import { loadOwnSession } from './access.ts'
 import { assertCard } from './card.ts'
-import { allowedSteps } from './session.ts'
-import { dispatch, notAllowed, type Session, sessionStatus } from './store.ts'
+import { allowedSteps } from '../session/session.ts'
+import { dispatch, notAllowed, type Session, sessionStatus } from '../inbox/sessions/store.ts'
 
 export type PlanChoice = { plan_id: string; price_id: string; discount_code?: string | undefined }
 

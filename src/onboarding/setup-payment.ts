@@ -7,8 +7,8 @@ import { refusedElsewhere, takeStep } from './access.ts'
 import { allowedUrl } from './allowed-url.ts'
 import { takeIn } from './asked.ts'
 import { keepCall } from './calls.ts'
-import { isRemoved, pendingKey } from './from-stripe.ts'
-import { callKey, dispatch, type Session, sessionStatus } from './store.ts'
+import { isRemoved, pendingKey } from '../inbox/sessions/from-stripe.ts'
+import { callKey, dispatch, type Session, sessionStatus } from '../inbox/sessions/store.ts'
 
 /**
  * Step 3: a SetupIntent, by which the browser confirms a card. Asking again gives the same one; a new one only when

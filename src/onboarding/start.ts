@@ -2,15 +2,15 @@ import { randomUUID } from 'node:crypto'
 import type { Applicant } from '../../machines/onboarding-facts.ts'
 import type { AppContext, Caller } from '../context.ts'
 import type { Trx } from '../db/tables.ts'
-import { derivedUuid } from '../derived-uuid.ts'
+import { derivedUuid } from '../auth/derived-uuid.ts'
 import { usedForAnother } from '../errors.ts'
 import { canonicalJson } from '../log/canonical-json.ts'
 import type { Fact } from '../log/facts.ts'
 import { factOf } from '../log/read.ts'
-import { assertNotErased } from '../tenants.ts'
+import { assertNotErased } from '../projections/tenants.ts'
 import { loadOwnSession } from './access.ts'
 import { allowedUrl } from './allowed-url.ts'
-import { dispatch, loadSession, newSession, type Session } from './store.ts'
+import { dispatch, loadSession, newSession, type Session } from '../inbox/sessions/store.ts'
 
 /**
  * Opens a session for a new tenant. With an idempotency key the same request gives the same session and tenant, for

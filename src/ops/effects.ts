@@ -1,8 +1,8 @@
-import { type Page, type PageQuery, pageOf, readCursor } from '../billing/page.ts'
+import { type Page, type PageQuery, pageOf, readCursor } from '../db/page.ts'
 import type { AppContext } from '../context.ts'
 import type { Reader, Row } from '../db/tables.ts'
 import { Conflict, NotFound } from '../errors.ts'
-import { maskText } from '../mask.ts'
+import { maskText } from '../logging/mask.ts'
 import { isRetrying, isTimer } from './outbox-gauges.ts'
 
 export type EffectListing = Omit<Row<'effects'>, 'stream' | 'params' | 'updated_at'>

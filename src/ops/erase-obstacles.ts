@@ -1,9 +1,9 @@
-import { isLive } from '../billing/subscriptions/read.ts'
+import { isLive } from '../views/subscriptions.ts'
 import type { Reader } from '../db/tables.ts'
-import { timerKinds } from '../effects/outbox.ts'
+import { timerKinds } from '../outbox/outbox.ts'
 import { AppError } from '../errors.ts'
 import { owedBaseCents } from '../usage/invoice-usage.ts'
-import { unbilledUsage } from '../usage/summary.ts'
+import { unbilledUsage } from '../views/usage-summary.ts'
 
 /** What has to be over before a tenant can be erased. */
 export type Obstacles = {

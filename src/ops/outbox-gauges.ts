@@ -1,7 +1,7 @@
 import { type ExpressionBuilder, sql } from 'kysely'
 import type { Reader, Tables } from '../db/tables.ts'
-import { timerKinds } from '../effects/outbox.ts'
-import { maskText } from '../mask.ts'
+import { timerKinds } from '../outbox/outbox.ts'
+import { maskText } from '../logging/mask.ts'
 
 export type OutboxGauges = {
   /** Calls to Stripe. */

@@ -1,5 +1,5 @@
 import type { Fact } from '../log/facts.ts'
-import { maskValue } from '../mask.ts'
+import { maskValue } from '../logging/mask.ts'
 import { aboutOf } from './about.ts'
 
 /** A fact for an operator's screen: that there is personal data is shown, and not what it is. */

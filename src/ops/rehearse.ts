@@ -2,7 +2,7 @@ import type { Database } from '../db/database.ts'
 import type { Row } from '../db/tables.ts'
 import { streams } from '../log/facts.ts'
 import { readFacts } from '../log/read.ts'
-import { finalStatuses, machineVersion, positionOf } from '../onboarding/session.ts'
+import { finalStatuses, machineVersion, positionOf } from '../session/session.ts'
 import { placeIn, sessionPath } from './session-path.ts'
 
 export type Rehearsal = {

@@ -1,6 +1,6 @@
 import type { OnboardingFact } from '../../machines/onboarding-facts.ts'
 import type { Fact } from '../log/facts.ts'
-import { evolve, initialSnapshot, positionOf, type Snapshot, StrandedFact } from '../onboarding/session.ts'
+import { evolve, initialSnapshot, positionOf, type Snapshot, StrandedFact } from '../session/session.ts'
 
 /** The statechart's place after a fact; null from the fact on that the statechart does not take. */
 export type PathStep = {

@@ -14,8 +14,8 @@ import {
   type Snapshot,
   StrandedFact,
   serialize,
-} from '../onboarding/session.ts'
-import { snapshotOf } from '../onboarding/snapshot.ts'
+} from '../session/session.ts'
+import { snapshotOf } from '../session/snapshot.ts'
 import type { Projection } from './projection.ts'
 
 /** `machine_version` of a session whose facts this code's statechart cannot take: it is quarantined. */

@@ -1,6 +1,6 @@
 import Stripe from 'stripe'
 import { AppError } from '../errors.ts'
-import { faultText } from '../mask.ts'
+import { faultText } from '../logging/mask.ts'
 
 /**
  * - declined: the card or the bank said no. Final.

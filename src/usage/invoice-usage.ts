@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto'
 import type { Logger } from 'pino'
 import type { Reader, Row, Trx } from '../db/tables.ts'
-import { enqueue } from '../effects/outbox.ts'
+import { enqueue } from '../outbox/outbox.ts'
 import { type FactData, type NewFact, streams, type UsageType, usageTypes } from '../log/facts.ts'
 import { isOfPlanAlone, isUndone } from '../projections/invoices.ts'
 import { textOf } from '../projections/read-value.ts'
 import { record } from '../projections/record.ts'
-import { cardAt, priceOf, type RateCard } from './price.ts'
-import { readRateCards } from './rate-cards.ts'
+import { cardAt, priceOf, type RateCard } from '../pricing/price.ts'
+import { readRateCards } from '../pricing/rate-cards.ts'
 
 /**
  * Decides, once, what goes on the invoice of a renewal beside the plan: on its draft all usage from before the period's

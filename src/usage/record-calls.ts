@@ -1,5 +1,5 @@
 import type { AppContext } from '../context.ts'
-import { erasedTenants } from '../tenants.ts'
+import { erasedTenants } from '../projections/tenants.ts'
 import { appendUsage, derivedId, type UsageDraft } from './record.ts'
 import type { RecordedBatch } from './tracking.ts'
 

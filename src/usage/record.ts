@@ -13,7 +13,7 @@ import {
 } from '../log/facts.ts'
 import { factOf } from '../log/read.ts'
 import { record } from '../projections/record.ts'
-import { knownTenants } from '../tenants.ts'
+import { knownTenants } from '../projections/tenants.ts'
 
 /** Usage as a caller reports it; `occurred_at` (UTC, milliseconds) is now when left out. */
 export type UsageInput = {

@@ -8,7 +8,7 @@ import type { Env } from '../http/env.ts'
 import { refusal } from '../http/error-reply.ts'
 import { applicant } from '../http/routes/onboarding.ts'
 import { success } from '../http/schemas.ts'
-import { sessionToken, storeSessionToken } from '../keys.ts'
+import { sessionToken, storeSessionToken } from '../auth/keys.ts'
 import { start } from '../onboarding/start.ts'
 import { sameOrigin } from './same-origin.ts'
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { enqueue } from '../../src/effects/outbox.ts'
-import { enqueueRefresh } from '../../src/webhooks/enqueue-refresh.ts'
+import { enqueue } from '../../src/outbox/outbox.ts'
+import { enqueueRefresh } from '../../src/inbox/enqueue-refresh.ts'
 import { observed, recordAll } from '../support/facts.ts'
 import { type Service, startService } from '../support/service.ts'
 import { settled, type Wizard, wizard } from '../support/wizard.ts'

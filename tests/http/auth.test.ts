@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { request } from 'node:http'
 import { serve } from '@hono/node-server'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { createKey, revokeKey, sessionToken, storeSessionToken } from '../../src/keys.ts'
+import { createKey, revokeKey, sessionToken, storeSessionToken } from '../../src/auth/keys.ts'
 import { adminKey, type TestApp, testApp } from '../support/test-app.ts'
 
 let t: TestApp

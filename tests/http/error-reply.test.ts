@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { AppError, Conflict, type ErrorCode } from '../../src/errors.ts'
 import type { Env } from '../../src/http/env.ts'
 import { errorReply } from '../../src/http/error-reply.ts'
-import { createLog } from '../../src/log-output.ts'
+import { createLog } from '../../src/logging/log-output.ts'
 import { testApp } from '../support/test-app.ts'
 
 async function replyTo(error: unknown) {

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { forgetIdempotencyKeys } from '../../src/idempotency-keys.ts'
+import { forgetIdempotencyKeys } from '../../src/http/idempotency-keys.ts'
 import { eachDatabase } from '../support/databases.ts'
 import { type TestApp, testApp } from '../support/test-app.ts'
 

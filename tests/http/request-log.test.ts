@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { AppError } from '../../src/errors.ts'
-import { maskText } from '../../src/mask.ts'
+import { maskText } from '../../src/logging/mask.ts'
 import { adminKey, type TestApp, testApp } from '../support/test-app.ts'
 
 let t: TestApp

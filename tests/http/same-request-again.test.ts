@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { createKey } from '../../src/keys.ts'
+import { createKey } from '../../src/auth/keys.ts'
 import { type Reply, type Service, startService } from '../support/service.ts'
 import { applicant, basicMonthly, returnUrl, wizard } from '../support/wizard.ts'
 

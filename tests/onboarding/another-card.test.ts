@@ -1,5 +1,5 @@
 import { expect, type TestContext, test } from 'vitest'
-import { ingest } from '../../src/webhooks/ingest.ts'
+import { ingest } from '../../src/inbox/ingest.ts'
 import { startService } from '../support/service.ts'
 import { basicMonthly, factsOf, settled, type Wizard, wizard } from '../support/wizard.ts'
 

@@ -2,7 +2,7 @@ import { type AdjacencyMap, getAdjacencyMap } from '@xstate/graph'
 import { expect, test } from 'vitest'
 import { onboardingMachine } from '../../machines/onboarding.ts'
 import type { OnboardingFact } from '../../machines/onboarding-facts.ts'
-import { endingOf, evolve, positionOf, type Snapshot, statusOf } from '../../src/onboarding/session.ts'
+import { endingOf, evolve, positionOf, type Snapshot, statusOf } from '../../src/session/session.ts'
 import { exploration, possible, serializeState } from '../support/statechart.ts'
 
 /** What Stripe and the bank say in their own time. */

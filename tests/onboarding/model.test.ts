@@ -11,7 +11,7 @@ import {
   type Snapshot,
   type StepName,
   statusOf,
-} from '../../src/onboarding/session.ts'
+} from '../../src/session/session.ts'
 import { type HoldingProxy, startHoldingProxy } from '../support/holding-proxy.ts'
 import { type Service, startService } from '../support/service.ts'
 import { exploration, fact, serializeState } from '../support/statechart.ts'

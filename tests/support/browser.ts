@@ -8,7 +8,7 @@ import sparticuz from '@sparticuz/chromium'
 import type { AxeResults } from 'axe-core'
 import { type Browser, chromium, type Page } from 'playwright-core'
 import { readConfig } from '../../src/config.ts'
-import { createLog } from '../../src/log-output.ts'
+import { createLog } from '../../src/logging/log-output.ts'
 import { type Service, serve } from '../../src/main.ts'
 import { freePort } from './service-process.ts'
 

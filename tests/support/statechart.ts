@@ -1,5 +1,5 @@
 import type { OnboardingFact } from '../../machines/onboarding-facts.ts'
-import { positionOf, type Snapshot, statusOf } from '../../src/onboarding/session.ts'
+import { positionOf, type Snapshot, statusOf } from '../../src/session/session.ts'
 
 const data = {
   started: { session_id: 's', expires_at: '2026-01-01T00:00:00.000Z' },

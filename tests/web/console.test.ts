@@ -1,6 +1,6 @@
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { enqueueRefresh } from '../../src/webhooks/enqueue-refresh.ts'
+import { enqueueRefresh } from '../../src/inbox/enqueue-refresh.ts'
 import { barriersOn, complaintsOf, launchBrowser, sidewaysOverflow } from '../support/browser.ts'
 import { logInTo } from '../support/console-page.ts'
 import { observed, recordAll } from '../support/facts.ts'

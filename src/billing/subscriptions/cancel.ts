@@ -1,6 +1,6 @@
 import type { AppContext, Caller } from '../../context.ts'
 import { modify, nothingToAsk, wrongState } from './modify.ts'
-import { isLive, type Subscription } from './read.ts'
+import { isLive, type Subscription } from '../../views/subscriptions.ts'
 
 /**
  * Ends a subscription: when what is paid for is over, or now.

@@ -3,14 +3,14 @@ import { type AppContext, type By, type Caller, requireStripe } from '../../cont
 import type { Reader } from '../../db/tables.ts'
 import { AppError, Conflict, NotFound } from '../../errors.ts'
 import { keyInMetadata } from '../../stripe/calls.ts'
-import { askStripe } from '../ask-stripe.ts'
-import { recordCatalogue } from '../catalogue.ts'
+import { askStripe } from '../../stripe/ask-stripe.ts'
+import { recordCatalogue } from '../../inbox/catalogue/catalogue.ts'
 import { findCustomer } from '../customers.ts'
-import { assertRedeemable, type ResolvedDiscount, resolveDiscount } from '../discount-terms.ts'
-import { refreshDiscount } from '../look-up-discount.ts'
-import { assertNoPendingStep } from '../onboarding-steps.ts'
-import { operate } from '../operate.ts'
-import { type PriceTerms, resolvePrice } from '../price-terms.ts'
+import { assertRedeemable, type ResolvedDiscount, resolveDiscount } from '../../inbox/catalogue/discount-terms.ts'
+import { refreshDiscount } from '../../inbox/catalogue/look-up-discount.ts'
+import { assertNoPendingStep } from '../../outbox/onboarding-steps.ts'
+import { operate } from '../../outbox/operate.ts'
+import { type PriceTerms, resolvePrice } from '../../inbox/catalogue/price-terms.ts'
 import {
   isLive,
   latestSubscription,
@@ -18,7 +18,7 @@ import {
   type Subscription,
   type SubscriptionRow,
   shownSubscription,
-} from './read.ts'
+} from '../../views/subscriptions.ts'
 import { asRefusal, wantsAuthentication } from './refusals.ts'
 
 export type SubscriptionInput = {

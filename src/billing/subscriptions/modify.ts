@@ -2,14 +2,14 @@ import { type AppContext, type Caller, requireStripe } from '../../context.ts'
 import type { Trx } from '../../db/tables.ts'
 import { AppError } from '../../errors.ts'
 import type { Operation } from '../../log/facts.ts'
-import { operate } from '../operate.ts'
+import { operate } from '../../outbox/operate.ts'
 import {
   isLive,
   ownSubscription,
   type Subscription,
   type SubscriptionRow,
   shownSubscription,
-} from './read.ts'
+} from '../../views/subscriptions.ts'
 import { asRefusal } from './refusals.ts'
 
 /** `P`: what has to be asked of Stripe first. */

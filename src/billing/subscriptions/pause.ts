@@ -1,6 +1,6 @@
 import type { AppContext, Caller } from '../../context.ts'
 import { assertRunning, modify, nothingToAsk } from './modify.ts'
-import type { Subscription } from './read.ts'
+import type { Subscription } from '../../views/subscriptions.ts'
 
 /**
  * Stops collecting: invoices that fall into the pause are voided, and nothing is owed for it.

@@ -1,6 +1,6 @@
 import type { AppContext, Caller } from '../../context.ts'
 import { assertRunning, modify, nothingToAsk, wrongState } from './modify.ts'
-import type { Subscription } from './read.ts'
+import type { Subscription } from '../../views/subscriptions.ts'
 
 /**
  * Takes a cancellation that has not come into force, and a pause, back.

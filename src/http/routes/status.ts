@@ -1,5 +1,5 @@
 import { OpenAPIHono, z } from '@hono/zod-openapi'
-import { billingStatus } from '../../billing/status.ts'
+import { billingStatus } from '../../views/status.ts'
 import type { AppContext } from '../../context.ts'
 import type { Env } from '../env.ts'
 import { route } from '../route.ts'

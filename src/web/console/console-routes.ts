@@ -1,5 +1,5 @@
 import { Hono } from 'hono'
-import { closeLogin, findLogin, openLogin } from '../../console-logins.ts'
+import { closeLogin, findLogin, openLogin } from '../../auth/logins.ts'
 import type { AppContext } from '../../context.ts'
 import { AppError } from '../../errors.ts'
 import { authenticate } from '../../http/auth.ts'

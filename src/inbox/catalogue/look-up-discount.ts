@@ -1,0 +1,39 @@
+import { type AppContext, type By, requireStripe } from '../../context.ts'
+import type { Reader } from '../../db/tables.ts'
+import type { Observation, StripeGateway } from '../../stripe/gateway.ts'
+import { askStripe } from '../../stripe/ask-stripe.ts'
+import { changedOf, recordCatalogue } from './catalogue.ts'
+
+/**
+ * What Stripe has under a code now: its promotion codes, their coupons, the coupon of that name; and, as deleted, what
+ * we know under the code and Stripe has no more.
+ */
+export async function lookUpDiscount(
+  stripe: StripeGateway,
+  reader: Reader,
+  code: string,
+): Promise<Observation[]> {
+  const known = await reader
+    .selectFrom('billing_discounts')
+    .select('discount_id')
+    .where('kind', '=', 'coupon')
+    .where('is_deleted', '=', 0)
+    .where((eb) => eb(eb.fn<string>('lower', ['code']), '=', code.toLowerCase()))
+    .execute()
+  return askStripe(() =>
+    stripe.findDiscount(
+      code,
+      known.map((row) => row.discount_id),
+    ),
+  )
+}
+
+/** Asks Stripe about a code, and brings the tables up to what it says, whether or not an event has told of it. */
+export async function refreshDiscount(context: AppContext, code: string, by: By): Promise<Observation[]> {
+  const { db } = context
+  const observations = await lookUpDiscount(requireStripe(context), db.reader, code)
+  const now = context.now().toISOString()
+  if ((await changedOf(db.reader, observations)).length > 0)
+    await db.transact((trx) => recordCatalogue(trx, observations, `discount:${code}:${now}`, now, by))
+  return observations
+}

@@ -1,0 +1,72 @@
+import { type AppContext, requireStripe } from '../context.ts'
+import type { Trx } from '../db/tables.ts'
+import { type Effect, enqueue } from '../outbox/outbox.ts'
+import { type EffectHandler, FinalFailure } from '../outbox/runner.ts'
+import { streams } from '../log/facts.ts'
+import { StripeFailure } from '../stripe/failure.ts'
+import type { Observation } from '../stripe/gateway.ts'
+import { enqueueRefresh } from './enqueue-refresh.ts'
+import { ownerOf } from './owner.ts'
+import { takeIn } from './take-in.ts'
+
+const kind = 'list_customer'
+
+/** Asks for all that Stripe has of a customer since then (unix seconds): what no event has told of is found by a list. */
+export const enqueueList = (
+  trx: Trx,
+  { customerId, tenantId, since }: { customerId: string; tenantId: string; since: number },
+  cause: string,
+  now: string,
+) =>
+  enqueue(
+    trx,
+    {
+      effectId: `list:${customerId}:${cause}`,
+      tenantId,
+      stream: streams.billing(tenantId),
+      kind,
+      params: { customerId, since },
+    },
+    now,
+    now,
+  )
+
+/** Carries out what `enqueueList` asks for: the objects come in by the same door as an answer about each would. */
+export const listCustomer = (context: Pick<AppContext, 'stripe' | 'log'>): EffectHandler => ({
+  async run({ params }) {
+    try {
+      return await requireStripe(context).objectsOf(String(params.customerId), Number(params.since))
+    } catch (error) {
+      if (!(error instanceof StripeFailure)) throw error
+      // Gone at Stripe: the customer, and what is known of it, are asked for one by one.
+      throw error.isFinal ? new FinalFailure(error, error.toAppError()) : error.toAppError()
+    }
+  },
+
+  async done(trx: Trx, { effectId, tenantId, params }: Effect, seen: Observation[], now: string) {
+    if (tenantId === null) return
+    const customerId = String(params.customerId)
+    for (const observation of seen) {
+      const { objectType, objectId, object } = observation
+      const { conflict } = await ownerOf(trx, objectType, { object: object as never })
+      if (conflict === null)
+        await takeIn(trx, observation, { tenantId, customerId, cause: effectId, now, log: context.log })
+      else
+        context.log.error(
+          { object_id: objectId, conflict },
+          'an object contradicts its owner: it is left out',
+        )
+    }
+    // A detached card is on no list of the customer's.
+    const listed = new Set(seen.map(({ objectId }) => objectId))
+    const cards = await trx
+      .selectFrom('billing_payment_methods')
+      .select('payment_method_id')
+      .where('customer_id', '=', customerId)
+      .where('detached_at', 'is', null)
+      .execute()
+    for (const { payment_method_id: objectId } of cards)
+      if (!listed.has(objectId))
+        await enqueueRefresh(trx, { objectType: 'payment_method', objectId, tenantId }, effectId, now)
+  },
+})

@@ -1,0 +1,71 @@
+import type Stripe from 'stripe'
+import { isErased } from '../db/seals.ts'
+import type { Reader } from '../db/tables.ts'
+import type { StripeObjectType } from '../log/facts.ts'
+import { isStripeId } from '../log/safe-words.ts'
+import { idOf } from './sessions/from-stripe.ts'
+import { knownTenants } from '../projections/tenants.ts'
+
+export type Owner = {
+  tenantId: string | null
+  customerId: string | null
+  /** Why the object contradicts what we know; the event is quarantined then. */
+  conflict: 'tenant_mismatch' | 'second_customer' | null
+}
+
+/** Whose an object is: by its customer, which only our own records map to a tenant; metadata can contradict that. */
+export async function ownerOf(
+  reader: Reader,
+  objectType: StripeObjectType,
+  data: Pick<Stripe.Event.Data, 'object' | 'previous_attributes'>,
+): Promise<Owner> {
+  const object = data.object as {
+    id: string
+    customer?: string | { id: string } | null
+    metadata?: Stripe.Metadata | null
+  }
+  const before = data.previous_attributes as { customer?: string } | undefined
+  // A detached payment method has lost its customer: the event says whose it was.
+  const named = objectType === 'customer' ? object.id : (idOf(object.customer) ?? before?.customer)
+  const customerId = isStripeId(named) ? named : null
+  const claimed = object.metadata?.tenant_id ?? null
+  const tenantId =
+    customerId === null ? await ownerOfPaymentMethod(reader, object.id) : await mapped(reader, customerId)
+  if (tenantId !== null) {
+    const conflict = claimed !== null && claimed !== tenantId ? 'tenant_mismatch' : null
+    return { tenantId, customerId, conflict }
+  }
+  // A customer that says whose it is: ours, made by a call whose answer has not come yet.
+  const nobodys = { tenantId: null, customerId, conflict: null }
+  if (objectType !== 'customer' || claimed === null) return nobodys
+  // Kept as its own, so that nothing readable is kept of it.
+  if (await isErased(reader, claimed)) return { tenantId: claimed, customerId, conflict: null }
+  if (!(await knownTenants(reader, [claimed])).has(claimed)) return nobodys
+  const other = await reader
+    .selectFrom('billing_customers')
+    .select('customer_id')
+    .where('tenant_id', '=', claimed)
+    .where('is_deleted', '=', 0)
+    .executeTakeFirst()
+  return other === undefined
+    ? { tenantId: claimed, customerId, conflict: null }
+    : { tenantId: null, customerId, conflict: 'second_customer' }
+}
+
+async function mapped(reader: Reader, customerId: string): Promise<string | null> {
+  const row = await reader
+    .selectFrom('billing_customers')
+    .select('tenant_id')
+    .where('customer_id', '=', customerId)
+    .executeTakeFirst()
+  return row?.tenant_id ?? null
+}
+
+async function ownerOfPaymentMethod(reader: Reader, id: string): Promise<string | null> {
+  const row = await reader
+    .selectFrom('billing_payment_methods')
+    .select('tenant_id')
+    .where('payment_method_id', '=', id)
+    .executeTakeFirst()
+  return row?.tenant_id ?? null
+}

@@ -1,0 +1,23 @@
+import type { Reader } from '../db/tables.ts'
+import { Conflict } from '../errors.ts'
+import { pendingKey } from '../inbox/sessions/from-stripe.ts'
+import { finalStatuses } from '../session/session.ts'
+import { sessionOf } from '../inbox/sessions/store.ts'
+
+/**
+ * An onboarding step of the tenant that waits for Stripe may be making what the caller is about to make.
+ * @throws Conflict
+ */
+export async function assertNoPendingStep(reader: Reader, tenantId: string): Promise<void> {
+  const rows = await reader
+    .selectFrom('onboarding_sessions')
+    .selectAll()
+    .where('tenant_id', '=', tenantId)
+    .where('status', 'not in', finalStatuses)
+    .execute()
+  for (const row of rows)
+    if (pendingKey(await sessionOf(reader, row)) !== null)
+      throw new Conflict("A step of this tenant's onboarding is waiting for Stripe; send the request again", {
+        session_id: row.session_id,
+      })
+}

@@ -1,0 +1,28 @@
+import type { Trx } from '../db/tables.ts'
+import { enqueueRefresh } from '../inbox/enqueue-refresh.ts'
+
+/**
+ * Asks for the coupon and the promotion code that a subscription was made with: redeeming has changed their counts, and
+ * the subscription shows a discount no more whose one invoice is made.
+ * @param params of the call that made the subscription
+ */
+export async function refreshRedeemed(
+  trx: Trx,
+  params: Record<string, unknown>,
+  cause: string,
+  now: string,
+): Promise<void> {
+  const discounts = (params.discounts ?? []) as { coupon?: string; promotion_code?: string }[]
+  for (const { coupon, promotion_code } of discounts) {
+    const redeemed = await trx
+      .selectFrom('billing_discounts')
+      .select(['discount_id', 'kind', 'coupon_id'])
+      .where('discount_id', '=', promotion_code ?? coupon ?? '')
+      .executeTakeFirst()
+    if (redeemed === undefined) continue
+    const objects = [{ objectType: 'coupon', objectId: redeemed.coupon_id } as const]
+    const code = { objectType: redeemed.kind, objectId: redeemed.discount_id } as const
+    for (const object of redeemed.kind === 'coupon' ? objects : [...objects, code])
+      await enqueueRefresh(trx, { ...object, tenantId: null }, cause, now)
+  }
+}

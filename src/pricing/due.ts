@@ -1,0 +1,114 @@
+import type { SelectedDiscount } from '../../machines/onboarding-facts.ts'
+import type { UsageType } from '../log/facts.ts'
+import type { RateCard } from './price.ts'
+import { discountCents } from '../inbox/catalogue/discount-terms.ts'
+
+/** A price that is subscribed to, and what lowers it. */
+export type Order = {
+  amount_cents: number
+  currency: string
+  billing_interval: string
+  interval_count: number
+  discount: SelectedDiscount | null
+}
+
+/** `count` invoices in a row, before usage; null: all that follow. */
+export type InvoiceRun = {
+  count: number | null
+  plan_cents: number
+  platform_base_cents: number
+  total_cents: number
+}
+
+export type UsageRate = { usage_type: UsageType; rate_cents: number; per_units: number }
+
+/** All that a subscription will be charged. No dates: it says the same for as long as it is true. */
+export type Due = {
+  currency: string
+  billing_interval: string
+  interval_count: number
+  trial_days: number
+  /** When the subscription starts. */
+  today_cents: number
+  /** The first one is due today, or when the trial ends; then one a period. */
+  invoices: InvoiceRun[]
+  /** Of what is used, on each invoice but one of today. */
+  usage_rates: UsageRate[]
+}
+
+/**
+ * What will be charged for an order that is started at `startsAt`, by today's rules: the plan in advance, from the
+ * start or from the trial's end; the platform base and the usage so far on each renewal, which the end of a trial is
+ * too; usage and base on no invoice of another currency than the rate card's. A discount lowers the plan alone.
+ */
+export function dueOf(
+  order: Order,
+  by: { card: Pick<RateCard, 'rates' | 'currency'>; trialDays: number; startsAt: Date },
+): Due {
+  const { currency, billing_interval, interval_count, discount, amount_cents } = order
+  const { card, trialDays, startsAt } = by
+  const { platform_base, ...usage } = card.rates
+  const isPriced = card.currency === currency
+  const baseCents = isPriced ? platform_base.rate_cents : 0
+  const lowered = amount_cents - (discount === null ? 0 : discountCents(discount, amount_cents))
+  const discounted = discountedInvoices(order, trialDays, startsAt)
+
+  const invoice = (index: number) => {
+    const plan_cents = index < discounted ? lowered : amount_cents
+    const isRenewal = index > 0 || trialDays > 0
+    const platform_base_cents = isRenewal ? baseCents : 0
+    return { plan_cents, platform_base_cents, total_cents: plan_cents + platform_base_cents }
+  }
+  // Where an invoice differs from the one before: only after the first, and after the last that is discounted.
+  const starts = [...new Set([0, 1, discounted])].filter(Number.isFinite).sort((a, b) => a - b)
+  const runs: InvoiceRun[] = []
+  for (const [place, start] of starts.entries()) {
+    const next = starts[place + 1]
+    const count = next === undefined ? null : next - start
+    const last = runs.at(-1)
+    const run = { count, ...invoice(start) }
+    if (last !== undefined && isSame(last, run))
+      last.count = count === null ? null : (last.count ?? 0) + count
+    else runs.push(run)
+  }
+  return {
+    currency,
+    billing_interval,
+    interval_count,
+    trial_days: trialDays,
+    today_cents: trialDays > 0 ? 0 : invoice(0).total_cents,
+    invoices: runs,
+    usage_rates: isPriced
+      ? Object.entries(usage).map(([type, rate]) => ({ usage_type: type as UsageType, ...rate }))
+      : [],
+  }
+}
+
+/** How many invoices the discount lowers, from the first on. One of some months counts from the start, trial and all. */
+function discountedInvoices({ discount, ...order }: Order, trialDays: number, startsAt: Date): number {
+  if (discount === null) return 0
+  if (discount.duration === 'once') return 1
+  if (discount.duration === 'forever') return Number.POSITIVE_INFINITY
+  const endsAt = later(startsAt, 'month', discount.duration_in_months ?? 0)
+  const first = later(startsAt, 'day', trialDays)
+  let count = 0
+  while (later(first, order.billing_interval, count * order.interval_count) < endsAt) count += 1
+  return count
+}
+
+/** As Stripe counts: the same day of a later month, or its last day where it has no such day. */
+function later(from: Date, interval: string, count: number): Date {
+  const to = new Date(from)
+  if (interval === 'day' || interval === 'week') {
+    to.setUTCDate(to.getUTCDate() + count * (interval === 'week' ? 7 : 1))
+    return to
+  }
+  const months = interval === 'year' ? count * 12 : count
+  to.setUTCMonth(to.getUTCMonth() + months, 1)
+  const lastDay = new Date(Date.UTC(to.getUTCFullYear(), to.getUTCMonth() + 1, 0)).getUTCDate()
+  to.setUTCDate(Math.min(from.getUTCDate(), lastDay))
+  return to
+}
+
+const isSame = (a: InvoiceRun, b: InvoiceRun) =>
+  a.plan_cents === b.plan_cents && a.platform_base_cents === b.platform_base_cents

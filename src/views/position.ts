@@ -1,0 +1,77 @@
+import type { Due, Order } from '../pricing/due.ts'
+import { withDue } from '../pricing/due-terms.ts'
+import { allowedSteps, nextStepOf, positionOf, type SessionStatus } from '../session/session.ts'
+import type { SessionUrls } from './session-urls.ts'
+import { type Session, sessionStatus } from '../inbox/sessions/store.ts'
+
+const steps = [
+  'started',
+  'customer_created',
+  'payment_setup',
+  'plan_selected',
+  'subscription_created',
+  'completed',
+]
+
+/** What every reply of onboarding has: where the session stands, and what may be sent now. */
+export function standing(session: Session) {
+  const status = sessionStatus(session)
+  return {
+    session_id: session.sessionId,
+    tenant_id: session.tenantId,
+    status,
+    next_step: nextStepOf(session.snapshot),
+    allowed_events: allowedSteps(session.snapshot),
+  }
+}
+
+/**
+ * The whole position: all that a wizard needs to go on from here, on this device or another. No secrets.
+ * @param dueOfOrder what will be charged for the plan, as `duesNow` says
+ */
+export function position(session: Session, urls: SessionUrls, dueOfOrder: (order: Order) => Due) {
+  const { plan } = session.snapshot.context
+  return { ...place(session, urls), plan: plan && withDue(plan, dueOfOrder) }
+}
+
+/** The position, but for what is due by today's rules. */
+export function place(session: Session, urls: SessionUrls) {
+  const { context } = session.snapshot
+  const status = sessionStatus(session)
+  const value = positionOf(session.snapshot)
+  return {
+    ...standing(session),
+    position: session.lastPosition,
+    updated_at: session.updatedAt,
+    expires_at: context.expires_at,
+    success_url: urls.success_url,
+    steps_done: stepsDone(status, context),
+    is_waiting_for_stripe: value.includes('.creating_'),
+    customer_id: context.customer_id,
+    payment: {
+      setup_intent_id: context.setup_intent_id,
+      return_url: urls.return_url,
+      is_confirmed: context.payment_method_id !== null,
+      payment_method_id: context.payment_method_id,
+      decline: context.decline,
+    },
+    plan: context.plan,
+    subscription:
+      context.subscription_id === null
+        ? null
+        : {
+            subscription_id: context.subscription_id,
+            subscription_status: context.subscription_status,
+            trial_ends_at: context.trial_ends_at,
+            requires_action: value === 'subscription_created.awaiting_authentication',
+          },
+  }
+}
+
+/** The statuses that the session has passed, its present one included. */
+function stepsDone(status: SessionStatus, context: Session['snapshot']['context']): string[] {
+  const reached = steps.indexOf(status)
+  if (reached !== -1) return steps.slice(0, reached + 1)
+  const passed = [true, context.customer_id, context.setup_intent_id, context.plan, context.subscription_id]
+  return steps.filter((_, index) => Boolean(passed[index]))
+}

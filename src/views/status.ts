@@ -1,0 +1,97 @@
+import type { AppContext } from '../context.ts'
+import type { Reader, Row } from '../db/tables.ts'
+import { assertKnownTenant } from '../projections/tenants.ts'
+import { findCustomer } from '../billing/customers.ts'
+import { nextInvoiceAmountCents } from './next-invoice.ts'
+import { isLive, latestSubscription, type SubscriptionRow } from './subscriptions.ts'
+
+export type BillingStatus = {
+  tenant_id: string
+  customer_id: string | null
+  /** Trialing, active or past due: what was bought may be used. */
+  has_active_subscription: boolean
+  /** Of the live subscription, or of the last one. */
+  subscription_status: string | null
+  trial_ends_at: string | null
+  current_period_end: string | null
+  is_delinquent: boolean
+  /** What is left to pay of the open invoices. */
+  outstanding_balance_cents: number
+  next_invoice_amount_cents: number | null
+  payment_method_configured: boolean
+}
+
+/** Where a tenant stands, from the tables alone: works without Stripe. @throws NotFound for a tenant nobody knows */
+export async function billingStatus(context: AppContext, tenantId: string): Promise<BillingStatus> {
+  await assertKnownTenant(context.db.reader, tenantId)
+  return standingOf(context, tenantId)
+}
+
+/** As `billingStatus`, also of a tenant that was erased. */
+export async function standingOf(context: AppContext, tenantId: string): Promise<BillingStatus> {
+  const { reader } = context.db
+  const customer = await findCustomer(reader, tenantId)
+  const subscription = await latestSubscription(reader, tenantId)
+  const invoices = await openInvoices(reader, tenantId)
+  return {
+    tenant_id: tenantId,
+    customer_id: customer?.customer_id ?? null,
+    has_active_subscription: ['trialing', 'active', 'past_due'].includes(subscription?.status ?? ''),
+    subscription_status: subscription?.status ?? null,
+    trial_ends_at: subscription?.trial_ends_at ?? null,
+    current_period_end: subscription?.current_period_end ?? null,
+    is_delinquent:
+      customer?.is_delinquent === 1 ||
+      ['past_due', 'unpaid'].includes(subscription?.status ?? '') ||
+      invoices.some((invoice) => hasFailed(invoice, subscription)),
+    outstanding_balance_cents: invoices.reduce((sum, invoice) => sum + invoice.amount_remaining_cents, 0),
+    next_invoice_amount_cents: await nextInvoiceAmountCents(reader, subscription, context.now()),
+    payment_method_configured: await isCardThere(reader, customer, subscription),
+  }
+}
+
+type OpenInvoice = Pick<
+  Row<'billing_invoices'>,
+  'amount_remaining_cents' | 'payment_failed_at' | 'subscription_id'
+>
+
+function openInvoices(reader: Reader, tenantId: string): Promise<OpenInvoice[]> {
+  return reader
+    .selectFrom('billing_invoices')
+    .select(['amount_remaining_cents', 'payment_failed_at', 'subscription_id'])
+    .where('tenant_id', '=', tenantId)
+    .where('status', '=', 'open')
+    .execute()
+}
+
+/** The first invoice of a subscription that still waits for the customer is nothing that they are late with. */
+function hasFailed(invoice: OpenInvoice, subscription: SubscriptionRow | undefined): boolean {
+  const isFirst =
+    subscription?.status === 'incomplete' && invoice.subscription_id === subscription.subscription_id
+  return invoice.payment_failed_at !== null && !isFirst
+}
+
+/**
+ * Whether the next payment has something to be made with: the live subscription's payment method or the customer's
+ * default, unless it is known to be removed; while there is no subscription, any that is attached, because one can be
+ * begun with it.
+ */
+async function isCardThere(
+  reader: Reader,
+  customer: Row<'billing_customers'> | undefined,
+  subscription: SubscriptionRow | undefined,
+): Promise<boolean> {
+  if (customer === undefined) return false
+  const methods = await reader
+    .selectFrom('billing_payment_methods')
+    .select(['payment_method_id', 'detached_at'])
+    .where('tenant_id', '=', customer.tenant_id)
+    .execute()
+  const detached = methods.filter(({ detached_at }) => detached_at !== null)
+  const isLeft = (id: string | null | undefined) =>
+    id != null && !detached.some(({ payment_method_id }) => payment_method_id === id)
+  if (isLeft(customer.default_payment_method_id)) return true
+  return subscription !== undefined && isLive(subscription)
+    ? isLeft(subscription.default_payment_method_id)
+    : methods.length > detached.length
+}
