@@ -229,3 +229,13 @@ const variables = z.object({
     .default('usd'),
   BILLING_TRIAL_PERIOD_DAYS: whole(0, 730, 'a whole number of days from 0 to 730', 14),
 })
+
+/** The path of a SQLite database. */
+export const fileOf = ({ databaseUrl }: Config) =>
+  databaseUrl.startsWith('file:') ? databaseUrl.slice('file:'.length) : undefined
+
+/** A file beside the database, or, where that is a server, in the working directory. */
+export function besideDatabase(config: Config, name: string): string {
+  const path = fileOf(config) ?? 'stepledger.db'
+  return `${path.replace(/\.db$/, '')}.${name}`
+}

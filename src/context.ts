@@ -1,9 +1,7 @@
 import type { Logger } from 'pino'
 import type { Config } from './config.ts'
 import type { Database } from './db/database.ts'
-import type { EffectRunner } from './outbox/runner.ts'
 import { AppError } from './errors.ts'
-import type { Metadata } from './log/facts.ts'
 import type { StripeGateway } from './stripe/gateway.ts'
 
 /** What every use case gets: made once by `main.ts` (or by a test), never changed. */
@@ -20,17 +18,18 @@ export type AppContext = {
   closing: AbortSignal
 }
 
-/** Who asks, as it goes in the metadata of the facts. */
-export type By = { actor: string; requestId?: string | undefined }
-
-/** Who asks and how far that reaches: `tenantId` and `sessionId` are null where the key is good for all. */
-export type Caller = By & { tenantId: string | null; sessionId: string | null }
-
-export const metadataOf = ({ actor, requestId }: By, more: Partial<Metadata> = {}): Metadata => ({
-  actor,
-  ...(requestId === undefined ? {} : { request_id: requestId }),
-  ...more,
-})
+export type EffectRunner = {
+  /**
+   * Carries an effect out now and returns when it has ended; two calls at once share one run. An effect that has
+   * ended already is left alone.
+   * @throws the refusal, or what stopped this attempt; AppError conflict when another process is at it
+   */
+  run(effectId: string): Promise<void>
+  /** Takes up what is due, and what a crash has left, until `stop`. */
+  start(): void
+  /** Resolves when the running effects have ended. */
+  stop(): Promise<void>
+}
 
 /** @throws AppError stripe_disabled */
 export function requireStripe({ stripe }: Pick<AppContext, 'stripe'>): StripeGateway {

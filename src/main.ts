@@ -1,12 +1,11 @@
-import { randomBytes } from 'node:crypto'
 import type { AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { serve as listen, type ServerType } from '@hono/node-server'
 import type { Logger } from 'pino'
-import { syncCatalogue } from './inbox/catalogue/catalogue.ts'
-import { createContext } from './compose.ts'
-import type { Config } from './config.ts'
-import type { AppContext } from './context.ts'
+import { firstAdminKey, forgetExpiredTokens } from './auth/keys.ts'
+import type { Service } from './cli/service.ts'
+import { onDatabase, opening } from './cli/start-failure.ts'
+import { besideDatabase, type Config, fileOf } from './config.ts'
+import type { AppContext, EffectRunner } from './context.ts'
 import { type Database, openDatabase } from './db/database.ts'
 import { migrate } from './db/migrate.ts'
 import { ensurePersonalKeys, findPersonalKeys } from './db/personal-key-file.ts'
@@ -14,37 +13,34 @@ import type { PersonalKeys } from './db/personal-keys.ts'
 import { assertPersonalKeys } from './db/seals.ts'
 import { lockForService } from './db/service-lock.ts'
 import { assertStoredForm } from './db/stored-form.ts'
-import { releaseLeases } from './outbox/outbox.ts'
+import { releaseLeases } from './effects/effects.ts'
 import { createApp } from './http/app.ts'
 import { provenTenant } from './http/auth.ts'
 import { forgetIdempotencyKeys } from './http/idempotency-keys.ts'
-import { createKey, forgetExpiredTokens } from './auth/keys.ts'
+import { closed, listening } from './http/listen.ts'
+import { syncCatalogue } from './inbox/catalogue/catalogue.ts'
+import { ingest } from './inbox/ingest.ts'
+import { listCustomer } from './inbox/list-customer.ts'
+import { refreshObject } from './inbox/refresh.ts'
+import { scheduleSweep, sweepEvents } from './inbox/sweep.ts'
 import { createLog } from './logging/log-output.ts'
-import { wakeOverdue } from './onboarding/expiry.ts'
+import { onboardingCall } from './onboarding/calls.ts'
+import { sessionTimer, wakeOverdue } from './onboarding/expiry.ts'
+import { invoiceItem } from './outbox/invoice-item.ts'
+import { billingCall } from './outbox/operations.ts'
+import { effectRunner } from './outbox/runner.ts'
 import { refoldSessions } from './projections/onboarding-sessions.ts'
-import { onDatabase, opening } from './cli/start-failure.ts'
-import { type Sandbox, startSandbox } from './stripe-sandbox/sandbox.ts'
-import { ensureRateCard } from './pricing/rate-cards.ts'
+import { stripeClient } from './stripe/client.ts'
+import { embeddedSandbox, webhookUrl } from './stripe/embedded-sandbox.ts'
+import { stripeGateway } from './stripe/gateway.ts'
+import { ensureRateCard } from './usage/ensure-rate-card.ts'
 import { recordCalls } from './usage/record-calls.ts'
 import { type UsageTracking, usageTracking } from './usage/tracking.ts'
-import { scheduleSweep } from './inbox/sweep.ts'
-
-export type Service = {
-  /** Where it listens, such as http://localhost:8080. */
-  url: string
-  /** Shown once: the admin key that a first start without ADMIN_API_KEY has made. */
-  newAdminKey: string | undefined
-  /** The key file that a first start has made: without it, personal data is lost. */
-  newKeyFile: string | undefined
-  sandboxUrl: string | undefined
-  /** Stops taking requests, finishes the running ones, flushes what was counted and closes, within 10 s. */
-  stop(): Promise<void>
-}
+import { webRoutes } from './web/web-routes.ts'
 
 const upkeepMs = 3_600_000
-/** For the running requests, then for the effects: what waits for Stripe longer is in the outbox. */
+/** For the effects: what waits for Stripe longer is in the outbox. */
 const patienceMs = 3_000
-const requestsMs = 5_000
 const effectsMs = 6_000
 /** To close what a start had opened when it failed. */
 const failedStartMs = 4_000
@@ -99,7 +95,9 @@ async function start(config: Config, log: Logger, opened: AsyncDisposableStack):
   )
   await onDatabase(() => prepare(context))
 
-  const server = await opening('PORT', () => listening(config, createApp(context, { tracking }).fetch))
+  const server = await opening('PORT', () =>
+    listening(config, createApp(context, { pages: webRoutes(context), tracking }).fetch),
+  )
   let upkeep: (() => Promise<void>) | undefined
   opened.defer(async () => {
     closing.abort()
@@ -110,7 +108,7 @@ async function start(config: Config, log: Logger, opened: AsyncDisposableStack):
     abandon.abort()
   })
   // A key that nobody gets to see must not be made: not before all is there.
-  const newAdminKey = await onDatabase(() => firstAdminKey(context))
+  const newAdminKey = await onDatabase(() => firstAdminKey(db, config, context.now()))
   const { port } = server.address() as AddressInfo
   address.resolve(webhookUrl(config, port))
   context.effects.start()
@@ -158,90 +156,6 @@ export const logOf = (config: Config): Logger =>
     ],
   })
 
-type Handler = (request: Request, env: object) => Response | Promise<Response>
-
-function listening(config: Config, fetch: Handler): Promise<ServerType> {
-  return new Promise((resolve, reject) => {
-    const server = listen(
-      {
-        fetch,
-        port: config.port,
-        hostname: config.host,
-        // The app itself answers a slow body; this is for headers that never end.
-        serverOptions: { requestTimeout: 60_000, headersTimeout: 20_000 },
-      },
-      () => resolve(server),
-    )
-    server.on('error', reject)
-  })
-}
-
-/** Waits for the running requests, for a while. */
-function closed(server: ServerType): Promise<void> {
-  return new Promise((resolve) => {
-    // A stream's connection is idle only when the stream has ended, which is after the first look.
-    const looking = setInterval(() => {
-      if ('closeIdleConnections' in server) server.closeIdleConnections()
-    }, 50)
-    const impatient = setTimeout(
-      () => 'closeAllConnections' in server && server.closeAllConnections(),
-      requestsMs,
-    )
-    server.close(() => {
-      clearInterval(looking)
-      clearTimeout(impatient)
-      resolve()
-    })
-  })
-}
-
-async function embeddedSandbox(
-  config: Config,
-  url: Promise<string>,
-  opened: AsyncDisposableStack,
-): Promise<{ running: Sandbox; config: Config }> {
-  const secret = config.stripe.webhookSecrets[0] ?? `whsec_${randomBytes(24).toString('hex')}`
-  const running = await startSandbox({
-    file: besideDatabase(config, 'stripe-sandbox.db'),
-    port: config.stripe.sandboxPort,
-    // It sends nothing before the service listens.
-    webhook: { url, secret },
-  })
-  opened.defer(() => running.close())
-  const stripe: Config['stripe'] = {
-    ...config.stripe,
-    apiBase: running.url,
-    publishableKey: config.stripe.publishableKey ?? 'pk_test_sandbox',
-    webhookSecrets: config.stripe.webhookSecrets.length > 0 ? config.stripe.webhookSecrets : [secret],
-  }
-  return { running, config: { ...config, stripe } }
-}
-
-function webhookUrl({ host }: Config, port: number): string {
-  return `http://${host === '0.0.0.0' ? '127.0.0.1' : host}:${port}/api/v1/billing/webhooks`
-}
-
-/** The path of a SQLite database. */
-const fileOf = ({ databaseUrl }: Config) =>
-  databaseUrl.startsWith('file:') ? databaseUrl.slice('file:'.length) : undefined
-
-/** A file beside the database, or, where that is a server, in the working directory. */
-function besideDatabase(config: Config, name: string): string {
-  const path = fileOf(config) ?? 'stepledger.db'
-  return `${path.replace(/\.db$/, '')}.${name}`
-}
-
-async function firstAdminKey({ db, config, now }: AppContext): Promise<string | undefined> {
-  if (config.adminApiKey !== undefined) return undefined
-  const known = await db.reader
-    .selectFrom('api_keys')
-    .select('key_id')
-    .where('scope', '=', 'admin')
-    .where('revoked_at', 'is', null)
-    .executeTakeFirst()
-  return known === undefined ? (await createKey(db, { scope: 'admin', now: now() })).key : undefined
-}
-
 /** Beside a SQLite database, and on a server's one for each instance. `setting` is what tells two apart. */
 const journalOf = (config: Config) =>
   fileOf(config) === undefined
@@ -278,4 +192,36 @@ function startUpkeep(context: AppContext): () => Promise<void> {
     clearInterval(timer)
     await running
   }
+}
+
+/**
+ * Puts the parts together on a database whose schema is up to date. Nothing runs yet.
+ * @param parts.config `stripe.secretKey` and `stripe.apiBase` as they are to be used, the embedded sandbox's included
+ */
+export function createContext(parts: {
+  config: Config
+  db: Database
+  log: Logger
+  now?: () => Date
+  closing?: AbortSignal
+  /** When it is aborted, calls to Stripe that are under way are given up; they stay in the outbox. */
+  abandon?: AbortSignal
+}): AppContext {
+  const { config, db, log, now = () => new Date(), closing = new AbortController().signal, abandon } = parts
+  const { enabled, secretKey, apiBase } = config.stripe
+  const stripe = enabled
+    ? stripeGateway(stripeClient(secretKey ?? 'sk_test_sandbox', apiBase, abandon))
+    : undefined
+  const outside = { db, now, stripe, log }
+  const effects: EffectRunner = effectRunner(outside, {
+    onboarding_call: onboardingCall(outside),
+    expire_session: sessionTimer(outside),
+    billing_call: billingCall(outside),
+    invoice_item: invoiceItem(outside),
+    refresh_object: refreshObject(outside),
+    list_customer: listCustomer(outside),
+    sweep_events: sweepEvents(outside, (event) => ingest(context, event)),
+  })
+  const context: AppContext = { config, db, log, now, stripe, effects, closing }
+  return context
 }

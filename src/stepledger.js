@@ -19,7 +19,7 @@ async function run() {
   const { stripOwnTypes } = await import('./cli/strip-types.js')
   stripOwnTypes()
   const { cli } = await import('./cli/program.ts')
-  process.exitCode = await cli(process.argv.slice(2))
+  process.exitCode = await cli(process.argv.slice(2), () => import('./main.ts'))
 }
 
 /** The same command in a newer Node, which gets our signals and whose end is ours. */

@@ -1,8 +1,8 @@
 import { createHash, createHmac, randomBytes, randomUUID, timingSafeEqual } from 'node:crypto'
 import type { Database } from '../db/database.ts'
 import type { Reader, Row, Trx } from '../db/tables.ts'
-import { derivedUuid } from './derived-uuid.ts'
 import { InvalidRequest, usedForAnother } from '../errors.ts'
+import { derivedUuid } from './derived-uuid.ts'
 
 export type Scope = Row<'api_keys'>['scope']
 /** What can be said of a key without giving it away. Times are UTC ISO 8601. */
@@ -154,3 +154,19 @@ export async function forgetExpiredTokens(db: Database, now: Date): Promise<void
 export const hashOfKey = (key: string) => createHash('sha256').update(key).digest('hex')
 
 export const sameHash = (a: string, b: string) => timingSafeEqual(Buffer.from(a), Buffer.from(b))
+
+/** For a start without ADMIN_API_KEY on a database without an admin key: one, which is shown once. */
+export async function firstAdminKey(
+  db: Database,
+  { adminApiKey }: { adminApiKey: string | undefined },
+  now: Date,
+): Promise<string | undefined> {
+  if (adminApiKey !== undefined) return undefined
+  const known = await db.reader
+    .selectFrom('api_keys')
+    .select('key_id')
+    .where('scope', '=', 'admin')
+    .where('revoked_at', 'is', null)
+    .executeTakeFirst()
+  return known === undefined ? (await createKey(db, { scope: 'admin', now })).key : undefined
+}

@@ -1,11 +1,12 @@
-import { type AppContext, type By, requireStripe } from '../context.ts'
+import { type AppContext, requireStripe } from '../context.ts'
 import { AppError, Conflict, InvalidRequest } from '../errors.ts'
+import { refreshDiscount } from '../inbox/catalogue/look-up-discount.ts'
+import type { By } from '../log/by.ts'
+import { operate } from '../outbox/operate.ts'
+import type { PendingOperation } from '../outbox/pending-operations.ts'
 import { ppmOf } from '../projections/read-value.ts'
 import { keyInMetadata } from '../stripe/calls.ts'
 import { type Discount, type FoundDiscount, findDiscount, shownDiscount } from './discounts.ts'
-import { refreshDiscount } from '../inbox/catalogue/look-up-discount.ts'
-import { operate } from '../outbox/operate.ts'
-import type { PendingOperation } from '../outbox/pending-operations.ts'
 
 /** The terms are checked by then: one of `percent_off` and `amount_off`, months where it repeats. */
 export type DiscountInput = {

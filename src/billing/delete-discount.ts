@@ -1,5 +1,8 @@
-import { type AppContext, type By, requireStripe } from '../context.ts'
+import { type AppContext, requireStripe } from '../context.ts'
 import { NotFound } from '../errors.ts'
+import { refreshDiscount } from '../inbox/catalogue/look-up-discount.ts'
+import type { By } from '../log/by.ts'
+import { operate } from '../outbox/operate.ts'
 import {
   type Discount,
   type DiscountRow,
@@ -8,8 +11,6 @@ import {
   rowsOfCode,
   shownDiscount,
 } from './discounts.ts'
-import { refreshDiscount } from '../inbox/catalogue/look-up-discount.ts'
-import { operate } from '../outbox/operate.ts'
 
 /**
  * Ends a discount: its promotion code first, so that nobody redeems it any more, then the coupon, if that is this

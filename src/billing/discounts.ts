@@ -1,9 +1,10 @@
-import type { AppContext, By } from '../context.ts'
+import type { AppContext } from '../context.ts'
+import { type Page, type PageQuery, pageOf, readCursor } from '../db/page.ts'
 import type { Reader, Row } from '../db/tables.ts'
 import { AppError, NotFound } from '../errors.ts'
 import { chooseDiscount } from '../inbox/catalogue/discount-choice.ts'
 import { refreshDiscount } from '../inbox/catalogue/look-up-discount.ts'
-import { type Page, type PageQuery, pageOf, readCursor } from '../db/page.ts'
+import type { By } from '../log/by.ts'
 
 export type DiscountRow = Row<'billing_discounts'>
 

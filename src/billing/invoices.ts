@@ -1,6 +1,6 @@
+import { type Page, type PageQuery, pageOf, readCursor } from '../db/page.ts'
 import type { Reader, Row } from '../db/tables.ts'
 import { assertKnownTenant } from '../projections/tenants.ts'
-import { type Page, type PageQuery, pageOf, readCursor } from '../db/page.ts'
 
 export type Invoice = Omit<
   Row<'billing_invoices'>,

@@ -1,14 +1,14 @@
 import { Command } from 'commander'
-import { createContext } from '../compose.ts'
 import { type Config, readConfig } from '../config.ts'
 import { createLog } from '../logging/log-output.ts'
 import { erase } from '../ops/erase.ts'
 import { printJson, printLine } from './print.ts'
+import type { LoadMain } from './service.ts'
 import { type DatabaseOptions, withDatabase } from './with-database.ts'
 
 type EraseOptions = DatabaseOptions & { tenant: string; forgive?: boolean; keepStripe?: boolean }
 
-export const eraseCommand = () =>
+export const eraseCommand = (loadMain: LoadMain) =>
   new Command('erase')
     .description("make a tenant's personal data unreadable for ever")
     .requiredOption('--tenant <id>', 'whose')
@@ -18,6 +18,7 @@ export const eraseCommand = () =>
     .action((options: EraseOptions) =>
       withDatabase(options, async (db) => {
         const config = configOf(process.env)
+        const { createContext } = await loadMain()
         const context = createContext({ config, db, log: logOf(config) })
         const { tenant: tenantId, forgive = false, keepStripe = false } = options
         const erasure = await erase(context, { actor: 'cli' }, { tenantId, forgive, keepStripe })

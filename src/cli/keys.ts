@@ -1,6 +1,6 @@
 import { Command, Option } from 'commander'
-import { migrate } from '../db/migrate.ts'
 import { createKey, listKeys, revokeKey } from '../auth/keys.ts'
+import { migrate } from '../db/migrate.ts'
 import { printJson, printLine, printTable } from './print.ts'
 import { rotatePersonalCommand } from './rotate-personal.ts'
 import { type DatabaseOptions, withDatabase, withNewDatabase } from './with-database.ts'

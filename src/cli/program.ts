@@ -1,13 +1,14 @@
 import { Command, CommanderError, Option } from 'commander'
 import packageJson from '../../package.json' with { type: 'json' }
-import { Misuse } from './misuse.ts'
 import { BadEnvironment } from '../config.ts'
 import { databaseProblem } from '../db/fault.ts'
 import { AppError } from '../errors.ts'
+import { Misuse } from './misuse.ts'
+import type { LoadMain } from './service.ts'
 import { StartFailure } from './start-failure.ts'
 
 /** Runs one command. Resolves to the exit code: 0 done, 1 found a fault, 2 wrong use. */
-export async function cli(args: string[]): Promise<number> {
+export async function cli(args: string[], loadMain: LoadMain): Promise<number> {
   endQuietlyWithThePipe()
   const program = new Command('stepledger')
     .description('Takes tenants from sign-up to paying through Stripe; operates what it did')
@@ -19,7 +20,7 @@ export async function cli(args: string[]): Promise<number> {
     .showHelpAfterError('(--help says more)')
   const wanted = commands[args[0] ?? '']
   for (const load of wanted === undefined ? Object.values(commands) : [wanted])
-    program.addCommand(withExitOverride(await load()))
+    program.addCommand(withExitOverride(await load(loadMain)))
   try {
     readDotEnv()
     await program.parseAsync(args, { from: 'user' })
@@ -30,8 +31,8 @@ export async function cli(args: string[]): Promise<number> {
 }
 
 /** A command's own module alone is loaded, for it takes a second to load them all. */
-const commands: Record<string, () => Promise<Command>> = {
-  serve: async () => (await import('./serve.ts')).serveCommand(),
+const commands: Record<string, (loadMain: LoadMain) => Promise<Command>> = {
+  serve: async (loadMain) => (await import('./serve.ts')).serveCommand(loadMain),
   migrate: async () => (await import('./migrate.ts')).migrateCommand(),
   sandbox: async () => (await import('./sandbox.ts')).sandboxCommand(),
   events: async () => (await import('./events.ts')).eventsCommand(),
@@ -45,7 +46,7 @@ const commands: Record<string, () => Promise<Command>> = {
   backup: async () => (await import('./backup.ts')).backupCommand(),
   export: async () => (await import('./export.ts')).exportCommand(),
   keys: async () => (await import('./keys.ts')).keysCommand(),
-  erase: async () => (await import('./erase.ts')).eraseCommand(),
+  erase: async (loadMain) => (await import('./erase.ts')).eraseCommand(loadMain),
 }
 
 function withExitOverride(command: Command): Command {

@@ -3,10 +3,11 @@ import { resolve } from 'node:path'
 import { Command } from 'commander'
 import { readConfig, unknownVariables } from '../config.ts'
 import { printJson, printLine } from './print.ts'
+import type { LoadMain } from './service.ts'
 import { stopSignal } from './stop-signal.ts'
 import { type DatabaseOptions, databaseUrl } from './with-database.ts'
 
-export const serveCommand = () =>
+export const serveCommand = (loadMain: LoadMain) =>
   new Command('serve')
     .description('run the service until SIGTERM or Ctrl-C')
     .option(
@@ -20,7 +21,7 @@ export const serveCommand = () =>
       }
       for (const line of unknownVariables(process.env)) process.stderr.write(`stepledger: warning: ${line}\n`)
       const database = databaseLine(config.databaseUrl)
-      const { serve } = await import('../main.ts')
+      const { serve } = await loadMain()
       const stopped = stopSignal()
       const { url, sandboxUrl, newAdminKey, newKeyFile, stop } = await serve(config).catch((error) => {
         leave()

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { registerHooks, stripTypeScriptTypes } from 'node:module'
 
-const own = new URL('..', import.meta.url).href
+const own = new URL('../..', import.meta.url).href
 
 /** Node does not strip types below a node_modules directory by itself, which is where a package's own code is. */
 export function stripOwnTypes() {

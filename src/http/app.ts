@@ -1,8 +1,7 @@
 import { OpenAPIHono } from '@hono/zod-openapi'
-import type { MiddlewareHandler } from 'hono'
+import type { Hono, MiddlewareHandler } from 'hono'
 import type { AppContext } from '../context.ts'
 import { NotFound } from '../errors.ts'
-import { webRoutes } from '../web/web-routes.ts'
 import { allow, authenticate } from './auth.ts'
 import { readBody } from './body.ts'
 import { crossOrigin, crossOriginPaths } from './cross-origin.ts'
@@ -65,6 +64,8 @@ const resources: ((context: AppContext, live: LiveStreams) => OpenAPIHono<Env>)[
 const webhooks: ((context: AppContext) => OpenAPIHono<Env>)[] = [webhookRoutes]
 
 export type AppOptions = {
+  /** What is shown outside /api/v1. Default: nothing. */
+  pages?: Hono<Env>
   /** Counts API calls by `provenTenant`. Default: nothing is counted. */
   tracking?: MiddlewareHandler
   /** How long a request's body may take to arrive. Default 10,000. */
@@ -74,7 +75,7 @@ export type AppOptions = {
 /** The whole HTTP interface on a context: `app.fetch` for a server, `app.request` for a test. */
 export function createApp(context: AppContext, options: AppOptions = {}): OpenAPIHono<Env> {
   const { log } = context
-  const { tracking, bodyTimeoutMs: timeoutMs = 10_000 } = options
+  const { pages, tracking, bodyTimeoutMs: timeoutMs = 10_000 } = options
   const metrics = createMetrics(context)
   const app = new OpenAPIHono<Env>({
     defaultHook: (result) => {
@@ -87,7 +88,7 @@ export function createApp(context: AppContext, options: AppOptions = {}): OpenAP
   app.use(requestId(), requestLog(log, metrics))
   app.route('/', healthRoutes(context, metrics))
   describeApi(app, context.config)
-  app.route('/', webRoutes(context))
+  if (pages) app.route('/', pages)
 
   app.use('/api/v1/billing/webhooks', readBody({ limitBytes: mebibyte, timeoutMs, json: false }))
   for (const routes of webhooks) app.route('/api/v1', routes(context))

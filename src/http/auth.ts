@@ -1,13 +1,13 @@
 import type { Context } from 'hono'
 import { createMiddleware } from 'hono/factory'
+import { findKey, hashOfKey, type Scope, sameHash } from '../auth/keys.ts'
 import { findLogin } from '../auth/logins.ts'
 import type { AppContext } from '../context.ts'
 import { AppError, NotFound } from '../errors.ts'
-import { findKey, hashOfKey, type Scope, sameHash } from '../auth/keys.ts'
-import { sameOrigin } from '../web/same-origin.ts'
 import { attemptLimit } from './attempt-limit.ts'
 import type { Caller, Env } from './env.ts'
 import { loginCookie } from './login-cookie.ts'
+import { sameOrigin } from './same-origin.ts'
 
 /**
  * Sets `c.get('caller')` from `X-API-Key` or `Authorization: Bearer`, or, on the operators' routes, from the cookie of

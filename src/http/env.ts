@@ -1,6 +1,6 @@
 import type { HttpBindings } from '@hono/node-server'
-import type { ErrorCode } from '../errors.ts'
 import type { Scope } from '../auth/keys.ts'
+import type { ErrorCode } from '../errors.ts'
 
 /** Who is asking, as proven by the key. */
 export type Caller = {

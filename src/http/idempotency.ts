@@ -2,13 +2,13 @@ import { createMiddleware } from 'hono/factory'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import type { AppContext } from '../context.ts'
 import { InvalidRequest } from '../errors.ts'
+import type { Env } from './env.ts'
 import {
   claimIdempotencyKey,
   type KeyedRequest,
   releaseIdempotencyKey,
   storeReply,
 } from './idempotency-keys.ts'
-import type { Env } from './env.ts'
 import { withoutSecrets, withSecrets } from './secrets-in-replies.ts'
 
 /**

@@ -1,5 +1,5 @@
-import type { FieldProblem } from '../errors.ts'
 import { textProblem } from '../db/text.ts'
+import type { FieldProblem } from '../errors.ts'
 
 /** How deep the brackets of a JSON text go, without parsing it. A text that breaks off is counted as far as it goes. */
 export function nesting(json: Uint8Array): number {

@@ -1,6 +1,6 @@
 import { createMiddleware } from 'hono/factory'
-import { InvalidRequest, NotFound } from '../errors.ts'
 import { textProblem } from '../db/text.ts'
+import { InvalidRequest, NotFound } from '../errors.ts'
 import type { Env } from './env.ts'
 
 /**

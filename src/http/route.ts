@@ -1,7 +1,7 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import type { MiddlewareHandler } from 'hono'
-import { AppError } from '../errors.ts'
 import type { Scope } from '../auth/keys.ts'
+import { AppError } from '../errors.ts'
 import { allow } from './auth.ts'
 import type { Env } from './env.ts'
 import { errorEnvelope } from './schemas.ts'

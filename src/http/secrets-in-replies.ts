@@ -1,6 +1,6 @@
 import type { Context } from 'hono'
-import { type AppContext, requireStripe } from '../context.ts'
 import { findKey, sessionToken } from '../auth/keys.ts'
+import { type AppContext, requireStripe } from '../context.ts'
 import type { Env } from './env.ts'
 
 type Reply = { data?: Record<string, unknown> }

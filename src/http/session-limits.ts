@@ -1,6 +1,6 @@
 import { rowsOfCode } from '../billing/discounts.ts'
-import { UnknownCode } from '../billing/unknown-code.ts'
 import type { Database } from '../db/database.ts'
+import { UnknownCode } from '../inbox/catalogue/unknown-code.ts'
 import type { Caller } from './env.ts'
 import { hourlyLimit } from './hourly-limit.ts'
 

@@ -1,10 +1,11 @@
 import type { Logger } from 'pino'
 import type Stripe from 'stripe'
 import type { Trx } from '../db/tables.ts'
-import type { Fact, NewFact, StripeObjectType } from '../log/facts.ts'
+import type { Fact, NewFact } from '../log/facts.ts'
 import { record } from '../projections/record.ts'
-import { invoiceUsage } from '../usage/invoice-usage.ts'
+import type { StripeObjectType } from '../stripe/object-types.ts'
 import { enqueueRefresh } from './enqueue-refresh.ts'
+import { invoiceUsage } from './invoice-usage.ts'
 import { mirrorOf } from './mirror.ts'
 import { tellSessions } from './sessions/tell-sessions.ts'
 

@@ -1,6 +1,7 @@
 import type { Trx } from '../db/tables.ts'
-import { enqueue } from '../outbox/outbox.ts'
-import { type StripeObjectType, streams } from '../log/facts.ts'
+import { enqueue } from '../effects/effects.ts'
+import { streams } from '../log/facts.ts'
+import type { StripeObjectType } from '../stripe/object-types.ts'
 
 /**
  * Asks for an object to be fetched from Stripe and recorded. Returns the effect's id. Where an earlier question about

@@ -1,5 +1,6 @@
 import type Stripe from 'stripe'
-import { type AppContext, metadataOf } from '../context.ts'
+import type { AppContext } from '../context.ts'
+import { metadataOf } from '../log/by.ts'
 import { type NewFact, streams } from '../log/facts.ts'
 import { isOurWord, isStripeId } from '../log/safe-words.ts'
 import { type JsonObject, takeApart } from '../log/take-apart.ts'

@@ -1,6 +1,7 @@
 import type Stripe from 'stripe'
 import type { Reader } from '../db/tables.ts'
-import { type NewFact, type StripeObjectType, streams } from '../log/facts.ts'
+import { type NewFact, streams } from '../log/facts.ts'
+import type { StripeObjectType } from '../stripe/object-types.ts'
 import { isPinned } from '../stripe/webhook.ts'
 import { type Owner, ownerOf } from './owner.ts'
 

@@ -1,5 +1,5 @@
 import type { Reader } from '../db/tables.ts'
-import type { StripeObjectType } from '../log/facts.ts'
+import type { StripeObjectType } from '../stripe/object-types.ts'
 
 /** The table and key where an object of Stripe's is mirrored; setup intents live in the session alone, invoice items in their invoice. */
 export const mirrors = {

@@ -1,10 +1,10 @@
 import type Stripe from 'stripe'
 import { isErased } from '../db/seals.ts'
 import type { Reader } from '../db/tables.ts'
-import type { StripeObjectType } from '../log/facts.ts'
 import { isStripeId } from '../log/safe-words.ts'
-import { idOf } from './sessions/from-stripe.ts'
 import { knownTenants } from '../projections/tenants.ts'
+import type { StripeObjectType } from '../stripe/object-types.ts'
+import { idOf } from './sessions/from-stripe.ts'
 
 export type Owner = {
   tenantId: string | null

@@ -1,8 +1,8 @@
 import type { Logger } from 'pino'
 import type { Trx } from '../db/tables.ts'
-import { recordAnswer } from '../onboarding/calls.ts'
 import type { Observation } from '../stripe/gateway.ts'
-import { invoiceUsage } from '../usage/invoice-usage.ts'
+import { invoiceUsage } from './invoice-usage.ts'
+import { recordAnswer } from './record-answer.ts'
 import { tellSessions } from './sessions/tell-sessions.ts'
 
 const by = { actor: 'worker' }

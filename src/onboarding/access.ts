@@ -1,8 +1,9 @@
-import type { AppContext, Caller } from '../context.ts'
+import type { AppContext } from '../context.ts'
 import type { Reader, Trx } from '../db/tables.ts'
 import { Conflict, NotFound } from '../errors.ts'
-import { assertNotErased } from '../projections/tenants.ts'
 import { loadSession, type Session } from '../inbox/sessions/store.ts'
+import type { Caller } from '../log/by.ts'
+import { assertNotErased } from '../projections/tenants.ts'
 
 /**
  * As `loadSession`, for a caller: another tenant's session does not exist, nor does that of one that was erased.

@@ -1,9 +1,10 @@
-import type { AppContext, Caller } from '../context.ts'
-import type { Observation } from '../stripe/gateway.ts'
-import { loadOwnSession } from './access.ts'
-import { recordAnswer } from './calls.ts'
+import type { AppContext } from '../context.ts'
+import { recordAnswer } from '../inbox/record-answer.ts'
 import { applyToSession } from '../inbox/sessions/from-stripe.ts'
 import type { Session } from '../inbox/sessions/store.ts'
+import type { Caller } from '../log/by.ts'
+import type { Observation } from '../stripe/gateway.ts'
+import { loadOwnSession } from './access.ts'
 
 /** Takes in what Stripe has answered to a question of a step: the session after it. */
 export function takeIn(

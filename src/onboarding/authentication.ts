@@ -1,7 +1,8 @@
-import { type AppContext, type Caller, requireStripe } from '../context.ts'
-import { takeIn } from './asked.ts'
-import { positionOf } from '../session/session.ts'
+import { type AppContext, requireStripe } from '../context.ts'
 import type { Session } from '../inbox/sessions/store.ts'
+import type { Caller } from '../log/by.ts'
+import { positionOf } from '../session/session.ts'
+import { takeIn } from './asked.ts'
 
 /**
  * A subscription that waits for the bank, as it is at Stripe now: still waiting, with the secret that Stripe.js goes on

@@ -1,21 +1,19 @@
 import type { OnboardingFactType } from '../../machines/onboarding-facts.ts'
-import { refreshRedeemed } from '../outbox/refresh-redeemed.ts'
-import { type AppContext, type By, metadataOf, requireStripe } from '../context.ts'
+import { type AppContext, requireStripe } from '../context.ts'
 import type { Reader, Trx } from '../db/tables.ts'
-import { type Effect, enqueue } from '../outbox/outbox.ts'
-import type { EffectHandler } from '../outbox/runner.ts'
-import { callStripe, type StripeRequest } from '../outbox/stripe-call.ts'
+import { type Effect, enqueue } from '../effects/effects.ts'
+import type { EffectHandler } from '../effects/handler.ts'
+import { enqueueRefresh } from '../inbox/enqueue-refresh.ts'
+import { recordAnswer } from '../inbox/record-answer.ts'
+import { applyToSession, unusable } from '../inbox/sessions/from-stripe.ts'
+import { afterTheRequest, dispatch, loadSession, type Session, sessionIdOf } from '../inbox/sessions/store.ts'
 import { type Fact, streams } from '../log/facts.ts'
 import { factById } from '../log/read.ts'
 import { livingPersonal } from '../log/subject.ts'
-import { record } from '../projections/record.ts'
+import { refreshRedeemed } from '../outbox/refresh-redeemed.ts'
+import { callStripe, type StripeRequest } from '../outbox/stripe-call.ts'
 import type { StripeFailure } from '../stripe/failure.ts'
-import { type Observation, observationsIn } from '../stripe/gateway.ts'
-import { enqueueRefresh } from '../inbox/enqueue-refresh.ts'
-import { observationFact } from '../inbox/observation-fact.ts'
-import { releaseParked } from '../inbox/release.ts'
-import { applyToSession, unusable } from '../inbox/sessions/from-stripe.ts'
-import { afterTheRequest, dispatch, loadSession, type Session, sessionIdOf } from '../inbox/sessions/store.ts'
+import type { Observation } from '../stripe/gateway.ts'
 
 const worker = { actor: 'worker' }
 
@@ -93,30 +91,6 @@ export const keepCall = (trx: Trx, session: Session, key: string, now: string) =
     afterTheRequest(now),
     now,
   )
-
-/**
- * Records what Stripe has answered about a tenant, and the objects inside the answer. A customer brings the events
- * with it that came before it was known.
- */
-export async function recordAnswer(
-  trx: Trx,
-  tenantId: string,
-  observation: Observation,
-  cause: string,
-  now: string,
-  by: By = worker,
-): Promise<void> {
-  const facts = observationsIn(observation).map((seen) =>
-    observationFact(seen, {
-      factId: `${cause}:${seen.objectId}:${seen.asOf}`,
-      tenantId,
-      metadata: metadataOf(by, { causation: cause }),
-      occurredAt: now,
-    }),
-  )
-  await record(trx, streams.billing(tenantId), 'any', facts, now)
-  if (observation.objectType === 'customer') await releaseParked(trx, tenantId, observation.objectId, now)
-}
 
 async function requestOf(reader: Reader, fact: Fact): Promise<StripeRequest> {
   switch (fact.type) {

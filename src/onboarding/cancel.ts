@@ -1,6 +1,7 @@
-import type { AppContext, Caller } from '../context.ts'
-import { loadOwnSession } from './access.ts'
+import type { AppContext } from '../context.ts'
 import { dispatch, notAllowed, type Session, sessionStatus } from '../inbox/sessions/store.ts'
+import type { Caller } from '../log/by.ts'
+import { loadOwnSession } from './access.ts'
 
 /** Ends a session that has no subscription; what it has reserved is free again. Again: the same answer. */
 export async function cancel(context: AppContext, caller: Caller, sessionId: string): Promise<Session> {

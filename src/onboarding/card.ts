@@ -1,8 +1,9 @@
-import { type AppContext, type Caller, requireStripe } from '../context.ts'
+import { type AppContext, requireStripe } from '../context.ts'
 import { AppError, type ErrorDetails } from '../errors.ts'
-import { takeIn } from './asked.ts'
-import { allowedSteps } from '../session/session.ts'
 import { type Session, sessionStatus } from '../inbox/sessions/store.ts'
+import type { Caller } from '../log/by.ts'
+import { allowedSteps } from '../session/session.ts'
+import { takeIn } from './asked.ts'
 
 /**
  * Whether the card is confirmed: as a webhook has said, or as Stripe says when it is asked now.

@@ -1,7 +1,8 @@
-import type { AppContext, Caller } from '../context.ts'
+import type { AppContext } from '../context.ts'
+import { dispatch, notAllowed, type Session, sessionStatus } from '../inbox/sessions/store.ts'
+import type { Caller } from '../log/by.ts'
 import { loadOwnSession } from './access.ts'
 import { askForAuthentication, isWaiting } from './authentication.ts'
-import { dispatch, notAllowed, type Session, sessionStatus } from '../inbox/sessions/store.ts'
 
 /** Step 6: the tenant is ready. A subscription that waits for the bank is asked for at Stripe first. */
 export async function complete(context: AppContext, caller: Caller, sessionId: string): Promise<Session> {

@@ -1,12 +1,13 @@
 import type { Applicant } from '../../machines/onboarding-facts.ts'
-import { refusedField } from '../billing/customers.ts'
-import { operate } from '../outbox/operate.ts'
-import type { AppContext, Caller } from '../context.ts'
+import type { AppContext } from '../context.ts'
 import { Conflict } from '../errors.ts'
-import { loadOwnSession } from './access.ts'
-import { applicantOf } from './applicant-of.ts'
 import { pendingKey } from '../inbox/sessions/from-stripe.ts'
 import { dispatch, notAllowed, type Session } from '../inbox/sessions/store.ts'
+import type { Caller } from '../log/by.ts'
+import { operate } from '../outbox/operate.ts'
+import { refusedField } from '../outbox/refused-field.ts'
+import { loadOwnSession } from './access.ts'
+import { applicantOf } from './applicant-of.ts'
 
 /** What is left out stays as it is. */
 export type Correction = { [Field in keyof Applicant]?: Applicant[Field] | undefined }

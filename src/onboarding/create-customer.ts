@@ -1,12 +1,13 @@
-import { pendingOperations } from '../outbox/pending-operations.ts'
-import { type AppContext, type Caller, requireStripe } from '../context.ts'
+import { type AppContext, requireStripe } from '../context.ts'
 import { Conflict } from '../errors.ts'
+import { pendingKey } from '../inbox/sessions/from-stripe.ts'
+import { callKey, dispatch, type Session } from '../inbox/sessions/store.ts'
+import type { Caller } from '../log/by.ts'
+import { pendingOperations } from '../outbox/pending-operations.ts'
 import { keyInMetadata } from '../stripe/calls.ts'
 import { refusedElsewhere, takeStep } from './access.ts'
 import { applicantOf } from './applicant-of.ts'
 import { keepCall } from './calls.ts'
-import { pendingKey } from '../inbox/sessions/from-stripe.ts'
-import { callKey, dispatch, type Session } from '../inbox/sessions/store.ts'
 
 /** Step 2: the tenant becomes a customer at Stripe. A tenant that is one already keeps it. */
 export async function createCustomer(

@@ -1,14 +1,15 @@
-import { pendingOperations } from '../outbox/pending-operations.ts'
-import { type AppContext, type Caller, requireStripe } from '../context.ts'
+import { type AppContext, requireStripe } from '../context.ts'
 import type { Trx } from '../db/tables.ts'
 import { AppError, Conflict } from '../errors.ts'
+import { pendingKey } from '../inbox/sessions/from-stripe.ts'
+import { callKey, dispatch, notAllowed, type Session, sessionStatus } from '../inbox/sessions/store.ts'
+import type { Caller } from '../log/by.ts'
+import { pendingOperations } from '../outbox/pending-operations.ts'
 import { keyInMetadata } from '../stripe/calls.ts'
 import { loadOwnSession, refusedElsewhere, takeStep } from './access.ts'
 import { askForAuthentication } from './authentication.ts'
 import { keepCall } from './calls.ts'
 import { assertCard, cardRequired } from './card.ts'
-import { pendingKey } from '../inbox/sessions/from-stripe.ts'
-import { callKey, dispatch, notAllowed, type Session, sessionStatus } from '../inbox/sessions/store.ts'
 
 /**
  * Step 5. The first payment is made with the confirmed card, unless there is a trial. Declined: nothing is left at

@@ -1,12 +1,12 @@
 import { type AppContext, requireStripe } from '../context.ts'
 import type { Trx } from '../db/tables.ts'
-import type { EffectHandler } from '../outbox/runner.ts'
+import type { EffectHandler } from '../effects/handler.ts'
+import { recordAnswer } from '../inbox/record-answer.ts'
+import { applyToSession } from '../inbox/sessions/from-stripe.ts'
+import { end, hoursAfter, loadSession, sessionIdOf, wakeAt } from '../inbox/sessions/store.ts'
+import { endingOf, finalStatuses } from '../session/session.ts'
 import type { Observation } from '../stripe/gateway.ts'
 import { isWaiting } from './authentication.ts'
-import { recordAnswer } from './calls.ts'
-import { applyToSession } from '../inbox/sessions/from-stripe.ts'
-import { endingOf, finalStatuses } from '../session/session.ts'
-import { end, hoursAfter, loadSession, sessionIdOf, wakeAt } from '../inbox/sessions/store.ts'
 
 /**
  * The statechart's `expireAt` and `lookAfter`: ends a session whose time is over. Where it waits for the bank, Stripe

@@ -1,15 +1,17 @@
 import type { SelectedPlan } from '../../machines/onboarding-facts.ts'
+import { type AppContext, requireStripe } from '../context.ts'
+import { InvalidRequest } from '../errors.ts'
 import { recordCatalogue } from '../inbox/catalogue/catalogue.ts'
-import { assertRedeemable, discountCents, resolveDiscount } from '../inbox/catalogue/discount-terms.ts'
+import { assertRedeemable, resolveDiscount } from '../inbox/catalogue/discount-terms.ts'
 import { lookUpDiscount, refreshDiscount } from '../inbox/catalogue/look-up-discount.ts'
 import { resolvePrice } from '../inbox/catalogue/price-terms.ts'
-import { type AppContext, type Caller, requireStripe } from '../context.ts'
-import { InvalidRequest } from '../errors.ts'
+import { dispatch, notAllowed, type Session, sessionStatus } from '../inbox/sessions/store.ts'
+import type { Caller } from '../log/by.ts'
+import { discountCents } from '../pricing/discount-cents.ts'
+import { allowedSteps } from '../session/session.ts'
 import type { Observation, StripeGateway } from '../stripe/gateway.ts'
 import { loadOwnSession } from './access.ts'
 import { assertCard } from './card.ts'
-import { allowedSteps } from '../session/session.ts'
-import { dispatch, notAllowed, type Session, sessionStatus } from '../inbox/sessions/store.ts'
 
 export type PlanChoice = { plan_id: string; price_id: string; discount_code?: string | undefined }
 

@@ -1,14 +1,15 @@
 import type Stripe from 'stripe'
-import { type AppContext, type Caller, requireStripe } from '../context.ts'
+import { type AppContext, requireStripe } from '../context.ts'
 import type { Trx } from '../db/tables.ts'
 import { AppError } from '../errors.ts'
+import { isRemoved, pendingKey } from '../inbox/sessions/from-stripe.ts'
+import { callKey, dispatch, type Session, sessionStatus } from '../inbox/sessions/store.ts'
+import type { Caller } from '../log/by.ts'
 import { keyInMetadata } from '../stripe/calls.ts'
 import { refusedElsewhere, takeStep } from './access.ts'
 import { allowedUrl } from './allowed-url.ts'
 import { takeIn } from './asked.ts'
 import { keepCall } from './calls.ts'
-import { isRemoved, pendingKey } from '../inbox/sessions/from-stripe.ts'
-import { callKey, dispatch, type Session, sessionStatus } from '../inbox/sessions/store.ts'
 
 /**
  * Step 3: a SetupIntent, by which the browser confirms a card. Asking again gives the same one; a new one only when

@@ -1,16 +1,17 @@
 import { randomUUID } from 'node:crypto'
 import type { Applicant } from '../../machines/onboarding-facts.ts'
-import type { AppContext, Caller } from '../context.ts'
-import type { Trx } from '../db/tables.ts'
 import { derivedUuid } from '../auth/derived-uuid.ts'
+import type { AppContext } from '../context.ts'
+import type { Trx } from '../db/tables.ts'
 import { usedForAnother } from '../errors.ts'
+import { dispatch, loadSession, newSession, type Session } from '../inbox/sessions/store.ts'
+import type { Caller } from '../log/by.ts'
 import { canonicalJson } from '../log/canonical-json.ts'
 import type { Fact } from '../log/facts.ts'
 import { factOf } from '../log/read.ts'
 import { assertNotErased } from '../projections/tenants.ts'
 import { loadOwnSession } from './access.ts'
 import { allowedUrl } from './allowed-url.ts'
-import { dispatch, loadSession, newSession, type Session } from '../inbox/sessions/store.ts'
 
 /**
  * Opens a session for a new tenant. With an idempotency key the same request gives the same session and tenant, for

@@ -1,5 +1,5 @@
-import { type Page, type PageQuery, pageOf, readCursor } from '../db/page.ts'
 import type { AppContext } from '../context.ts'
+import { type Page, type PageQuery, pageOf, readCursor } from '../db/page.ts'
 import type { Reader, Row } from '../db/tables.ts'
 import { Conflict, NotFound } from '../errors.ts'
 import { maskText } from '../logging/mask.ts'

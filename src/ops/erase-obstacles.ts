@@ -1,8 +1,8 @@
-import { isLive } from '../views/subscriptions.ts'
 import type { Reader } from '../db/tables.ts'
-import { timerKinds } from '../outbox/outbox.ts'
+import { timerKinds } from '../effects/effects.ts'
 import { AppError } from '../errors.ts'
-import { owedBaseCents } from '../usage/invoice-usage.ts'
+import { owedBaseCents } from '../pricing/owed-base.ts'
+import { isLive } from '../views/subscriptions.ts'
 import { unbilledUsage } from '../views/usage-summary.ts'
 
 /** What has to be over before a tenant can be erased. */

@@ -1,6 +1,6 @@
 import { type ExpressionBuilder, sql } from 'kysely'
 import type { Reader, Tables } from '../db/tables.ts'
-import { timerKinds } from '../outbox/outbox.ts'
+import { timerKinds } from '../effects/effects.ts'
 import { maskText } from '../logging/mask.ts'
 
 export type OutboxGauges = {

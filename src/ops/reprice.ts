@@ -1,11 +1,11 @@
-import { nextInvoiceAmountCents } from '../views/next-invoice.ts'
-import { isLive, latestSubscription } from '../views/subscriptions.ts'
 import type { Database } from '../db/database.ts'
 import type { Reader } from '../db/tables.ts'
 import type { Rates, UsageType } from '../log/facts.ts'
-import { readConsistently } from '../projections/consistent-read.ts'
 import { cardAt, exactSum, priceLine, type RateCard } from '../pricing/price.ts'
 import { readRateCards } from '../pricing/rate-cards.ts'
+import { readConsistently } from '../projections/consistent-read.ts'
+import { nextInvoiceAmountCents } from '../views/next-invoice.ts'
+import { isLive, latestSubscription } from '../views/subscriptions.ts'
 
 /** `percent` has two decimals; null: something where there was nothing. */
 export type Delta = { old_cents: number; new_cents: number; delta_cents: number; percent: number | null }

@@ -1,8 +1,8 @@
 import { sql } from 'kysely'
 import { onboardingMachine } from '../../machines/onboarding.ts'
 import type { Database } from '../db/database.ts'
-import { machineVersion } from '../session/session.ts'
 import { strandedVersion } from '../projections/onboarding-sessions.ts'
+import { machineVersion } from '../session/session.ts'
 import { placeOfValue } from './session-path.ts'
 
 export type Statechart = {

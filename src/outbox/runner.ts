@@ -1,59 +1,15 @@
 import { randomUUID } from 'node:crypto'
 import type { Logger } from 'pino'
+import type { EffectRunner } from '../context.ts'
 import { databaseClock } from '../db/clock.ts'
 import type { Database } from '../db/database.ts'
 import { databaseUnavailable } from '../db/fault.ts'
 import type { Trx } from '../db/tables.ts'
+import { claim, dueEffects, type Effect, type Owner, postpone, renew, settle } from '../effects/effects.ts'
+import { type EffectHandler, FinalFailure, Unknown } from '../effects/handler.ts'
 import { AppError } from '../errors.ts'
 import { faultText } from '../logging/mask.ts'
 import { notSent, StripeFailure } from '../stripe/failure.ts'
-import { claim, dueEffects, type Effect, type Owner, postpone, renew, settle } from './outbox.ts'
-
-/** How one kind of effect is carried out. */
-export type EffectHandler = {
-  /**
-   * The call, outside of any transaction. A `FinalFailure` goes to `refused`. A fault of our own, which would come again
-   * and again, likewise; it must be thrown only where nothing was sent. What has a later chance is tried again: an
-   * AppError, `Unknown`, a database that is away.
-   */
-  run(effect: Effect): Promise<unknown>
-  /** Records the result. In one transaction with the effect's end; not called when it has ended meanwhile. */
-  done(trx: Trx, effect: Effect, result: never, now: string): Promise<void>
-  /** Records the refusal, likewise. */
-  refused?(trx: Trx, effect: Effect, refusal: Error, now: string): Promise<void>
-}
-
-/** The outside has said no, and would say it again: the effect is over. `cause` is what the caller gets to see. */
-export class FinalFailure extends Error {
-  /** For the handler's `refused`. */
-  readonly refusal: Error
-  constructor(refusal: Error, cause: Error) {
-    super(refusal.message, { cause })
-    this.refusal = refusal
-  }
-}
-
-/** The outcome is unknown. `params` replace the effect's for the next attempt; `cause` is what the caller sees. */
-export class Unknown extends Error {
-  readonly params: Record<string, unknown>
-  constructor(cause: Error, params: Record<string, unknown>) {
-    super(cause instanceof AppError ? cause.forLog : faultText(cause), { cause })
-    this.params = params
-  }
-}
-
-export type EffectRunner = {
-  /**
-   * Carries an effect out now and returns when it has ended; two calls at once share one run. An effect that has
-   * ended already is left alone.
-   * @throws the refusal, or what stopped this attempt; AppError conflict when another process is at it
-   */
-  run(effectId: string): Promise<void>
-  /** Takes up what is due, and what a crash has left, until `stop`. */
-  start(): void
-  /** Resolves when the running effects have ended. */
-  stop(): Promise<void>
-}
 
 /** Well within a lease. Should one end under a call all the same, the second call has the same key. */
 const renewMs = 5_000

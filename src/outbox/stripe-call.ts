@@ -1,8 +1,8 @@
+import type { Effect } from '../effects/effects.ts'
+import { FinalFailure, Unknown } from '../effects/handler.ts'
 import type { CallName, CallParams } from '../stripe/calls.ts'
 import { StripeFailure } from '../stripe/failure.ts'
 import type { Observation, StripeGateway } from '../stripe/gateway.ts'
-import type { Effect } from './outbox.ts'
-import { FinalFailure, Unknown } from './runner.ts'
 
 /** The call as the fact in the log asks for it. `key` is the idempotency key, stored before the call. */
 export type StripeRequest = { call: CallName; targetId?: string; params: CallParams; key: string }

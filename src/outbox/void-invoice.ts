@@ -1,4 +1,5 @@
-import { type AppContext, type By, requireStripe } from '../context.ts'
+import { type AppContext, requireStripe } from '../context.ts'
+import type { By } from '../log/by.ts'
 import { operate } from './operate.ts'
 
 /**

@@ -1,8 +1,8 @@
 import type { SelectedPlan } from '../../machines/onboarding-facts.ts'
 import type { AppContext } from '../context.ts'
+import { type Due, dueOf, type Order } from './due.ts'
 import { cardAt } from './price.ts'
 import { readRateCards } from './rate-cards.ts'
-import { type Due, dueOf, type Order } from './due.ts'
 
 /** `dueOf` by what is in force now: the rate card and the trial. Read once for many orders. */
 export async function duesNow(

@@ -1,7 +1,7 @@
 import type { SelectedDiscount } from '../../machines/onboarding-facts.ts'
 import type { UsageType } from '../log/facts.ts'
+import { discountCents } from './discount-cents.ts'
 import type { RateCard } from './price.ts'
-import { discountCents } from '../inbox/catalogue/discount-terms.ts'
 
 /** A price that is subscribed to, and what lowers it. */
 export type Order = {

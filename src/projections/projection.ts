@@ -1,9 +1,10 @@
 import type { Kysely } from 'kysely'
 import type Stripe from 'stripe'
 import type { Tables, Trx } from '../db/tables.ts'
-import type { Fact, FactType, StripeObjectType } from '../log/facts.ts'
+import type { Fact, FactType } from '../log/facts.ts'
 import { personalOf } from '../log/subject.ts'
 import { type JsonObject, putTogether, type Texts } from '../log/take-apart.ts'
+import type { StripeObjectType } from '../stripe/object-types.ts'
 
 /**
  * One table as a fold of the log. The functions read nothing but the fact and the projected tables of `trx`: no

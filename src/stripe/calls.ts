@@ -1,5 +1,5 @@
 import type Stripe from 'stripe'
-import type { StripeObjectType } from '../log/facts.ts'
+import type { StripeObjectType } from './object-types.ts'
 
 export type CallParams = Record<string, unknown>
 type Answer = { id: string }

@@ -1,11 +1,11 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type Stripe from 'stripe'
-import type { StripeObjectType } from '../log/facts.ts'
 import { headersOf, secretOf, timeOf, withoutSecrets } from './answer.ts'
 import { type CallTally, callTally } from './call-tally.ts'
 import { type CallName, type CallParams, calls, subscriptionExpansions } from './calls.ts'
 import { StripeFailure, stripeFailure } from './failure.ts'
+import type { StripeObjectType } from './object-types.ts'
 import { canBeAnId, retrieve } from './retrieve.ts'
 
 /** An object as Stripe's API answered it. */

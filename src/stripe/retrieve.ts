@@ -1,6 +1,6 @@
 import type Stripe from 'stripe'
-import type { StripeObjectType } from '../log/facts.ts'
 import { subscriptionExpansions } from './calls.ts'
+import type { StripeObjectType } from './object-types.ts'
 
 /** The object as it is now, with what is needed beside it. */
 export function retrieve(stripe: Stripe, objectType: StripeObjectType, id: string): Promise<{ id: string }> {

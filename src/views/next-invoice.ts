@@ -1,12 +1,12 @@
 import type { Reader } from '../db/tables.ts'
-import { ppmOf } from '../projections/read-value.ts'
-import type { SubscriptionDiscount } from '../projections/subscription-discounts.ts'
-import { owedBaseCents } from '../usage/invoice-usage.ts'
+import { discountCents } from '../pricing/discount-cents.ts'
+import { owedBaseCents } from '../pricing/owed-base.ts'
 import { cardAt, exactSum } from '../pricing/price.ts'
 import { readRateCards } from '../pricing/rate-cards.ts'
-import { unbilledUsage } from './usage-summary.ts'
-import { discountCents } from '../inbox/catalogue/discount-terms.ts'
+import { ppmOf } from '../projections/read-value.ts'
+import type { SubscriptionDiscount } from '../projections/subscription-discounts.ts'
 import { isLive, type SubscriptionRow } from './subscriptions.ts'
+import { unbilledUsage } from './usage-summary.ts'
 
 /**
  * What the subscription's next invoice over a period is as things stand: the plan's price after discount, the platform

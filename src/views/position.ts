@@ -1,8 +1,8 @@
+import { type Session, sessionStatus } from '../inbox/sessions/store.ts'
 import type { Due, Order } from '../pricing/due.ts'
 import { withDue } from '../pricing/due-terms.ts'
 import { allowedSteps, nextStepOf, positionOf, type SessionStatus } from '../session/session.ts'
 import type { SessionUrls } from './session-urls.ts'
-import { type Session, sessionStatus } from '../inbox/sessions/store.ts'
 
 const steps = [
   'started',

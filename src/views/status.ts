@@ -1,7 +1,7 @@
 import type { AppContext } from '../context.ts'
 import type { Reader, Row } from '../db/tables.ts'
 import { assertKnownTenant } from '../projections/tenants.ts'
-import { findCustomer } from '../billing/customers.ts'
+import { findCustomer } from './customer.ts'
 import { nextInvoiceAmountCents } from './next-invoice.ts'
 import { isLive, latestSubscription, type SubscriptionRow } from './subscriptions.ts'
 

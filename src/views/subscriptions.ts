@@ -1,6 +1,6 @@
-import type { Caller } from '../context.ts'
 import type { Reader, Row } from '../db/tables.ts'
 import { NotFound } from '../errors.ts'
+import type { Caller } from '../log/by.ts'
 import type { SubscriptionDiscount } from '../projections/subscription-discounts.ts'
 import { assertKnownTenant } from '../projections/tenants.ts'
 

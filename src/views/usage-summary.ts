@@ -1,6 +1,13 @@
 import type { Reader } from '../db/tables.ts'
 import { type UsageType, usageTypes } from '../log/facts.ts'
-import { cardAt, exactSum, type Metered, type PricedLine, priceLine, type RateCard } from '../pricing/price.ts'
+import {
+  cardAt,
+  exactSum,
+  type Metered,
+  type PricedLine,
+  priceLine,
+  type RateCard,
+} from '../pricing/price.ts'
 import { readRateCards } from '../pricing/rate-cards.ts'
 
 export type UsageLine = PricedLine & {

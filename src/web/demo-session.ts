@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { Hono } from 'hono'
+import { sessionToken, storeSessionToken } from '../auth/keys.ts'
 import type { AppContext } from '../context.ts'
 import { AppError, InvalidRequest } from '../errors.ts'
 import { attemptLimit } from '../http/attempt-limit.ts'
@@ -7,10 +8,9 @@ import { readBody } from '../http/body.ts'
 import type { Env } from '../http/env.ts'
 import { refusal } from '../http/error-reply.ts'
 import { applicant } from '../http/routes/onboarding.ts'
+import { sameOrigin } from '../http/same-origin.ts'
 import { success } from '../http/schemas.ts'
-import { sessionToken, storeSessionToken } from '../auth/keys.ts'
 import { start } from '../onboarding/start.ts'
-import { sameOrigin } from './same-origin.ts'
 
 /**
  * `POST /onboarding/demo-session`: step 1 for a visitor without a host product behind them, to try the wizard out on

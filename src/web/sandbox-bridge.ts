@@ -3,7 +3,7 @@ import type { AppContext } from '../context.ts'
 import { AppError } from '../errors.ts'
 import { readBody } from '../http/body.ts'
 import type { Env } from '../http/env.ts'
-import { sameOrigin } from './same-origin.ts'
+import { sameOrigin } from '../http/same-origin.ts'
 
 /**
  * What Stripe.js asks of Stripe, for the sandbox's card form: handed on to the sandbox with the publishable key, so

@@ -1,5 +1,5 @@
 import type { Config } from '../config.ts'
-import { isLoopbackUrl } from './loopback-url.ts'
+import { isLoopbackUrl } from '../http/loopback-url.ts'
 
 /** What the page has to know of the service before there is a session. Nothing secret. */
 export type WizardSettings = {

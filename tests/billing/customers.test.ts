@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { readFacts } from '../../src/log/read.ts'
 import { ingest } from '../../src/inbox/ingest.ts'
+import { readFacts } from '../../src/log/read.ts'
 import { eventually, type Service, startService } from '../support/service.ts'
 
 let service: Service

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { enqueue } from '../../src/outbox/outbox.ts'
+import { enqueue } from '../../src/effects/effects.ts'
 import { enqueueRefresh } from '../../src/inbox/enqueue-refresh.ts'
 import { observed, recordAll } from '../support/facts.ts'
 import { type Service, startService } from '../support/service.ts'

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { createApp } from '../../src/http/app.ts'
 import { createKey, forgetExpiredTokens, listKeys, revokeKey } from '../../src/auth/keys.ts'
+import { createApp } from '../../src/http/app.ts'
 import { adminKey, type Reply, type TestApp, testApp } from '../support/test-app.ts'
 
 let t: TestApp

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { verifyTables } from '../../src/projections/replay.ts'
 import { scheduleSweep } from '../../src/inbox/sweep.ts'
+import { verifyTables } from '../../src/projections/replay.ts'
 import { type Service, startService } from '../support/service.ts'
 import { deliver, history, signingSecret } from '../support/webhooks.ts'
 import { carryOutDue, settled, type Wizard, wizard } from '../support/wizard.ts'

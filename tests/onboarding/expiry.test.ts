@@ -1,7 +1,7 @@
 import type Stripe from 'stripe'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { wakeOverdue } from '../../src/onboarding/expiry.ts'
 import { ingest } from '../../src/inbox/ingest.ts'
+import { wakeOverdue } from '../../src/onboarding/expiry.ts'
 import { type HoldingProxy, startHoldingProxy } from '../support/holding-proxy.ts'
 import { type Service, startService } from '../support/service.ts'
 import { authenticate, basicMonthly, carryOutDue, factsOf, type Wizard, wizard } from '../support/wizard.ts'

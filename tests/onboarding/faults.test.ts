@@ -1,11 +1,11 @@
 import Stripe from 'stripe'
 import { expect, type TestContext, test, vi } from 'vitest'
-import { effectRunner } from '../../src/outbox/runner.ts'
 import { createApp } from '../../src/http/app.ts'
+import { ingest } from '../../src/inbox/ingest.ts'
 import { onboardingCall } from '../../src/onboarding/calls.ts'
+import { effectRunner } from '../../src/outbox/runner.ts'
 import { stripeGateway } from '../../src/stripe/gateway.ts'
 import type { FaultKind } from '../../src/stripe-sandbox/faults.ts'
-import { ingest } from '../../src/inbox/ingest.ts'
 import { startHoldingProxy } from '../support/holding-proxy.ts'
 import { adminKey, type Service, type ServiceOptions, startService } from '../support/service.ts'
 import {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { forgetIdempotencyKeys } from '../../src/http/idempotency-keys.ts'
 import { createKey, forgetExpiredTokens } from '../../src/auth/keys.ts'
+import { forgetIdempotencyKeys } from '../../src/http/idempotency-keys.ts'
 import { type Service, startService } from '../support/service.ts'
 import { applicant, wizard } from '../support/wizard.ts'
 

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { enqueue } from '../../src/outbox/outbox.ts'
-import { effectRunner } from '../../src/outbox/runner.ts'
+import { enqueue } from '../../src/effects/effects.ts'
 import { start } from '../../src/onboarding/start.ts'
+import { effectRunner } from '../../src/outbox/runner.ts'
 import { type Service, startService } from '../support/service.ts'
 import { carryOutDue, factsOf, requestsTo, type Wizard, wizard } from '../support/wizard.ts'
 

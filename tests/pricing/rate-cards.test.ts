@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { readFacts } from '../../src/log/read.ts'
-import { ensureRateCard, readRateCards } from '../../src/pricing/rate-cards.ts'
+import { readRateCards } from '../../src/pricing/rate-cards.ts'
+import { ensureRateCard } from '../../src/usage/ensure-rate-card.ts'
 import { eachDatabase } from '../support/databases.ts'
 import { type TestApp, testApp } from '../support/test-app.ts'
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { test } from 'vitest'
-import type { StripeObjectType } from '../../src/log/facts.ts'
+import type { StripeObjectType } from '../../src/stripe/object-types.ts'
 import { eachDatabase } from '../support/databases.ts'
 import { observed, recordAll, stripeEvent } from '../support/facts.ts'
 import { subscription } from '../support/stripe-objects.ts'

@@ -7,9 +7,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import sparticuz from '@sparticuz/chromium'
 import type { AxeResults } from 'axe-core'
 import { type Browser, chromium, type Page } from 'playwright-core'
+import type { Service } from '../../src/cli/service.ts'
 import { readConfig } from '../../src/config.ts'
 import { createLog } from '../../src/logging/log-output.ts'
-import { type Service, serve } from '../../src/main.ts'
+import { serve } from '../../src/main.ts'
 import { freePort } from './service-process.ts'
 
 /** The package's switches for trusting pages and for one process: these pages are held to the web's rules, and closed. */

@@ -1,14 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import type { Database } from '../../src/db/database.ts'
-import {
-  type FactData,
-  type FactType,
-  type NewFact,
-  type StripeObjectType,
-  streams,
-} from '../../src/log/facts.ts'
+import { type FactData, type FactType, type NewFact, streams } from '../../src/log/facts.ts'
 import { type JsonObject, takeApart } from '../../src/log/take-apart.ts'
 import { record } from '../../src/projections/record.ts'
+import type { StripeObjectType } from '../../src/stripe/object-types.ts'
 
 export const tenant = 'Jeturing_00000000-0000-4000-8000-000000000001'
 export const otherTenant = 'Jeturing_00000000-0000-4000-8000-000000000002'

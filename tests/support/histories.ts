@@ -1,5 +1,6 @@
 import fc from 'fast-check'
-import type { NewFact, StripeObjectType } from '../../src/log/facts.ts'
+import type { NewFact } from '../../src/log/facts.ts'
+import type { StripeObjectType } from '../../src/stripe/object-types.ts'
 import { epoch, observed, type RawObject, stripeEvent, usageRecorded } from './facts.ts'
 
 /** Length of a billing period, seconds. */

@@ -4,17 +4,18 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type ServerType, serve } from '@hono/node-server'
 import Stripe from 'stripe'
-import { syncCatalogue } from '../../src/inbox/catalogue/catalogue.ts'
-import { createContext } from '../../src/compose.ts'
+import { createKey } from '../../src/auth/keys.ts'
 import { readConfig } from '../../src/config.ts'
 import type { AppContext } from '../../src/context.ts'
 import { openDatabase } from '../../src/db/database.ts'
 import { migrate } from '../../src/db/migrate.ts'
 import { createApp } from '../../src/http/app.ts'
-import { createKey } from '../../src/auth/keys.ts'
+import { syncCatalogue } from '../../src/inbox/catalogue/catalogue.ts'
 import { createLog } from '../../src/logging/log-output.ts'
+import { createContext } from '../../src/main.ts'
 import { type Sandbox, startSandbox } from '../../src/stripe-sandbox/sandbox.ts'
-import { ensureRateCard } from '../../src/pricing/rate-cards.ts'
+import { ensureRateCard } from '../../src/usage/ensure-rate-card.ts'
+import { webRoutes } from '../../src/web/web-routes.ts'
 import { testKeys } from './databases.ts'
 
 export const adminKey = 'an-admin-key-of-the-tests'
@@ -103,7 +104,7 @@ export async function startService(options: ServiceOptions = {}): Promise<Servic
   await ensureRateCard(db, config, context.now())
   if (options.catalogue !== false && context.stripe !== undefined) await syncCatalogue(context)
   const platform = (await createKey(db, { scope: 'platform', now: context.now() })).key
-  const app = createApp(context)
+  const app = createApp(context, { pages: webRoutes(context) })
   open(app)
   const { hostname: host, port } = new URL(sandbox.url)
 

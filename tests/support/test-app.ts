@@ -1,12 +1,13 @@
+import { createKey } from '../../src/auth/keys.ts'
 import { readConfig } from '../../src/config.ts'
 import type { AppContext } from '../../src/context.ts'
 import type { Database } from '../../src/db/database.ts'
 import { type AppOptions, createApp } from '../../src/http/app.ts'
-import { createKey } from '../../src/auth/keys.ts'
 import { type JsonObject, takeApart } from '../../src/log/take-apart.ts'
 import { createLog } from '../../src/logging/log-output.ts'
 import { record } from '../../src/projections/record.ts'
-import { ensureRateCard } from '../../src/pricing/rate-cards.ts'
+import { ensureRateCard } from '../../src/usage/ensure-rate-card.ts'
+import { webRoutes } from '../../src/web/web-routes.ts'
 import { createSqlite, type TestDatabase } from './databases.ts'
 
 export const adminKey = 'an-admin-key-of-the-tests'
@@ -54,7 +55,7 @@ export async function testApp(
     a: (await createKey(db, { scope: 'tenant', tenantId: 'tenant_a', now: clock.now })).key,
     b: (await createKey(db, { scope: 'tenant', tenantId: 'tenant_b', now: clock.now })).key,
   }
-  const app = createApp(context, options.app)
+  const app = createApp(context, { pages: webRoutes(context), ...options.app })
 
   const call = async (
     method: string,

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import type { StripeObjectType } from '../../src/log/facts.ts'
 import { type JsonObject, takeApart } from '../../src/log/take-apart.ts'
 import { record } from '../../src/projections/record.ts'
+import type { StripeObjectType } from '../../src/stripe/object-types.ts'
 import { type Service, startService } from '../support/service.ts'
 
 let service: Service

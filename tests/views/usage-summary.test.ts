@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { ensureRateCard } from '../../src/pricing/rate-cards.ts'
+import { ensureRateCard } from '../../src/usage/ensure-rate-card.ts'
 import { unbilledUsage } from '../../src/views/usage-summary.ts'
 import { eachDatabase } from '../support/databases.ts'
 import { addPaidInvoice, type TestApp, testApp } from '../support/test-app.ts'

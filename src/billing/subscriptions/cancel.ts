@@ -1,6 +1,7 @@
-import type { AppContext, Caller } from '../../context.ts'
-import { modify, nothingToAsk, wrongState } from './modify.ts'
+import type { AppContext } from '../../context.ts'
+import type { Caller } from '../../log/by.ts'
 import { isLive, type Subscription } from '../../views/subscriptions.ts'
+import { modify, nothingToAsk, wrongState } from './modify.ts'
 
 /**
  * Ends a subscription: when what is paid for is over, or now.

@@ -1,9 +1,10 @@
-import { type AppContext, type Caller, requireStripe } from '../../context.ts'
+import { type AppContext, requireStripe } from '../../context.ts'
 import { InvalidRequest } from '../../errors.ts'
 import { recordCatalogue } from '../../inbox/catalogue/catalogue.ts'
 import { type PriceTerms, resolvePrice } from '../../inbox/catalogue/price-terms.ts'
-import { assertRunning, modify } from './modify.ts'
+import type { Caller } from '../../log/by.ts'
 import type { Subscription, SubscriptionRow } from '../../views/subscriptions.ts'
+import { assertRunning, modify } from './modify.ts'
 
 export type ProrationBehavior = 'create_prorations' | 'always_invoice' | 'none'
 export type PlanChange = { price_id: string; proration_behavior: ProrationBehavior }

@@ -1,16 +1,21 @@
 import type { SelectedDiscount } from '../../../machines/onboarding-facts.ts'
-import { type AppContext, type By, type Caller, requireStripe } from '../../context.ts'
+import { type AppContext, requireStripe } from '../../context.ts'
 import type { Reader } from '../../db/tables.ts'
 import { AppError, Conflict, NotFound } from '../../errors.ts'
-import { keyInMetadata } from '../../stripe/calls.ts'
-import { askStripe } from '../../stripe/ask-stripe.ts'
 import { recordCatalogue } from '../../inbox/catalogue/catalogue.ts'
-import { findCustomer } from '../customers.ts'
-import { assertRedeemable, type ResolvedDiscount, resolveDiscount } from '../../inbox/catalogue/discount-terms.ts'
+import {
+  assertRedeemable,
+  type ResolvedDiscount,
+  resolveDiscount,
+} from '../../inbox/catalogue/discount-terms.ts'
 import { refreshDiscount } from '../../inbox/catalogue/look-up-discount.ts'
+import { type PriceTerms, resolvePrice } from '../../inbox/catalogue/price-terms.ts'
+import type { By, Caller } from '../../log/by.ts'
 import { assertNoPendingStep } from '../../outbox/onboarding-steps.ts'
 import { operate } from '../../outbox/operate.ts'
-import { type PriceTerms, resolvePrice } from '../../inbox/catalogue/price-terms.ts'
+import { askStripe } from '../../stripe/ask-stripe.ts'
+import { keyInMetadata } from '../../stripe/calls.ts'
+import { findCustomer } from '../../views/customer.ts'
 import {
   isLive,
   latestSubscription,

@@ -1,6 +1,7 @@
-import { type AppContext, type Caller, requireStripe } from '../../context.ts'
+import { type AppContext, requireStripe } from '../../context.ts'
 import type { Trx } from '../../db/tables.ts'
 import { AppError } from '../../errors.ts'
+import type { Caller } from '../../log/by.ts'
 import type { Operation } from '../../log/facts.ts'
 import { operate } from '../../outbox/operate.ts'
 import {

@@ -1,6 +1,7 @@
-import type { AppContext, Caller } from '../../context.ts'
-import { assertRunning, modify, nothingToAsk } from './modify.ts'
+import type { AppContext } from '../../context.ts'
+import type { Caller } from '../../log/by.ts'
 import type { Subscription } from '../../views/subscriptions.ts'
+import { assertRunning, modify, nothingToAsk } from './modify.ts'
 
 /**
  * Stops collecting: invoices that fall into the pause are voided, and nothing is owed for it.

@@ -1,10 +1,11 @@
 import type Stripe from 'stripe'
-import { type AppContext, type Caller, requireStripe } from '../../context.ts'
-import { askStripe } from '../../stripe/ask-stripe.ts'
+import { type AppContext, requireStripe } from '../../context.ts'
 import { resolvePrice } from '../../inbox/catalogue/price-terms.ts'
+import type { Caller } from '../../log/by.ts'
+import { askStripe } from '../../stripe/ask-stripe.ts'
+import { ownSubscription } from '../../views/subscriptions.ts'
 import { assertSameCurrency, itemsOf, type PlanChange } from './change-plan.ts'
 import { assertRunning } from './modify.ts'
-import { ownSubscription } from '../../views/subscriptions.ts'
 import { asRefusal } from './refusals.ts'
 
 export type ChangePreview = {

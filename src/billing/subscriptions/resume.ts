@@ -1,6 +1,7 @@
-import type { AppContext, Caller } from '../../context.ts'
-import { assertRunning, modify, nothingToAsk, wrongState } from './modify.ts'
+import type { AppContext } from '../../context.ts'
+import type { Caller } from '../../log/by.ts'
 import type { Subscription } from '../../views/subscriptions.ts'
+import { assertRunning, modify, nothingToAsk, wrongState } from './modify.ts'
 
 /**
  * Takes a cancellation that has not come into force, and a pause, back.

@@ -1,7 +1,7 @@
 import { OpenAPIHono, z } from '@hono/zod-openapi'
+import { createKey, createKeyOnce, listKeys, revokeKey } from '../../auth/keys.ts'
 import type { AppContext } from '../../context.ts'
 import { NotFound } from '../../errors.ts'
-import { createKey, createKeyOnce, listKeys, revokeKey } from '../../auth/keys.ts'
 import type { Env } from '../env.ts'
 import { body, route } from '../route.ts'
 import { envelope, listOf, resourceId, success, tenantId, timeOut } from '../schemas.ts'

@@ -1,6 +1,6 @@
 import { OpenAPIHono, z } from '@hono/zod-openapi'
-import { billingStatus } from '../../views/status.ts'
 import type { AppContext } from '../../context.ts'
+import { billingStatus } from '../../views/status.ts'
 import type { Env } from '../env.ts'
 import { route } from '../route.ts'
 import { cents, tenantId, timeOut } from '../schemas.ts'

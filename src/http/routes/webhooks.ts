@@ -1,7 +1,7 @@
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi'
 import type { AppContext } from '../../context.ts'
-import { verifiedEvent } from '../../stripe/webhook.ts'
 import { ingest } from '../../inbox/ingest.ts'
+import { verifiedEvent } from '../../stripe/webhook.ts'
 import type { Env } from '../env.ts'
 
 /** Stripe's events. The signature over the raw body is the only key. */

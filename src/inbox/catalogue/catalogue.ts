@@ -1,6 +1,7 @@
 import type Stripe from 'stripe'
-import { type AppContext, type By, metadataOf, requireStripe } from '../../context.ts'
+import { type AppContext, requireStripe } from '../../context.ts'
 import type { Reader, Trx } from '../../db/tables.ts'
+import { type By, metadataOf } from '../../log/by.ts'
 import { canonicalJson } from '../../log/canonical-json.ts'
 import { type Fact, streams } from '../../log/facts.ts'
 import { factOf } from '../../log/read.ts'
@@ -8,9 +9,9 @@ import { personalOf } from '../../log/subject.ts'
 import { type JsonObject, putTogether, type Texts } from '../../log/take-apart.ts'
 import { idOf } from '../../projections/read-value.ts'
 import { record } from '../../projections/record.ts'
+import { askStripe } from '../../stripe/ask-stripe.ts'
 import type { Observation } from '../../stripe/gateway.ts'
 import { observationFact } from '../observation-fact.ts'
-import { askStripe } from '../../stripe/ask-stripe.ts'
 
 /** Brings products, prices, coupons and promotion codes up to what Stripe has now. Returns how many had changed. */
 export async function syncCatalogue(context: AppContext, by: By = { actor: 'startup' }): Promise<number> {

@@ -3,10 +3,10 @@ import type { SelectedDiscount } from '../../../machines/onboarding-facts.ts'
 import type { Reader } from '../../db/tables.ts'
 import { AppError, InvalidRequest } from '../../errors.ts'
 import { idOf, ppmOf } from '../../projections/read-value.ts'
-import type { Observation, StripeGateway } from '../../stripe/gateway.ts'
 import { askStripe } from '../../stripe/ask-stripe.ts'
+import type { Observation, StripeGateway } from '../../stripe/gateway.ts'
 import { chooseDiscount } from './discount-choice.ts'
-import { UnknownCode } from '../../billing/unknown-code.ts'
+import { UnknownCode } from './unknown-code.ts'
 
 /** What a discount is to lower, and for whom. */
 export type Purchase = {
@@ -75,17 +75,6 @@ async function assertUnrestricted(
   const { customerId } = on
   if (isForNew && customerId !== null && (await askStripe(() => stripe.hasBought(customerId))))
     return refuse(code, 'is for first purchases alone')
-}
-
-/** What it takes off an amount: a percentage is rounded half up once, as Stripe does, and nothing goes below zero. */
-export function discountCents(
-  terms: Pick<SelectedDiscount, 'percent_off_ppm' | 'amount_off_cents'>,
-  amountCents: number,
-): number {
-  const { percent_off_ppm: ppm, amount_off_cents: amountOffCents } = terms
-  const off =
-    ppm === null ? (amountOffCents ?? 0) : Number((BigInt(amountCents) * BigInt(ppm) + 500_000n) / 1_000_000n)
-  return Math.min(amountCents, off)
 }
 
 /**

@@ -1,7 +1,8 @@
-import { type AppContext, type By, requireStripe } from '../../context.ts'
+import { type AppContext, requireStripe } from '../../context.ts'
 import type { Reader } from '../../db/tables.ts'
-import type { Observation, StripeGateway } from '../../stripe/gateway.ts'
+import type { By } from '../../log/by.ts'
 import { askStripe } from '../../stripe/ask-stripe.ts'
+import type { Observation, StripeGateway } from '../../stripe/gateway.ts'
 import { changedOf, recordCatalogue } from './catalogue.ts'
 
 /**

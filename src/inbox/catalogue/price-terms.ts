@@ -3,8 +3,8 @@ import { InvalidRequest } from '../../errors.ts'
 import { fixedAmountCents } from '../../projections/prices.ts'
 import { planIdOf } from '../../projections/products.ts'
 import { idOf } from '../../projections/read-value.ts'
-import type { Observation, StripeGateway } from '../../stripe/gateway.ts'
 import { askStripe } from '../../stripe/ask-stripe.ts'
+import type { Observation, StripeGateway } from '../../stripe/gateway.ts'
 
 /** What a subscription to a price costs, as Stripe has it now. */
 export type PriceTerms = {

@@ -1,12 +1,12 @@
 import type Stripe from 'stripe'
 import type { OnboardingFact } from '../../../machines/onboarding-facts.ts'
-import type { By } from '../../context.ts'
 import type { Trx } from '../../db/tables.ts'
-import { settle } from '../../outbox/outbox.ts'
-import type { StripeObjectType } from '../../log/facts.ts'
+import { settle } from '../../effects/effects.ts'
+import type { By } from '../../log/by.ts'
 import { isoTime } from '../../projections/projection.ts'
-import { keyInMetadata } from '../../stripe/calls.ts'
 import { evolve, positionOf, type Snapshot, type StepName } from '../../session/session.ts'
+import { keyInMetadata } from '../../stripe/calls.ts'
+import type { StripeObjectType } from '../../stripe/object-types.ts'
 import { callKey, dispatch, type Session } from './store.ts'
 
 type Seen = { objectType: StripeObjectType; isDeleted: boolean; object: object }

@@ -1,8 +1,8 @@
 import type { OnboardingFact, OnboardingFactType } from '../../../machines/onboarding-facts.ts'
-import { type By, metadataOf } from '../../context.ts'
 import type { Reader, Row, Trx } from '../../db/tables.ts'
-import { type Effect, enqueue, setTimer } from '../../outbox/outbox.ts'
+import { type Effect, enqueue, setTimer } from '../../effects/effects.ts'
 import { AppError, NotFound } from '../../errors.ts'
+import { type By, metadataOf } from '../../log/by.ts'
 import { type NewFact, streams } from '../../log/facts.ts'
 import { record } from '../../projections/record.ts'
 import {

@@ -1,9 +1,9 @@
-import type { By } from '../../context.ts'
 import type { Trx } from '../../db/tables.ts'
 import { AppError } from '../../errors.ts'
-import type { StripeObjectType } from '../../log/facts.ts'
-import { applyToSession } from './from-stripe.ts'
+import type { By } from '../../log/by.ts'
 import { finalStatuses } from '../../session/session.ts'
+import type { StripeObjectType } from '../../stripe/object-types.ts'
+import { applyToSession } from './from-stripe.ts'
 import { type Session, sessionOf } from './store.ts'
 
 /** An object of Stripe's as an event or an answer shows it, and whose it is. */

@@ -5,8 +5,8 @@ import { AppError } from '../../errors.ts'
 import { authenticate } from '../../http/auth.ts'
 import type { Env } from '../../http/env.ts'
 import { loginCookie } from '../../http/login-cookie.ts'
+import { sameOrigin } from '../../http/same-origin.ts'
 import { success } from '../../http/schemas.ts'
-import { sameOrigin } from '../same-origin.ts'
 import { pageHeaders, serveFile } from '../serve-page.ts'
 
 /** `/console`: the operators' page, and its login. All else it gets from /api/v1/admin. */

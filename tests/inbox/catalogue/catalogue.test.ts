@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { requireStripe } from '../../../src/context.ts'
 import { syncCatalogue } from '../../../src/inbox/catalogue/catalogue.ts'
 import { resolvePrice } from '../../../src/inbox/catalogue/price-terms.ts'
-import { requireStripe } from '../../../src/context.ts'
-import { readFacts } from '../../../src/log/read.ts'
 import { ingest } from '../../../src/inbox/ingest.ts'
+import { readFacts } from '../../../src/log/read.ts'
 import { makeUnfixedPrices } from '../../support/prices.ts'
 import { type Service, startService } from '../../support/service.ts'
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { discountCents } from '../../../src/inbox/catalogue/discount-terms.ts'
+import { discountCents } from '../../../src/pricing/discount-cents.ts'
 import { percentOf } from '../../../src/stripe-sandbox/resources/price.ts'
 
 const percent = (percent_off_ppm: number) => ({ percent_off_ppm, amount_off_cents: null })

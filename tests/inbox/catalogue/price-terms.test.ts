@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { resolvePrice } from '../../../src/inbox/catalogue/price-terms.ts'
 import { requireStripe } from '../../../src/context.ts'
+import { resolvePrice } from '../../../src/inbox/catalogue/price-terms.ts'
 import { makeUnfixedPrices } from '../../support/prices.ts'
 import { type Service, startService } from '../../support/service.ts'
 

@@ -1,7 +1,7 @@
 import { createMiddleware } from 'hono/factory'
 import type { Config } from '../config.ts'
 import { AppError } from '../errors.ts'
-import type { Env } from '../http/env.ts'
+import type { Env } from './env.ts'
 import { isLoopbackUrl } from './loopback-url.ts'
 
 /**

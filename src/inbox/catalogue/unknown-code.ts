@@ -1,4 +1,4 @@
-import { InvalidRequest } from '../errors.ts'
+import { InvalidRequest } from '../../errors.ts'
 
 /** Stripe has nothing under that code: a typing error, or a guess. */
 export class UnknownCode extends InvalidRequest {

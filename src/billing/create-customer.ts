@@ -1,10 +1,10 @@
-import { type AppContext, type Caller, requireStripe } from '../context.ts'
-import type { Reader, Row } from '../db/tables.ts'
-import { AppError, InvalidRequest, NotFound } from '../errors.ts'
-import { keyInMetadata } from '../stripe/calls.ts'
-import { assertNotErased } from '../projections/tenants.ts'
+import { type AppContext, requireStripe } from '../context.ts'
+import type { Caller } from '../log/by.ts'
 import { assertNoPendingStep } from '../outbox/onboarding-steps.ts'
 import { operate } from '../outbox/operate.ts'
+import { refusedField } from '../outbox/refused-field.ts'
+import { keyInMetadata } from '../stripe/calls.ts'
+import { type Customer, customerOf, findCustomer } from '../views/customer.ts'
 
 export type CustomerInput = {
   tenant_id: string
@@ -14,11 +14,6 @@ export type CustomerInput = {
   company_name?: string | undefined
   metadata: Record<string, string>
 }
-
-export type Customer = Omit<
-  Row<'billing_customers'>,
-  'is_delinquent' | 'is_deleted' | 'as_of' | 'updated_at' | 'last_position'
-> & { is_delinquent: boolean }
 
 /**
  * The tenant's customer at Stripe, which is made if there is none: one per tenant, whatever else the request says.
@@ -54,28 +49,6 @@ export async function createCustomer(
   return customerOf(context.db.reader, tenantId)
 }
 
-/** @throws NotFound for a tenant without a customer */
-export async function customerOf(reader: Reader, tenantId: string): Promise<Customer> {
-  await assertNotErased(reader, tenantId)
-  const row = await findCustomer(reader, tenantId)
-  if (row === undefined) throw new NotFound('customer')
-  const { is_delinquent, is_deleted: _d, as_of: _a, updated_at: _u, last_position: _l, ...columns } = row
-  return { ...columns, is_delinquent: is_delinquent === 1 }
-}
-
-/** The tenant's customer that is not deleted. */
-export function findCustomer(
-  reader: Reader,
-  tenantId: string,
-): Promise<Row<'billing_customers'> | undefined> {
-  return reader
-    .selectFrom('billing_customers')
-    .selectAll()
-    .where('tenant_id', '=', tenantId)
-    .where('is_deleted', '=', 0)
-    .executeTakeFirst()
-}
-
 function paramsOf(input: CustomerInput, key: string): Record<string, unknown> {
   const { tenant_id, email, name, phone, company_name, metadata } = input
   return {
@@ -89,12 +62,4 @@ function paramsOf(input: CustomerInput, key: string): Record<string, unknown> {
       [keyInMetadata]: key,
     },
   }
-}
-
-/** Stripe's names of the parameters are those of our fields. */
-export function refusedField(error: unknown): unknown {
-  if (!(error instanceof AppError) || error.code !== 'invalid_request') return error
-  const param = String(error.details.param ?? '')
-  if (!['email', 'name', 'phone'].includes(param)) return error
-  return new InvalidRequest([{ path: param, message: 'is not accepted by Stripe' }])
 }

@@ -1,16 +1,16 @@
 import { type AppContext, requireStripe } from '../context.ts'
 import type { Reader, Trx } from '../db/tables.ts'
-import type { Effect } from '../outbox/outbox.ts'
-import type { EffectHandler } from '../outbox/runner.ts'
-import { callStripe } from '../outbox/stripe-call.ts'
+import type { Effect } from '../effects/effects.ts'
+import type { EffectHandler } from '../effects/handler.ts'
+import { type InvoiceLine, invoicedFactId } from '../inbox/invoice-usage.ts'
+import { observationFact } from '../inbox/observation-fact.ts'
 import { type Fact, streams } from '../log/facts.ts'
 import { factById } from '../log/read.ts'
 import { record } from '../projections/record.ts'
 import { keyInMetadata } from '../stripe/calls.ts'
 import { StripeFailure } from '../stripe/failure.ts'
 import type { Observation } from '../stripe/gateway.ts'
-import { observationFact } from '../inbox/observation-fact.ts'
-import { type InvoiceLine, invoicedFactId } from './invoice-usage.ts'
+import { callStripe } from './stripe-call.ts'
 
 /**
  * Puts one line of `usage.invoiced` on its invoice, without any discount. Whatever Stripe refuses for good, as for an

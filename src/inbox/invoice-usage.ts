@@ -1,13 +1,14 @@
 import { createHash } from 'node:crypto'
 import type { Logger } from 'pino'
 import type { Reader, Row, Trx } from '../db/tables.ts'
-import { enqueue } from '../outbox/outbox.ts'
+import { enqueue } from '../effects/effects.ts'
 import { type FactData, type NewFact, streams, type UsageType, usageTypes } from '../log/facts.ts'
+import { owedBaseCents } from '../pricing/owed-base.ts'
+import { cardAt, priceOf, type RateCard } from '../pricing/price.ts'
+import { readRateCards } from '../pricing/rate-cards.ts'
 import { isOfPlanAlone, isUndone } from '../projections/invoices.ts'
 import { textOf } from '../projections/read-value.ts'
 import { record } from '../projections/record.ts'
-import { cardAt, priceOf, type RateCard } from '../pricing/price.ts'
-import { readRateCards } from '../pricing/rate-cards.ts'
 
 /**
  * Decides, once, what goes on the invoice of a renewal beside the plan: on its draft all usage from before the period's
@@ -102,17 +103,6 @@ export const invoicedFactId = (invoiceId: string) => `usage_invoiced:${invoiceId
 /** The effect's id and Stripe's idempotency key, which is at most 255 characters long. */
 export const invoiceItemKey = (tenantId: string, invoiceId: string, line: InvoiceLine) =>
   `stepledger:${createHash('sha256').update(tenantId).digest('hex').slice(0, 24)}:invoice_item:${invoiceId}:${line}`
-
-/** The platform base that earlier invoices of the tenant should have had and have not. */
-export async function owedBaseCents(reader: Reader, tenantId: string): Promise<number> {
-  const rows = await reader
-    .selectFrom('billing_invoices')
-    .select('owed_base_cents')
-    .where('tenant_id', '=', tenantId)
-    .where('owed_base_cents', '>', 0)
-    .execute()
-  return rows.reduce((sum, { owed_base_cents }) => sum + owed_base_cents, 0)
-}
 
 const isUndecidedRenewal = (invoice: Row<'billing_invoices'>) =>
   invoice.billing_reason === 'subscription_cycle' &&

@@ -1,0 +1,60 @@
+import type { Config } from '../config.ts'
+import type { Database } from '../db/database.ts'
+import { canonicalJson } from '../log/canonical-json.ts'
+import { type Rates, rates as ratesSchema, streams, usageTypes } from '../log/facts.ts'
+import { factOf } from '../log/read.ts'
+import { record } from '../projections/record.ts'
+
+/**
+ * Appends `rates.card_set` when the configured rates or the currency differ from the last card in the log. The first
+ * card holds since ever, so that usage of the days before the first start has a price; later ones hold from now on.
+ */
+export async function ensureRateCard(
+  db: Database,
+  config: Pick<Config, 'rates' | 'currency'>,
+  now: Date,
+): Promise<void> {
+  const configured = { rates: ratesOf(config), currency: config.currency }
+  await db.transact(async (trx) => {
+    const row = await trx
+      .selectFrom('billing_events')
+      .selectAll()
+      .where('stream', '=', streams.rates)
+      .orderBy('version', 'desc')
+      .limit(1)
+      .executeTakeFirst()
+    const last = row === undefined ? undefined : factOf(row)
+    if (last?.type === 'rates.card_set') {
+      const { rates, currency } = last.data
+      if (canonicalJson({ rates, currency }) === canonicalJson(configured)) return
+    }
+    const version = last?.version ?? 0
+    const time = now.toISOString()
+    const rate_card_id = `rates_${version + 1}`
+    await record(
+      trx,
+      streams.rates,
+      version,
+      [
+        {
+          fact_id: rate_card_id,
+          type: 'rates.card_set',
+          tenant_id: null,
+          data: { rate_card_id, ...configured, effective_at: version === 0 ? sinceEver : time },
+          metadata: { actor: 'startup' },
+          occurred_at: time,
+        },
+      ],
+      time,
+    )
+  })
+}
+
+const sinceEver = '1970-01-01T00:00:00.000Z'
+
+function ratesOf({ rates }: Pick<Config, 'rates'>): Rates {
+  const per = (usageType: string) => (usageType === 'api_call' ? 1000 : 1)
+  return ratesSchema.parse(
+    Object.fromEntries(usageTypes.map((type) => [type, { rate_cents: rates[type], per_units: per(type) }])),
+  )
+}
