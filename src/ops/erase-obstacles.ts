@@ -1,6 +1,7 @@
 import type { Reader } from '../db/tables.ts'
 import { timerKinds } from '../effects/effects.ts'
 import { AppError } from '../errors.ts'
+import { pendingOperations } from '../outbox/pending-operations.ts'
 import { owedBaseCents } from '../pricing/owed-base.ts'
 import { isLive } from '../views/subscriptions.ts'
 import { unbilledUsage } from '../views/usage-summary.ts'
@@ -10,13 +11,13 @@ export type Obstacles = {
   subscription_ids: string[]
   /** Usage and platform base that no invoice has. */
   due_cents: number
-  /** Drafts and open ones. */
+  /** Drafts and open ones; where they are forgiven, also those that are being voided. */
   invoice_ids: string[]
   /** Calls whose outcome is not known yet. */
   pending_effects: { effect_id: string; kind: string }[]
 }
 
-/** @param options.forgive what is due does not count */
+/** @param options.forgive what is due does not count, and a voiding that was begun is no obstacle: it is carried on */
 export async function obstaclesOf(
   reader: Reader,
   tenantId: string,
@@ -42,14 +43,22 @@ export async function obstaclesOf(
     .where('kind', 'not in', harmless)
     .orderBy('effect_id')
     .execute()
+  const voidings = forgive
+    ? (await pendingOperations(reader, tenantId)).filter(({ operation }) => operation === 'void_invoice')
+    : []
   const due = forgive
     ? 0
     : (await unbilledUsage(reader, tenantId)).amountCents + (await owedBaseCents(reader, tenantId))
   return {
     subscription_ids: subscriptions.filter(isLive).map(({ subscription_id }) => subscription_id),
     due_cents: due,
-    invoice_ids: invoices.map(({ invoice_id }) => invoice_id),
-    pending_effects: pending,
+    invoice_ids: [
+      ...new Set([
+        ...invoices.map(({ invoice_id }) => invoice_id),
+        ...voidings.flatMap(({ targetId }) => targetId ?? []),
+      ]),
+    ],
+    pending_effects: pending.filter(({ effect_id }) => voidings.every(({ key }) => key !== effect_id)),
   }
 }
 

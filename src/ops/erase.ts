@@ -37,7 +37,8 @@ export type ErasureWanted = {
  *    destroy its keys, end its API keys, and ask for the deletion of its customer at Stripe.
  * 3. Wipe what the turn has overwritten out of the database's files.
  * 4. The outbox deletes the customer at Stripe, after the answer.
- * Killed before 2. it has not happened; after it, the same request again does the rest and answers the same.
+ * Killed before 2. it has not happened, and the same request again carries on what 1. has begun; after it, it does the rest and
+ * answers the same.
  * @throws NotFound; AppError conflict with what stands in the way; NoPersonalKey
  */
 export async function erase(context: AppContext, by: By, wanted: ErasureWanted): Promise<Erasure> {
