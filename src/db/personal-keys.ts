@@ -49,7 +49,8 @@ export class PersonalKeys {
   unwrap(subject: string, { wrapped, wrapped_by }: WrappedKey): Buffer {
     const key = this.has(wrapped_by) ? this.#keys.get(wrapped_by) : undefined
     if (key === undefined) throw new NoPersonalKey(wrapped_by)
-    return unseal(derivedKey(key, 'wrap'), subject, wrapped)
+    // In memory of its own: thousands are remembered, and a part of Node's pool would keep the 64 KiB around it.
+    return Buffer.alloc(keyBytes, unseal(derivedKey(key, 'wrap'), subject, wrapped))
   }
   /** @throws NoPersonalKey */
   #required(): Buffer {
@@ -73,7 +74,9 @@ export class NoPersonalKey extends Error {
   }
 }
 
-export const newKey = (): Buffer => randomBytes(32)
+const keyBytes = 32
+
+export const newKey = (): Buffer => randomBytes(keyBytes)
 
 export const keyId = (key: Buffer): string =>
   createHash('sha256').update('stepledger key id').update(key).digest('hex').slice(0, 16)
