@@ -1,7 +1,7 @@
 -- Stepledger's tables for PostgreSQL: the same names and columns as add_billing_tables.sql, which explains them.
 
 CREATE TABLE IF NOT EXISTS billing_events (
-  position BIGINT NOT NULL PRIMARY KEY,
+  position BIGINT NOT NULL PRIMARY KEY CONSTRAINT stored_form_2 CHECK (position > 0),
   stream TEXT NOT NULL,
   version BIGINT NOT NULL CHECK (version > 0),
   fact_id TEXT NOT NULL UNIQUE,
@@ -258,9 +258,6 @@ CREATE TABLE IF NOT EXISTS subject_keys (
   created_at TEXT NOT NULL
 );
 CREATE INDEX IF NOT EXISTS subject_keys_by_tenant ON subject_keys (tenant_id);
-
-CREATE TABLE IF NOT EXISTS stored_form (number BIGINT NOT NULL PRIMARY KEY);
-INSERT INTO stored_form (number) SELECT 2 WHERE NOT EXISTS (SELECT 1 FROM stored_form);
 
 CREATE TABLE IF NOT EXISTS effects (
   effect_id TEXT NOT NULL PRIMARY KEY,

@@ -6,8 +6,9 @@
 -- The log: the one source of truth. Append-only (the triggers below refuse UPDATE and DELETE).
 -- position: global order, without gaps; version: order within a stream, from 1, without gaps;
 -- hash: SHA-256 over the fact's canonical JSON with previous_hash, the hash of the stream's fact before it.
+-- stored_form_N: the number of the form that the log is stored in (src/db/stored-form.ts). Another one is refused.
 CREATE TABLE IF NOT EXISTS billing_events (
-  position BIGINT NOT NULL PRIMARY KEY,
+  position BIGINT NOT NULL PRIMARY KEY CONSTRAINT stored_form_2 CHECK (position > 0),
   stream TEXT NOT NULL,
   version BIGINT NOT NULL CHECK (version > 0),
   fact_id TEXT NOT NULL UNIQUE,
@@ -272,10 +273,6 @@ CREATE TABLE IF NOT EXISTS subject_keys (
   created_at TEXT NOT NULL
 );
 CREATE INDEX IF NOT EXISTS subject_keys_by_tenant ON subject_keys (tenant_id);
-
--- The form of the log, raised with each change of the catalogue of facts (src/db/stored-form.ts). Another one is refused.
-CREATE TABLE IF NOT EXISTS stored_form (number BIGINT NOT NULL PRIMARY KEY);
-INSERT INTO stored_form (number) SELECT 2 WHERE NOT EXISTS (SELECT 1 FROM stored_form);
 
 -- Working state, not folded from the log.
 -- The outbox: a call to the outside that a committed fact asked for. Timers are rows with a due time.

@@ -4,7 +4,8 @@ import type { Tables } from './tables.ts'
 
 /**
  * The form in which the log is stored. Until the first release each change of the facts' catalogue raises it, here and in both
- * scripts of `migrations/`: a log of another form is not read by mistake.
+ * scripts of `migrations/`: a log of another form is not read by mistake. The number is part of the log's own definition, in the
+ * name of a constraint, so that neither can be lost, dropped or restored without the other.
  */
 export const storedForm = 2
 
@@ -14,10 +15,24 @@ export const storedForm = 2
  */
 export async function assertStoredForm(db: Pick<Database, 'reader' | 'dialect'>): Promise<void> {
   if (!(await hasTable(db, 'billing_events'))) return
-  const row = (await hasTable(db, 'stored_form'))
-    ? await db.reader.selectFrom('stored_form').select('number').executeTakeFirst()
-    : undefined
-  if (row?.number !== storedForm) throw new OtherStoredForm(row?.number)
+  const number = await storedFormOf(db)
+  if (number !== storedForm) throw new OtherStoredForm(number)
+}
+
+async function storedFormOf({
+  reader,
+  dialect,
+}: Pick<Database, 'reader' | 'dialect'>): Promise<number | undefined> {
+  const { rows } = await (dialect === 'sqlite'
+    ? sql<{
+        text: string
+      }>`select sql as text from sqlite_schema where type = 'table' and name = 'billing_events'`
+    : sql<{
+        text: string
+      }>`select conname as text from pg_constraint where conrelid = to_regclass('billing_events')`
+  ).execute(reader)
+  const number = /\bstored_form_(\d+)\b/.exec(rows.map(({ text }) => text).join(' '))?.[1]
+  return number === undefined ? undefined : Number(number)
 }
 
 export async function hasTable(

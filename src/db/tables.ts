@@ -20,7 +20,6 @@ export type Tables = {
   idempotency_keys: IdempotencyKeys
   subject_keys: SubjectKeys
   erased_tenants: ErasedTenants
-  stored_form: StoredForm
 }
 
 /** Every one of them: the compiler says when one is left out. */
@@ -43,7 +42,6 @@ export const tableNames = Object.keys({
   idempotency_keys: true,
   subject_keys: true,
   erased_tenants: true,
-  stored_form: true,
 } satisfies Record<keyof Tables, true>)
 
 /** Where queries run. A function that writes, or that decides on what it reads, takes a `Trx`. */
@@ -337,5 +335,3 @@ type ErasedTenants = {
   erased_at: string
   last_position: number
 }
-
-type StoredForm = { number: number }

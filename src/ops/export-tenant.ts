@@ -44,7 +44,8 @@ export function exportTenant(
     // Whatever is kept of a tenant has begun with a fact.
     if (facts === 0) throw new NotFound('tenant')
     let separator = '\n],"tables":{'
-    for (const table of tableNames.filter((table) => !notTenants.includes(table))) {
+    // The log was exported as facts.
+    for (const table of tableNames.filter((table) => table !== 'billing_events')) {
       await write(`${separator}\n${JSON.stringify(table)}:[`)
       await write((await rowsOf(reader, table, tenantId)).map((row) => JSON.stringify(row)).join(',\n'))
       separator = '],'
@@ -85,9 +86,6 @@ export async function exportForOperator(
   )
   return parts.join('')
 }
-
-/** The log is exported as facts. */
-const notTenants = ['billing_events', 'stored_form']
 
 const secrets: Record<string, string[]> = { api_keys: ['hash'], subject_keys: ['wrapped'] }
 
