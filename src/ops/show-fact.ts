@@ -11,10 +11,26 @@ import { record } from '../projections/record.ts'
 import { aboutIn } from './about.ts'
 import { type RedactedFact, redact } from './redact.ts'
 
-/** A fact with all that may be shown of it: of Stripe's object everything but its texts. @throws NotFound */
+/**
+ * A fact with all that may be shown of it: of Stripe's object everything but its texts. `personal` says `[erased]` where
+ * nobody can open it any more.
+ * @throws NotFound
+ */
 export async function showFact(reader: Reader, position: number): Promise<RedactedFact> {
   const fact = await factAt(reader, position)
-  return { ...redact(fact), about: await aboutIn(reader, fact) }
+  const shown = { ...redact(fact), about: await aboutIn(reader, fact) }
+  return (await wasErased(reader, fact)) ? { ...shown, data: { ...shown.data, personal: '[erased]' } } : shown
+}
+
+/** Without its subject's key, or recorded after that was destroyed. */
+async function wasErased(reader: Reader, { subject, sealed }: Fact): Promise<boolean> {
+  if (subject === null || sealed === null) return subject !== null
+  const key = await reader
+    .selectFrom('subject_keys')
+    .select('subject')
+    .where('subject', '=', subject)
+    .executeTakeFirst()
+  return key === undefined
 }
 
 /** The fact with its personal data. Whoever looks leaves a fact. @throws NotFound */

@@ -89,6 +89,24 @@ test('the stream goes on where a reader left, filtered, and brings what is recor
   expect((await listen('', 1, { 'Last-Event-ID': 'last' })).status).toBe(422)
 })
 
+test('a fact tells whether something personal is in it, and that it was erased', async () => {
+  await recordAll(app.db, [
+    usageRecorded('usg_bare', 1),
+    usageRecorded('usg_told', 2, { personal: { idempotency_key: 'k', metadata: {} } }),
+  ])
+  const personalOf = async (recordId: string) => {
+    const { items } = await get('/events?type=usage.recorded')
+    const { position } = items.find((one: { data: { record_id: string } }) => one.data.record_id === recordId)
+    return (await get(`/events/${position}`)).data.personal
+  }
+  expect([await personalOf('usg_bare'), await personalOf('usg_told')]).toEqual([undefined, '[personal]'])
+
+  const [{ position }] = (await get('/events?stream=billing-tenant_b')).items
+  const erased = await app.post('/api/v1/admin/tenants/tenant_b/erase', { keep_stripe: true }, admin)
+  expect(erased.status).toBe(200)
+  expect((await get(`/events/${position}`)).data.personal).toBe('[erased]')
+})
+
 test('no operator’s route lets another scope in, and each is in the OpenAPI document', async () => {
   const { paths } = (await app.get('/openapi.json')).body
   const routes = Object.keys(paths).filter((path) => path.startsWith('/api/v1/admin/'))

@@ -87,7 +87,7 @@ async function consoleAt(browser: Browser, width: number): Promise<void> {
   await shot(page, `console-session-${width}`)
   await page.getByRole('link', { name: 'Jobs' }).click()
   await page.getByRole('button', { name: 'Verify', exact: true }).click()
-  await page.getByText('All is as the log says.').first().waitFor()
+  await page.locator('.job[data-status="done"]').nth(widths.indexOf(width)).waitFor()
   await shot(page, `console-jobs-${width}`)
   await page.close()
 }

@@ -228,6 +228,22 @@ test('a replay asks before it writes, and of one tenant shows what it has put ri
   })
 })
 
+test('of an erased tenant the pages say that it was erased, and offer nothing personal to look at', async () => {
+  const gone = wizard(service)
+  await gone.to('start')
+  const erased = await service.request('POST', `/admin/tenants/${gone.of.tenantId}/erase`, {})
+  expect(erased.status).toBe(200)
+  await withPage(async (page) => {
+    await logIn(page, `#/tenants/${gone.of.tenantId}`)
+    await page.getByText('nothing personal is left of it').waitFor()
+    await fact(page, 'onboarding.started').click()
+    const shown = page.locator('.fact', { hasText: 'onboarding.started' })
+    await shown.getByText('The personal data of this fact was erased: nobody can read it again.').waitFor()
+    expect(await shown.getByRole('button', { name: 'Show personal data' }).count()).toBe(0)
+    expect(await shown.textContent()).toContain('"personal": "[erased]"')
+  })
+})
+
 test('a parked webhook is released by its button once the customer is known', async () => {
   const stranger = await service.stripe.customers.create({ email: 'stranger@example.com' })
   await settled(service)

@@ -21,7 +21,10 @@ export const fact = z
     fact_id: z.string(),
     type: z.string(),
     tenant_id: z.string().nullable(),
-    data: z.record(z.string(), z.unknown()).openapi({ description: '`personal` is `[personal]`' }),
+    data: z.record(z.string(), z.unknown()).openapi({
+      description:
+        '`personal` is `[personal]` where the fact has something personal; of one fact alone, `[erased]` where that was erased',
+    }),
     metadata: z.record(z.string(), z.unknown()),
     about: z.string().nullable().openapi({
       description: 'What its type leaves out, such as `invoice.payment_failed in_… card_declined`',

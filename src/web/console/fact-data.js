@@ -20,10 +20,16 @@ export function factData(fact) {
   })
   const bar = h('p', null, showPersonal, ' ', h('span', { class: 'hint' }, 'This leaves a fact in the log.'))
   get(path)
-    .then((whole) => bar.isConnected && place.replaceChildren(dataOf({ ...fact, ...whole })))
+    .then((whole) => {
+      if (!bar.isConnected) return
+      place.replaceChildren(dataOf({ ...fact, ...whole }))
+      if (whole.data.personal === '[erased]') bar.replaceChildren(h('span', { class: 'hint' }, erased))
+    })
     .catch((error) => place.append(h('p', { class: 'problem' }, explained(error))))
   return h('div', null, bar, place)
 }
+
+const erased = 'The personal data of this fact was erased: nobody can read it again.'
 
 /** @param {Fact} fact */
 const dataOf = ({ data, metadata, hash, type, position }) =>

@@ -58,29 +58,25 @@ export async function drawStatechart({ machine_version, graph }, label, { withEv
     const { x, y, width: w, height: h } = boxes.get(key) ?? { x: 0, y: 0, width: 0, height: 0 }
     const isCompound = compounds.has(key)
     const name = spaced(isCompound || parent === null ? key : key.slice(parent.length + 1))
-    const number = svg('text', {
-      class: 'number',
-      x: round(x + w - 10),
-      y: round(y + (isCompound ? 19 : h / 2 + 5)),
+    const box = svg('rect', {
+      x: round(x),
+      y: round(y),
+      width: round(w),
+      height: round(h),
+      rx: type === 'final' ? 19 : 6,
     })
-    const node = svg(
-      'g',
-      { class: `state ${isCompound ? 'compound' : 'place'} ${type}` },
-      svg('rect', {
-        x: round(x),
-        y: round(y),
-        width: round(w),
-        height: round(h),
-        rx: type === 'final' ? 19 : 6,
-      }),
-      svg('text', { class: 'name', x: round(x + 12), y: round(y + (isCompound ? 19 : h / 2 + 4)) }, name),
-      number,
+    const title = svg(
+      'text',
+      { class: 'name', x: round(x + 12), y: round(y + (isCompound ? 19 : h / 2 + 4)) },
+      name,
     )
-    if (!isCompound) {
-      places.set(key, node)
-      numbers.set(key, number)
-    }
-    return { node, isCompound }
+    if (isCompound)
+      return { under: svg('g', { class: 'compound' }, box), over: svg('g', { class: 'compound' }, title) }
+    const number = svg('text', { class: 'number', x: round(x + w - 10), y: round(y + h / 2 + 5) })
+    const over = svg('g', { class: `place ${type}` }, box, title, number)
+    places.set(key, over)
+    numbers.set(key, number)
+    return { under: '', over }
   })
   const picture = svg(
     'svg',
@@ -110,9 +106,10 @@ export async function drawStatechart({ machine_version, graph }, label, { withEv
         svg('path', { d: 'M0 0L8 4L0 8z' }),
       ),
     ),
-    ...states.filter(({ isCompound }) => isCompound).map(({ node }) => node),
+    // Lines pass over a group, and under its name.
+    ...states.map(({ under }) => under),
     ...lines.map(({ node }) => node),
-    ...states.filter(({ isCompound }) => !isCompound).map(({ node }) => node),
+    ...states.map(({ over }) => over),
   )
 
   const element = h(

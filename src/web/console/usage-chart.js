@@ -106,6 +106,7 @@ async function draw(place, rows, days, signal) {
         axes: [
           {
             ...axis,
+            size: 26,
             values: (_plot, seconds) => seconds.map((at) => new Date(at * 1000).toISOString().slice(5, 10)),
           },
           { ...axis, size: 64, incrs: steps },

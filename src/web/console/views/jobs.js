@@ -138,7 +138,7 @@ function jobItem(job) {
       value: status === 'done' ? Math.max(total, 1) : done,
       'aria-label': `Progress of ${spaced(kind)}`,
     }),
-    h('span', { class: 'hint' }, ` ${grouped(done)} of ${grouped(total)}`),
+    total > 0 && h('span', { class: 'hint' }, ` ${grouped(done)} of ${grouped(total)}`),
     error && h('p', { class: 'problem' }, error),
     result && jobResult(kind, result),
     result && h('details', null, h('summary', null, 'The whole result'), json(result, `result of ${job_id}`)),

@@ -1,5 +1,5 @@
 import { get } from '../api.js'
-import { h, json, pill } from '../dom.js'
+import { h, json } from '../dom.js'
 import { clock, explained, placeName, spaced } from '../words.js'
 
 /** Between two moves of the slider, before the past is asked for. */
@@ -82,13 +82,7 @@ function stateOf({ position, place, context, tables }) {
     ([name, rows]) => rows.length > 0 && name !== 'onboarding_sessions' && name !== 'people',
   )
   return [
-    h(
-      'p',
-      null,
-      h('strong', { class: 'place' }, placeName(place)),
-      ` at #${position}. `,
-      pill(place?.split('.')[0] ?? null),
-    ),
+    h('p', null, h('strong', { class: 'place' }, placeName(place)), ` at #${position}`),
     h(
       'details',
       null,
