@@ -2,9 +2,9 @@ import type Stripe from 'stripe'
 import type { AppContext } from '../context.ts'
 import { metadataOf } from '../log/by.ts'
 import { type NewFact, streams } from '../log/facts.ts'
-import { isOurWord, isStripeId } from '../log/safe-words.ts'
+import { isOurWord } from '../log/safe-words.ts'
 import { type JsonObject, takeApart } from '../log/take-apart.ts'
-import { idOf, memberOf, textOf } from '../projections/read-value.ts'
+import { textOf } from '../projections/read-value.ts'
 import { record } from '../projections/record.ts'
 import { withoutSecrets } from '../stripe/answer.ts'
 import { applyEvent } from './apply.ts'
@@ -12,6 +12,7 @@ import { declineIn } from './decline.ts'
 import { enqueueRefresh } from './enqueue-refresh.ts'
 import { faultReason, isFault } from './fault.ts'
 import { catalogue, type Disposition, describe, judge, streamOf } from './judge.ts'
+import { customerNamedIn, namesErased } from './owner.ts'
 import { releaseParked } from './release.ts'
 
 const by = { actor: 'stripe' }
@@ -54,8 +55,9 @@ function interpret(context: Context, event: Stripe.Event): Promise<Outcome> {
       tenantId: verdict.owner.tenantId,
       objectType: about.object.object ?? 'unknown',
       objectId: about.object.id ?? 'none',
-      // Whose an event is that we do nothing with: it may have to be forgotten with its customer.
-      customerId: verdict.owner.customerId ?? idOf(memberOf(event.data.object, 'customer')),
+      // Also of an event that we do nothing with: it may have to be forgotten with its customer.
+      customerId: verdict.owner.customerId ?? customerNamedIn(event.data),
+      isForgotten: verdict.owner.tenantId === null && (await namesErased(trx, event.data)),
       disposition: verdict.disposition,
       reason: verdict.reason,
       causation: ownKey(event.request?.idempotency_key),
@@ -85,18 +87,19 @@ function interpret(context: Context, event: Stripe.Event): Promise<Outcome> {
 
 /** Nothing of the event is trusted but what `readEvent` has checked: no fault may come a second time. */
 function quarantine(context: Context, event: Stripe.Event, reason: string): Promise<Outcome['outcome']> {
-  const object = event.data.object as { id?: unknown; object?: unknown; customer?: unknown }
+  const object = event.data.object as { id?: unknown; object?: unknown }
   const short = (value: unknown) => textOf(value)?.slice(0, 255).toWellFormed() ?? null
-  const fact = receivedFact(event, {
-    tenantId: null,
-    objectType: short(object.object) ?? 'unknown',
-    objectId: short(object.id) ?? 'none',
-    customerId: short(object.customer),
-    disposition: 'quarantined',
-    reason,
-    causation: undefined,
-  })
   return context.db.transact(async (trx) => {
+    const fact = receivedFact(event, {
+      tenantId: null,
+      objectType: short(object.object) ?? 'unknown',
+      objectId: short(object.id) ?? 'none',
+      customerId: customerNamedIn(event.data),
+      isForgotten: await namesErased(trx, event.data),
+      disposition: 'quarantined',
+      reason,
+      causation: undefined,
+    })
     const [recorded] = await record(trx, streams.stripe, 'any', [fact], context.now().toISOString())
     return recorded === undefined ? 'duplicate' : 'quarantined'
   })
@@ -112,6 +115,8 @@ function receivedFact(
     objectType: string
     objectId: string
     customerId: string | null
+    /** Its texts are not kept. */
+    isForgotten: boolean
     disposition: Disposition
     reason: string | null
     causation: string | undefined
@@ -130,7 +135,7 @@ function receivedFact(
       event_type: event.type,
       object_type: isOurWord(objectType) ? objectType : 'unknown',
       object_id: isCatalogue || isOurWord(objectId) ? objectId : 'none',
-      customer_id: isStripeId(customerId) ? customerId : null,
+      customer_id: customerId,
       created: event.created,
       api_version: event.api_version,
       livemode: event.livemode,
@@ -138,7 +143,7 @@ function receivedFact(
       reason: about.reason,
       ...declineIn(event.data.object),
       event: safe,
-      personal: texts,
+      personal: about.isForgotten ? {} : texts,
     },
     metadata: metadataOf(by, about.causation === undefined ? {} : { causation: about.causation }),
     occurred_at: new Date(event.created * 1000).toISOString(),

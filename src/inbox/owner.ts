@@ -2,9 +2,9 @@ import type Stripe from 'stripe'
 import { isErased } from '../db/seals.ts'
 import type { Reader } from '../db/tables.ts'
 import { isStripeId } from '../log/safe-words.ts'
+import { idOf, memberOf, textOf } from '../projections/read-value.ts'
 import { knownTenants } from '../projections/tenants.ts'
 import type { StripeObjectType } from '../stripe/object-types.ts'
-import { idOf } from './sessions/from-stripe.ts'
 
 export type Owner = {
   tenantId: string | null
@@ -13,21 +13,12 @@ export type Owner = {
   conflict: 'tenant_mismatch' | 'second_customer' | null
 }
 
+type EventData = Pick<Stripe.Event.Data, 'object' | 'previous_attributes'>
+
 /** Whose an object is: by its customer, which only our own records map to a tenant; metadata can contradict that. */
-export async function ownerOf(
-  reader: Reader,
-  objectType: StripeObjectType,
-  data: Pick<Stripe.Event.Data, 'object' | 'previous_attributes'>,
-): Promise<Owner> {
-  const object = data.object as {
-    id: string
-    customer?: string | { id: string } | null
-    metadata?: Stripe.Metadata | null
-  }
-  const before = data.previous_attributes as { customer?: string } | undefined
-  // A detached payment method has lost its customer: the event says whose it was.
-  const named = objectType === 'customer' ? object.id : (idOf(object.customer) ?? before?.customer)
-  const customerId = isStripeId(named) ? named : null
+export async function ownerOf(reader: Reader, objectType: StripeObjectType, data: EventData): Promise<Owner> {
+  const object = data.object as { id: string; metadata?: Stripe.Metadata | null }
+  const customerId = customerNamedIn(data)
   const claimed = object.metadata?.tenant_id ?? null
   const tenantId =
     customerId === null ? await ownerOfPaymentMethod(reader, object.id) : await mapped(reader, customerId)
@@ -50,6 +41,22 @@ export async function ownerOf(
   return other === undefined
     ? { tenantId: claimed, customerId, conflict: null }
     : { tenantId: null, customerId, conflict: 'second_customer' }
+}
+
+/** The customer that an event is about or names, be it odd in all else: with it the event may have to be forgotten. */
+export function customerNamedIn({ object, previous_attributes }: EventData): string | null {
+  const named =
+    memberOf(object, 'object') === 'customer'
+      ? memberOf(object, 'id')
+      : // A detached payment method has lost its customer: the event says whose it was.
+        (idOf(memberOf(object, 'customer')) ?? memberOf(previous_attributes, 'customer'))
+  return isStripeId(named) ? named : null
+}
+
+/** Whether an event says that it is about a tenant that was erased: nothing readable is kept of it then. */
+export async function namesErased(reader: Reader, { object }: EventData): Promise<boolean> {
+  const claimed = textOf(memberOf(memberOf(object, 'metadata'), 'tenant_id'))
+  return claimed !== null && isErased(reader, claimed)
 }
 
 async function mapped(reader: Reader, customerId: string): Promise<string | null> {
