@@ -311,7 +311,7 @@ CREATE TABLE IF NOT EXISTS idempotency_keys (
   tenant_id TEXT,
   request_hash TEXT NOT NULL, -- of the route and the body
   status BIGINT, -- of the stored reply; null: none stored, the request is carried out again
-  reply TEXT, -- sealed; the same request opens it
+  reply TEXT, -- JSON: {tenant_ids, sealed}: whom it tells of, and what the same request opens
   created_at TEXT NOT NULL,
   PRIMARY KEY (key_id, key_hash)
 );

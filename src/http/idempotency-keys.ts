@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { Database } from '../db/database.ts'
 import { seal, unseal } from '../db/seal.ts'
+import { isErased } from '../db/seals.ts'
 import { usedForAnother } from '../errors.ts'
 import { canonicalJson } from '../log/canonical-json.ts'
 
@@ -61,7 +62,8 @@ export function claimIdempotencyKey(db: Database, request: KeyedRequest, time: D
     }
     if (row.request_hash !== requestHash) throw usedForAnother()
     if (row.status === null || row.reply === null) return { held, state: 'again' }
-    const reply = unseal(replyKey, purpose, row.reply).toString('utf8')
+    const { sealed } = JSON.parse(row.reply) as StoredReply
+    const reply = unseal(replyKey, purpose, sealed).toString('utf8')
     return { held, state: 'stored', status: row.status, reply }
   })
 }
@@ -71,15 +73,29 @@ export async function storeReply(
   { keyId, keyHash, replyKey }: HeldKey,
   { status, reply }: { status: number; reply: string },
 ): Promise<void> {
-  const sealed = seal(replyKey, purpose, reply)
-  await db.transact((trx) =>
-    trx
+  const stored: StoredReply = { tenant_ids: tenantsIn(reply), sealed: seal(replyKey, purpose, reply) }
+  await db.transact(async (trx) => {
+    // Erased since it was done: the erasure has not seen the reply, and nobody is to get it again.
+    for (const tenantId of stored.tenant_ids) if (await isErased(trx, tenantId)) return
+    await trx
       .updateTable('idempotency_keys')
-      .set({ status, reply: sealed })
+      .set({ status, reply: canonicalJson(stored) })
       .where('key_id', '=', keyId)
       .where('key_hash', '=', keyHash)
-      .execute(),
-  )
+      .execute()
+  })
+}
+
+/** The column `reply`. Whom it tells of stands in the clear, so that it can go with each of them. */
+type StoredReply = { tenant_ids: string[]; sealed: string }
+
+function tenantsIn(reply: string): string[] {
+  const tenants = new Set<string>()
+  JSON.parse(reply, (name, value) => {
+    if (name === 'tenant_id' && typeof value === 'string') tenants.add(value)
+    return value
+  })
+  return [...tenants].sort()
 }
 
 const purpose = 'reply'

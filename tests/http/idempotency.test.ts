@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { forgetIdempotencyKeys } from '../../src/http/idempotency-keys.ts'
+import { claimIdempotencyKey, forgetIdempotencyKeys, storeReply } from '../../src/http/idempotency-keys.ts'
 import { eachDatabase } from '../support/databases.ts'
-import { type TestApp, testApp } from '../support/test-app.ts'
+import { adminKey, type TestApp, testApp } from '../support/test-app.ts'
 
 describe.each(eachDatabase)('on $name', ({ create }) => {
   let t: TestApp
@@ -17,6 +17,11 @@ describe.each(eachDatabase)('on $name', ({ create }) => {
       ...(options.key !== undefined && { key: options.key }),
       headers: { 'Idempotency-Key': options.idempotencyKey ?? 'k1' },
     })
+  const erase = async (tenantId: string) => {
+    const wanted = { forgive: true, keep_stripe: true }
+    const reply = await t.post(`/api/v1/admin/tenants/${tenantId}/erase`, wanted, { key: adminKey })
+    expect(reply).toMatchObject({ status: 200 })
+  }
   const recorded = async () =>
     (await t.db.reader.selectFrom('billing_usage_records').selectAll().execute()).length
 
@@ -47,6 +52,27 @@ describe.each(eachDatabase)('on $name', ({ create }) => {
       await send(usage())
       expect((await send(usage({ quantity: 2 }), { key: t.keys.a })).status).toBe(200)
       expect(await recorded()).toBe(2)
+    })
+
+    test('answers nothing of a tenant that was erased, though others are in the reply', async () => {
+      const to = `${path}/batch`
+      const records = [usage(), usage({ tenant_id: 'tenant_b', metadata: { of: 'Ada' } })]
+      expect((await send({ records }, { to })).text).toContain('Ada')
+      await erase('tenant_b')
+      const again = await send({ records }, { to })
+      expect([again.status, again.headers.get('Idempotent-Replayed')]).toEqual([404, null])
+      expect(again.text).not.toContain('Ada')
+    })
+
+    test('keeps no reply of a tenant that was erased while it was on its way', async () => {
+      const of = { keyId: 'k', idempotencyKey: 'k1', tenantId: null, route: `POST ${path}`, body: usage() }
+      const { held } = await claimIdempotencyKey(t.db, of, t.clock.now)
+      await erase('tenant_a')
+      await storeReply(t.db, held, {
+        status: 200,
+        reply: JSON.stringify({ data: { tenant_id: 'tenant_a' } }),
+      })
+      expect(await claimIdempotencyKey(t.db, of, t.clock.now)).toMatchObject({ state: 'again' })
     })
 
     test('sent many times at once is carried out once', async () => {
