@@ -1,5 +1,7 @@
+import { z } from 'zod'
 import type { AppContext } from '../context.ts'
-import { type Page, type PageQuery, pageOf, readCursor } from '../db/page.ts'
+import { cents, timeOut } from '../db/fields.ts'
+import { type Page, type PageQuery, pageOf } from '../db/page.ts'
 import type { Reader, Row } from '../db/tables.ts'
 import { AppError, NotFound } from '../errors.ts'
 import { chooseDiscount } from '../inbox/catalogue/discount-choice.ts'
@@ -9,23 +11,25 @@ import type { By } from '../log/by.ts'
 export type DiscountRow = Row<'billing_discounts'>
 
 /** A coupon, and the promotion code by which customers name it. */
-export type Discount = {
-  code: string
-  name: string | null
-  percent_off: number | null
-  /** In the currency's minor unit. */
-  amount_off: number | null
-  currency: string | null
-  duration: string | null
-  duration_in_months: number | null
-  max_redemptions: number | null
-  times_redeemed: number
-  expires_at: string | null
-  is_active: boolean
-  coupon_id: string
-  promotion_code_id: string | null
-  created_at: string
-}
+export const Discount = z
+  .object({
+    code: z.string(),
+    name: z.string().nullable(),
+    percent_off: z.number().nullable(),
+    amount_off: cents.nullable().meta({ description: "In the currency's minor unit" }),
+    currency: z.string().nullable(),
+    duration: z.string().nullable(),
+    duration_in_months: z.int().nullable(),
+    max_redemptions: z.int().nullable(),
+    times_redeemed: z.int(),
+    expires_at: timeOut.nullable(),
+    is_active: z.boolean(),
+    coupon_id: z.string(),
+    promotion_code_id: z.string().nullable(),
+    created_at: timeOut,
+  })
+  .meta({ id: 'Discount' })
+export type Discount = z.infer<typeof Discount>
 
 /**
  * The discount of a code, in any case, as Stripe has it now; without Stripe, as it was seen last.
@@ -44,35 +48,15 @@ export async function discountOf(context: AppContext, code: string, by: By): Pro
 const isAway = (error: unknown) => error instanceof AppError && error.code === 'stripe_unavailable'
 
 /** Newest first, without the deleted. @throws InvalidRequest on `cursor` */
-export async function listDiscounts(
-  reader: Reader,
-  { limit, cursor }: PageQuery,
-  now: Date,
-): Promise<Page<Discount>> {
-  const after = readCursor(cursor)
-  let query = reader
+export async function listDiscounts(reader: Reader, page: PageQuery, now: Date): Promise<Page<Discount>> {
+  const coupons = reader
     .selectFrom('billing_discounts')
     .selectAll()
     .where('kind', '=', 'coupon')
     .where('is_deleted', '=', 0)
-  if (after !== undefined)
-    query = query.where((eb) =>
-      eb.or([
-        eb('created_at', '<', after.createdAt),
-        eb.and([eb('created_at', '=', after.createdAt), eb('discount_id', '<', after.id)]),
-      ]),
-    )
-  const coupons = await query
-    .orderBy('created_at', 'desc')
-    .orderBy('discount_id', 'desc')
-    .limit(limit + 1)
-    .execute()
-  const discounts = await Promise.all(
-    coupons.map(async (coupon) =>
-      shownDiscount({ coupon, promotionCode: await promotionCodeOf(reader, coupon) }, now),
-    ),
+  return pageOf(coupons, page, 'discount_id', async (coupon) =>
+    shownDiscount({ coupon, promotionCode: await promotionCodeOf(reader, coupon) }, now),
   )
-  return pageOf(discounts, limit, (discount) => discount.coupon_id)
 }
 
 export type FoundDiscount = { coupon: DiscountRow; promotionCode: DiscountRow | undefined }

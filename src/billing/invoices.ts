@@ -1,47 +1,46 @@
-import { type Page, type PageQuery, pageOf, readCursor } from '../db/page.ts'
-import type { Reader, Row } from '../db/tables.ts'
+import { z } from 'zod'
+import { cents, columnsOf, timeOut } from '../db/fields.ts'
+import { type Page, type PageQuery, pageOf } from '../db/page.ts'
+import type { Reader } from '../db/tables.ts'
 import { assertKnownTenant } from '../projections/tenants.ts'
 
-export type Invoice = Omit<
-  Row<'billing_invoices'>,
-  'usage_invoiced_at' | 'base_cents' | 'owed_base_cents' | 'as_of' | 'updated_at' | 'last_position'
->
+export const Invoice = z
+  .object({
+    invoice_id: z.string(),
+    tenant_id: z.string(),
+    customer_id: z.string(),
+    subscription_id: z.string().nullable(),
+    number: z.string().nullable(),
+    status: z.string(),
+    billing_reason: z.string().nullable(),
+    currency: z.string(),
+    total_cents: cents,
+    amount_due_cents: cents,
+    amount_paid_cents: cents,
+    amount_remaining_cents: cents,
+    attempt_count: z.int(),
+    payment_failed_at: timeOut.nullable(),
+    period_start: timeOut.nullable(),
+    period_end: timeOut.nullable(),
+    due_at: timeOut.nullable(),
+    paid_at: timeOut.nullable(),
+    hosted_invoice_url: z.string().nullable(),
+    created_at: timeOut,
+  })
+  .meta({ id: 'Invoice' })
+export type Invoice = z.infer<typeof Invoice>
 
 /** The tenant's invoices, drafts included, newest first. @throws NotFound; InvalidRequest on `cursor` */
 export async function listInvoices(
   reader: Reader,
   tenantId: string,
-  { limit, cursor }: PageQuery,
+  page: PageQuery,
 ): Promise<Page<Invoice>> {
-  const after = readCursor(cursor)
   await assertKnownTenant(reader, tenantId)
-  let query = reader
+  const invoices = reader
     .selectFrom('billing_invoices')
-    .selectAll()
+    .select(columnsOf(Invoice))
     .where('tenant_id', '=', tenantId)
     .where('status', '!=', 'deleted')
-  if (after !== undefined)
-    query = query.where((eb) =>
-      eb.or([
-        eb('created_at', '<', after.createdAt),
-        eb.and([eb('created_at', '=', after.createdAt), eb('invoice_id', '<', after.id)]),
-      ]),
-    )
-  const rows = await query
-    .orderBy('created_at', 'desc')
-    .orderBy('invoice_id', 'desc')
-    .limit(limit + 1)
-    .execute()
-  const invoices = rows.map(
-    ({
-      usage_invoiced_at: _i,
-      base_cents: _b,
-      owed_base_cents: _o,
-      as_of: _a,
-      updated_at: _u,
-      last_position: _l,
-      ...invoice
-    }) => invoice,
-  )
-  return pageOf(invoices, limit, (invoice) => invoice.invoice_id)
+  return pageOf(invoices, page, 'invoice_id', (invoice) => invoice)
 }

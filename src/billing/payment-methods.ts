@@ -1,48 +1,43 @@
-import { type Page, type PageQuery, pageOf, readCursor } from '../db/page.ts'
-import type { Reader, Row } from '../db/tables.ts'
+import { z } from 'zod'
+import { columnsOf, timeOut } from '../db/fields.ts'
+import { type Page, type PageQuery, pageOf } from '../db/page.ts'
+import type { Reader } from '../db/tables.ts'
 import { assertKnownTenant } from '../projections/tenants.ts'
 
-export type PaymentMethod = Omit<
-  Row<'billing_payment_methods'>,
-  'detached_at' | 'as_of' | 'updated_at' | 'last_position'
-> & {
-  /** What the customer's or the live subscription's invoices are paid with. */
-  is_default: boolean
-}
+/** `is_default`: what the customer's or the live subscription's invoices are paid with. */
+export const PaymentMethod = z
+  .object({
+    payment_method_id: z.string(),
+    tenant_id: z.string(),
+    customer_id: z.string(),
+    type: z.string(),
+    brand: z.string().nullable(),
+    last4: z.string().nullable(),
+    exp_month: z.int().nullable(),
+    exp_year: z.int().nullable(),
+    is_default: z.boolean(),
+    created_at: timeOut,
+  })
+  .meta({ id: 'PaymentMethod' })
+export type PaymentMethod = z.infer<typeof PaymentMethod>
 
 /** The payment methods that are attached to the tenant's customer, newest first. @throws NotFound; InvalidRequest */
 export async function listPaymentMethods(
   reader: Reader,
   tenantId: string,
-  { limit, cursor }: PageQuery,
+  page: PageQuery,
 ): Promise<Page<PaymentMethod>> {
-  const after = readCursor(cursor)
   await assertKnownTenant(reader, tenantId)
-  let query = reader
+  const methods = reader
     .selectFrom('billing_payment_methods')
-    .selectAll()
+    .select(columnsOf(PaymentMethod.omit({ is_default: true })))
     .where('tenant_id', '=', tenantId)
     .where('detached_at', 'is', null)
-  if (after !== undefined)
-    query = query.where((eb) =>
-      eb.or([
-        eb('created_at', '<', after.createdAt),
-        eb.and([eb('created_at', '=', after.createdAt), eb('payment_method_id', '<', after.id)]),
-      ]),
-    )
-  const rows = await query
-    .orderBy('created_at', 'desc')
-    .orderBy('payment_method_id', 'desc')
-    .limit(limit + 1)
-    .execute()
   const defaults = await defaultIds(reader, tenantId)
-  const methods = rows.map(
-    ({ detached_at: _d, as_of: _a, updated_at: _u, last_position: _l, ...method }) => ({
-      ...method,
-      is_default: defaults.has(method.payment_method_id),
-    }),
-  )
-  return pageOf(methods, limit, (method) => method.payment_method_id)
+  return pageOf(methods, page, 'payment_method_id', (method) => ({
+    ...method,
+    is_default: defaults.has(method.payment_method_id),
+  }))
 }
 
 async function defaultIds(reader: Reader, tenantId: string): Promise<Set<string | null>> {

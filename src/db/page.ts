@@ -1,34 +1,68 @@
+import { type SelectQueryBuilder, sql } from 'kysely'
+import { z } from 'zod'
 import { InvalidRequest } from '../errors.ts'
 import { textProblem } from './text.ts'
 
-/** `cursor` as the page before gave it. */
-export type PageQuery = { limit: number; cursor?: string | undefined }
+/** The query of a list. `cursor` as the page before gave it. */
+export const PageQuery = z.object({
+  limit: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(100)
+    .default(20)
+    .meta({ param: { description: 'Items of a page, 1 to 100' } }),
+  cursor: z
+    .string()
+    .min(1)
+    .max(512)
+    .optional()
+    .meta({ param: { description: '`next_cursor` of the page before' } }),
+})
+export type PageQuery = z.infer<typeof PageQuery>
+
+/** The reply of a list: `next_cursor` goes into `cursor` for the next page, null after the last. */
+export const listOf = <S extends z.ZodType>(item: S) =>
+  z.object({ items: z.array(item), next_cursor: z.string().nullable() })
 export type Page<T> = { items: T[]; next_cursor: string | null }
 
-/** Where the page before ended: the time of its last row, and the row's id for those of one time. */
-export type Cursor = { createdAt: string; id: string }
-
-/** @throws InvalidRequest */
-export function readCursor(cursor: string | undefined): Cursor | undefined {
-  if (cursor === undefined) return undefined
-  const decoded = Buffer.from(cursor, 'base64url').toString()
-  const [createdAt, id, ...rest] = decoded.split(' ')
-  if (!createdAt || !id || rest.length > 0 || textProblem(decoded) !== undefined)
-    throw new InvalidRequest([{ path: 'cursor', message: 'must be the next_cursor of an earlier page' }])
-  return { createdAt, id }
-}
-
-/** @param rows one more than the limit, if there is one: it says that there is a next page */
-export function pageOf<T extends { created_at: string }>(
-  rows: readonly T[],
-  limit: number,
-  idOf: (row: T) => string,
-): Page<T> {
-  const items = rows.slice(0, limit)
-  const last = items.at(-1)
-  const hasMore = rows.length > limit && last !== undefined
+/**
+ * A page of what a query selects, newest first. The cursor is where the page before ended: the time of its last row,
+ * and the row's id for those of one time.
+ * @param key the column of the id
+ * @throws InvalidRequest on `cursor`
+ */
+export async function pageOf<DB, TB extends keyof DB, Row extends { created_at: string }, Item = Row>(
+  query: SelectQueryBuilder<DB, TB, Row>,
+  { limit, cursor }: PageQuery,
+  key: keyof Row & string,
+  show: (row: Row) => Item | Promise<Item>,
+): Promise<Page<Item>> {
+  const [createdAt, id] = [sql.ref('created_at'), sql.ref(key)]
+  const after = cursor === undefined ? undefined : readCursor(cursor)
+  const left =
+    after === undefined ? query : query.where(sql<boolean>`(${createdAt}, ${id}) < (${sql.join(after)})`)
+  // One more than the limit: it says that there is a next page.
+  const found = await left
+    .orderBy(createdAt, 'desc')
+    .orderBy(id, 'desc')
+    .limit(limit + 1)
+    .execute()
+  const rows = found.slice(0, limit)
+  const last = rows.at(-1)
+  const hasMore = found.length > limit && last !== undefined
   return {
-    items,
-    next_cursor: hasMore ? Buffer.from(`${last.created_at} ${idOf(last)}`).toString('base64url') : null,
+    items: await Promise.all(rows.map(show)),
+    next_cursor: hasMore ? Buffer.from(`${last.created_at} ${last[key]}`).toString('base64url') : null,
   }
 }
+
+function readCursor(cursor: string): string[] {
+  const decoded = Buffer.from(cursor, 'base64url').toString()
+  const parts = decoded.split(' ')
+  if (parts.length !== 2 || parts.includes('') || textProblem(decoded) !== undefined) throw badCursor()
+  return parts
+}
+
+export const badCursor = () =>
+  new InvalidRequest([{ path: 'cursor', message: 'must be the next_cursor of an earlier page' }])

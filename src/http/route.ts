@@ -104,5 +104,5 @@ const idempotencyHeader = z.object({
   'idempotency-key': z
     .string()
     .optional()
-    .openapi({ description: 'The same key and body answers the same reply; another body is refused (409)' }),
+    .meta({ description: 'The same key and body answers the same reply; another body is refused (409)' }),
 })

@@ -1,11 +1,26 @@
+import { z } from 'zod'
 import type { AppContext } from '../context.ts'
-import { type Page, type PageQuery, pageOf, readCursor } from '../db/page.ts'
+import { columnsOf, timeOut } from '../db/fields.ts'
+import { type Page, type PageQuery, pageOf } from '../db/page.ts'
 import type { Reader, Row } from '../db/tables.ts'
 import { Conflict, NotFound } from '../errors.ts'
 import { maskText } from '../logging/mask.ts'
 import { isRetrying, isTimer } from './outbox-gauges.ts'
 
-export type EffectListing = Omit<Row<'effects'>, 'stream' | 'params' | 'updated_at'>
+export const EffectListing = z
+  .object({
+    effect_id: z.string(),
+    tenant_id: z.string().nullable(),
+    kind: z.string(),
+    status: z.enum(['pending', 'done', 'failed']),
+    attempts: z.int(),
+    due_at: timeOut,
+    claimed_until: timeOut.nullable(),
+    last_error: z.string().nullable(),
+    created_at: timeOut,
+  })
+  .meta({ id: 'Effect' })
+export type EffectListing = z.infer<typeof EffectListing>
 
 export type EffectStatus = Row<'effects'>['status']
 
@@ -21,27 +36,14 @@ export type EffectFilter = {
 export async function listEffects(
   reader: Reader,
   { status, waitsFor, retrying }: EffectFilter,
-  { limit, cursor }: PageQuery,
+  page: PageQuery,
 ): Promise<Page<EffectListing>> {
-  const after = readCursor(cursor)
-  let query = reader.selectFrom('effects').selectAll()
+  let query = reader.selectFrom('effects').select(columnsOf(EffectListing))
   if (status !== undefined) query = query.where('status', '=', status)
   if (waitsFor !== undefined)
     query = query.where((eb) => (waitsFor === 'time' ? isTimer(eb) : eb.not(isTimer(eb))))
   if (retrying) query = query.where(isRetrying)
-  if (after !== undefined)
-    query = query.where((eb) =>
-      eb.or([
-        eb('created_at', '<', after.createdAt),
-        eb.and([eb('created_at', '=', after.createdAt), eb('effect_id', '<', after.id)]),
-      ]),
-    )
-  const rows = await query
-    .orderBy('created_at', 'desc')
-    .orderBy('effect_id', 'desc')
-    .limit(limit + 1)
-    .execute()
-  return pageOf(rows.map(listing), limit, (effect) => effect.effect_id)
+  return pageOf(query, page, 'effect_id', masked)
 }
 
 /**
@@ -49,7 +51,7 @@ export async function listEffects(
  * @throws NotFound; Conflict when it has ended, or is being carried out elsewhere
  */
 export async function retryEffect(context: AppContext, effectId: string): Promise<EffectListing> {
-  const before = await effectRow(context.db.reader, effectId)
+  const before = await effectOf(context.db.reader, effectId)
   if (before.status !== 'pending')
     throw new Conflict(
       before.status === 'done'
@@ -64,20 +66,20 @@ export async function retryEffect(context: AppContext, effectId: string): Promis
     if (error instanceof Conflict) throw error
     context.log.warn({ err: error, effect_id: effectId }, 'an effect that an operator tried again failed')
   }
-  return listing(await effectRow(context.db.reader, effectId))
+  return masked(await effectOf(context.db.reader, effectId))
 }
 
-async function effectRow(reader: Reader, effectId: string): Promise<Row<'effects'>> {
+async function effectOf(reader: Reader, effectId: string): Promise<EffectListing> {
   const row = await reader
     .selectFrom('effects')
-    .selectAll()
+    .select(columnsOf(EffectListing))
     .where('effect_id', '=', effectId)
     .executeTakeFirst()
   if (row === undefined) throw new NotFound('effect')
   return row
 }
 
-const listing = ({ stream: _s, params: _p, updated_at: _u, ...row }: Row<'effects'>): EffectListing => ({
-  ...row,
-  last_error: row.last_error === null ? null : maskText(row.last_error),
+const masked = (effect: EffectListing): EffectListing => ({
+  ...effect,
+  last_error: effect.last_error === null ? null : maskText(effect.last_error),
 })

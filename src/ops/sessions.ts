@@ -1,5 +1,7 @@
 import { sql } from 'kysely'
-import { type Page, type PageQuery, pageOf, readCursor } from '../db/page.ts'
+import { z } from 'zod'
+import { timeOut } from '../db/fields.ts'
+import { type Page, type PageQuery, pageOf } from '../db/page.ts'
 import type { Reader, Row } from '../db/tables.ts'
 import { NotFound } from '../errors.ts'
 import { streams } from '../log/facts.ts'
@@ -13,15 +15,25 @@ import { isRetrying } from './outbox-gauges.ts'
 import { type RedactedFact, redact } from './redact.ts'
 import { type PathStep, placeIn, type Stranded, sessionPath } from './session-path.ts'
 
-export type SessionListing = Pick<
-  Row<'onboarding_sessions'>,
-  'session_id' | 'tenant_id' | 'status' | 'version' | 'created_at' | 'updated_at' | 'expires_at'
-> & {
-  /** The statechart's place, such as `plan_selected.creating_subscription`; null: the snapshot is broken. */
-  position: string | null
-  /** This code's statechart does not take what the log holds. */
-  is_quarantined: boolean
-}
+/** `is_quarantined`: this code's statechart does not take what the log holds. */
+export const SessionListing = z
+  .object({
+    session_id: z.string(),
+    tenant_id: z.string(),
+    status: z.string(),
+    /** Null: the snapshot is broken. */
+    position: z
+      .string()
+      .nullable()
+      .meta({ description: 'Place in the statechart, such as plan_selected.creating_subscription' }),
+    version: z.int(),
+    is_quarantined: z.boolean(),
+    created_at: timeOut,
+    updated_at: timeOut,
+    expires_at: timeOut,
+  })
+  .meta({ id: 'AdminSession' })
+export type SessionListing = z.infer<typeof SessionListing>
 
 export type SessionFilter = {
   status?: string | undefined
@@ -39,10 +51,9 @@ const patienceMs = 120_000
 export async function listSessions(
   reader: Reader,
   { status, tenantId, begins, stuck }: SessionFilter,
-  { limit, cursor }: PageQuery,
+  page: PageQuery,
   now: Date,
 ): Promise<Page<SessionListing>> {
-  const after = readCursor(cursor)
   let query = reader.selectFrom('onboarding_sessions').selectAll()
   if (status !== undefined) query = query.where('status', '=', status)
   if (tenantId !== undefined) query = query.where('tenant_id', '=', tenantId)
@@ -73,20 +84,7 @@ export async function listSessions(
         ]),
       )
   }
-  if (after !== undefined)
-    query = query.where((eb) =>
-      eb.or([
-        eb('created_at', '<', after.createdAt),
-        eb.and([eb('created_at', '=', after.createdAt), eb('session_id', '<', after.id)]),
-      ]),
-    )
-  const rows = await query
-    .orderBy('created_at', 'desc')
-    .orderBy('session_id', 'desc')
-    .limit(limit + 1)
-    .execute()
-  const page = pageOf(rows, limit, (row) => row.session_id)
-  return { ...page, items: await Promise.all(page.items.map((row) => listing(reader, row))) }
+  return pageOf(query, page, 'session_id', (row) => listing(reader, row))
 }
 
 export type SessionView = ReturnType<typeof place> & {

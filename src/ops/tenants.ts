@@ -1,6 +1,8 @@
 import { type RawBuilder, sql } from 'kysely'
+import { z } from 'zod'
 import type { AppContext } from '../context.ts'
-import { type Page, type PageQuery, pageOf, readCursor } from '../db/page.ts'
+import { timeOut } from '../db/fields.ts'
+import { type Page, type PageQuery, pageOf } from '../db/page.ts'
 import type { Reader, Row } from '../db/tables.ts'
 import { NotFound } from '../errors.ts'
 import type { UsageType } from '../log/facts.ts'
@@ -13,20 +15,22 @@ import { isLive, type SubscriptionRow } from '../views/subscriptions.ts'
 import { unbilledUsage, usageSummary } from '../views/usage-summary.ts'
 import { listSessions, type SessionListing } from './sessions.ts'
 
-export type TenantListing = {
-  tenant_id: string
-  email: string | null
-  name: string | null
-  company_name: string | null
-  /** Of the live subscription, or of the last one. */
-  subscription_status: string | null
-  plan_id: string | null
-  sessions: number
-  /** Since then nothing personal is kept of it. */
-  erased_at: string | null
-  /** When it was first heard of. */
-  created_at: string
-}
+/** The subscription is the live one, or the last one. `created_at`: when the tenant was first heard of. */
+export const TenantListing = z
+  .object({
+    tenant_id: z.string(),
+    email: z.string().nullable(),
+    name: z.string().nullable(),
+    company_name: z.string().nullable(),
+    subscription_status: z.string().nullable(),
+    plan_id: z.string().nullable(),
+    sessions: z.int(),
+    /** Since then nothing personal is kept of it. */
+    erased_at: timeOut.nullable(),
+    created_at: timeOut,
+  })
+  .meta({ id: 'AdminTenant' })
+export type TenantListing = z.infer<typeof TenantListing>
 
 /**
  * Newest first. @param query part of a tenant's id, of its e-mail, name or company, or of an invoice's number; or the
@@ -36,31 +40,25 @@ export type TenantListing = {
 export async function listTenants(
   reader: Reader,
   query: string | undefined,
-  { limit, cursor }: PageQuery,
+  pageQuery: PageQuery,
 ): Promise<Page<TenantListing>> {
-  const after = readCursor(cursor)
   let tenants = reader
     .selectFrom(
       reader
         .selectFrom('onboarding_sessions')
         .select(['tenant_id', 'created_at'])
         .unionAll(reader.selectFrom('billing_customers').select(['tenant_id', 'created_at']))
-        .as('seen'),
+        .as('either'),
     )
     .select((eb) => ['tenant_id', eb.fn.min('created_at').as('created_at')])
     .groupBy('tenant_id')
   if (query !== undefined) tenants = tenants.where(found(query))
-  if (after !== undefined)
-    tenants = tenants.having(
-      sql<boolean>`(min(created_at) < ${after.createdAt}
-        or (min(created_at) = ${after.createdAt} and tenant_id < ${after.id}))`,
-    )
-  const rows = await tenants
-    .orderBy('created_at', 'desc')
-    .orderBy('tenant_id', 'desc')
-    .limit(limit + 1)
-    .execute()
-  const page = pageOf(rows, limit, (row) => row.tenant_id)
+  const page = await pageOf(
+    reader.selectFrom(tenants.as('tenants')).selectAll(),
+    pageQuery,
+    'tenant_id',
+    (row) => row,
+  )
   const ids = page.items.map(({ tenant_id }) => tenant_id)
   if (ids.length === 0) return { items: [], next_cursor: null }
   const of = <T extends { tenant_id: string }>(rows: T[]) => Map.groupBy(rows, (row) => row.tenant_id)

@@ -1,7 +1,9 @@
 import type Stripe from 'stripe'
+import { z } from 'zod'
 import { type AppContext, requireStripe } from '../context.ts'
-import { type Page, type PageQuery, pageOf, readCursor } from '../db/page.ts'
-import type { Reader, Row, Trx } from '../db/tables.ts'
+import { columnsOf, timeOut } from '../db/fields.ts'
+import { type Page, type PageQuery, pageOf } from '../db/page.ts'
+import type { Reader, Trx } from '../db/tables.ts'
 import { AppError, Conflict, NotFound } from '../errors.ts'
 import { recordCatalogue } from '../inbox/catalogue/catalogue.ts'
 import { enqueueRefresh } from '../inbox/enqueue-refresh.ts'
@@ -18,32 +20,30 @@ import { StripeFailure } from '../stripe/failure.ts'
 import type { Observation } from '../stripe/gateway.ts'
 import type { StripeObjectType } from '../stripe/object-types.ts'
 
-export type WebhookListing = Omit<Row<'stripe_events'>, 'last_position'>
-export type Disposition = Row<'stripe_events'>['disposition']
+export const WebhookListing = z
+  .object({
+    event_id: z.string(),
+    type: z.string(),
+    tenant_id: z.string().nullable(),
+    customer_id: z.string().nullable(),
+    object_id: z.string(),
+    disposition: z.enum(['applied', 'ignored', 'parked', 'quarantined', 'refetched', 'released']),
+    reason: z.string().nullable(),
+    created_at: timeOut,
+    received_at: timeOut,
+  })
+  .meta({ id: 'Webhook' })
+export type WebhookListing = z.infer<typeof WebhookListing>
 
 /** Stripe's events, newest first. @throws InvalidRequest on `cursor` */
 export async function listWebhooks(
   reader: Reader,
-  disposition: Disposition | undefined,
-  { limit, cursor }: PageQuery,
+  disposition: WebhookListing['disposition'] | undefined,
+  page: PageQuery,
 ): Promise<Page<WebhookListing>> {
-  const after = readCursor(cursor)
-  let query = reader.selectFrom('stripe_events').selectAll()
+  let query = reader.selectFrom('stripe_events').select(columnsOf(WebhookListing))
   if (disposition !== undefined) query = query.where('disposition', '=', disposition)
-  if (after !== undefined)
-    query = query.where((eb) =>
-      eb.or([
-        eb('created_at', '<', after.createdAt),
-        eb.and([eb('created_at', '=', after.createdAt), eb('event_id', '<', after.id)]),
-      ]),
-    )
-  const rows = await query
-    .orderBy('created_at', 'desc')
-    .orderBy('event_id', 'desc')
-    .limit(limit + 1)
-    .execute()
-  const events = rows.map(({ last_position: _, ...event }) => event)
-  return pageOf(events, limit, (event) => event.event_id)
+  return pageOf(query, page, 'event_id', (event) => event)
 }
 
 /**
@@ -156,10 +156,9 @@ async function release(
 async function webhook(reader: Reader, eventId: string): Promise<WebhookListing> {
   const row = await reader
     .selectFrom('stripe_events')
-    .selectAll()
+    .select(columnsOf(WebhookListing))
     .where('event_id', '=', eventId)
     .executeTakeFirst()
   if (row === undefined) throw new NotFound('event of Stripe’s')
-  const { last_position: _, ...event } = row
-  return event
+  return row
 }

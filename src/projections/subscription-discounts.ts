@@ -1,15 +1,18 @@
+import { z } from 'zod'
+import { cents, timeOut } from '../db/fields.ts'
 import { canonicalJson } from '../log/canonical-json.ts'
 import { idOf, integerOf, memberOf, textOf, timeOf } from './read-value.ts'
 
-export type SubscriptionDiscount = {
-  discount_id: string
-  coupon_id: string | null
-  promotion_code_id: string | null
-  percent_off: number | null
-  amount_off_cents: number | null
-  duration: string | null
-  ends_at: string | null
-}
+export const SubscriptionDiscount = z.object({
+  discount_id: z.string(),
+  coupon_id: z.string().nullable(),
+  promotion_code_id: z.string().nullable(),
+  percent_off: z.number().nullable(),
+  amount_off_cents: cents.nullable(),
+  duration: z.string().nullable(),
+  ends_at: timeOut.nullable(),
+})
+export type SubscriptionDiscount = z.infer<typeof SubscriptionDiscount>
 
 /** A subscription's discounts as the JSON of its row. Stripe's events have the ids alone: the terms are null then. */
 export function readDiscounts(discounts: unknown): string {

@@ -1,19 +1,30 @@
+import { z } from 'zod'
+import { cents, shownOf, timeOut } from '../db/fields.ts'
 import type { Reader, Row } from '../db/tables.ts'
 import { NotFound } from '../errors.ts'
 import { assertNotErased } from '../projections/tenants.ts'
 
-export type Customer = Omit<
-  Row<'billing_customers'>,
-  'is_delinquent' | 'is_deleted' | 'as_of' | 'updated_at' | 'last_position'
-> & { is_delinquent: boolean }
+export const Customer = z
+  .object({
+    customer_id: z.string(),
+    tenant_id: z.string(),
+    email: z.string().nullable(),
+    name: z.string().nullable(),
+    phone: z.string().nullable(),
+    default_payment_method_id: z.string().nullable(),
+    balance_cents: cents.meta({ description: 'Owed (positive) or in credit (negative)' }),
+    is_delinquent: z.boolean(),
+    created_at: timeOut,
+  })
+  .meta({ id: 'Customer' })
+export type Customer = z.infer<typeof Customer>
 
 /** @throws NotFound for a tenant without a customer */
 export async function customerOf(reader: Reader, tenantId: string): Promise<Customer> {
   await assertNotErased(reader, tenantId)
   const row = await findCustomer(reader, tenantId)
   if (row === undefined) throw new NotFound('customer')
-  const { is_delinquent, is_deleted: _d, as_of: _a, updated_at: _u, last_position: _l, ...columns } = row
-  return { ...columns, is_delinquent: is_delinquent === 1 }
+  return { ...shownOf(Customer, row), is_delinquent: row.is_delinquent === 1 }
 }
 
 /** The tenant's customer that is not deleted. */

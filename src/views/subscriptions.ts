@@ -1,32 +1,39 @@
+import { z } from 'zod'
+import { cents, shownOf, timeOut } from '../db/fields.ts'
 import type { Reader, Row } from '../db/tables.ts'
 import { NotFound } from '../errors.ts'
 import type { Caller } from '../log/by.ts'
-import type { SubscriptionDiscount } from '../projections/subscription-discounts.ts'
+import { SubscriptionDiscount } from '../projections/subscription-discounts.ts'
 import { assertKnownTenant } from '../projections/tenants.ts'
 
 export type SubscriptionRow = Row<'billing_subscriptions'>
 
-export type Subscription = Pick<
-  SubscriptionRow,
-  | 'subscription_id'
-  | 'tenant_id'
-  | 'customer_id'
-  | 'status'
-  | 'plan_id'
-  | 'price_id'
-  | 'quantity'
-  | 'amount_cents'
-  | 'currency'
-  | 'billing_interval'
-  | 'billing_interval_count'
-  | 'trial_ends_at'
-  | 'current_period_start'
-  | 'current_period_end'
-  | 'cancel_at'
-  | 'canceled_at'
-  | 'ended_at'
-  | 'created_at'
-> & { discounts: SubscriptionDiscount[]; cancel_at_period_end: boolean; is_paused: boolean }
+export const Subscription = z
+  .object({
+    subscription_id: z.string(),
+    tenant_id: z.string(),
+    customer_id: z.string(),
+    status: z.string(),
+    plan_id: z.string().nullable(),
+    price_id: z.string().nullable(),
+    quantity: z.int(),
+    amount_cents: cents.nullable().meta({ description: 'Of a period, before discounts' }),
+    currency: z.string().nullable(),
+    billing_interval: z.string().nullable(),
+    billing_interval_count: z.int().nullable(),
+    discounts: z.array(SubscriptionDiscount),
+    trial_ends_at: timeOut.nullable(),
+    current_period_start: timeOut.nullable(),
+    current_period_end: timeOut.nullable(),
+    cancel_at_period_end: z.boolean(),
+    cancel_at: timeOut.nullable(),
+    canceled_at: timeOut.nullable(),
+    ended_at: timeOut.nullable(),
+    is_paused: z.boolean(),
+    created_at: timeOut,
+  })
+  .meta({ id: 'Subscription' })
+export type Subscription = z.infer<typeof Subscription>
 
 /** Those of Stripe's statuses in which a subscription has ended: https://docs.stripe.com/billing/subscriptions/overview */
 const ended = ['canceled', 'incomplete_expired']
@@ -71,20 +78,9 @@ export async function ownSubscription(
   return row
 }
 
-export function shownSubscription(row: SubscriptionRow): Subscription {
-  const {
-    item_id: _item,
-    default_payment_method_id: _method,
-    latest_invoice_id: _invoice,
-    as_of: _asOf,
-    updated_at: _updated,
-    last_position: _position,
-    ...columns
-  } = row
-  return {
-    ...columns,
-    discounts: JSON.parse(row.discounts),
-    cancel_at_period_end: row.cancel_at_period_end === 1,
-    is_paused: row.is_paused === 1,
-  }
-}
+export const shownSubscription = (row: SubscriptionRow): Subscription => ({
+  ...shownOf(Subscription, row),
+  discounts: JSON.parse(row.discounts),
+  cancel_at_period_end: row.cancel_at_period_end === 1,
+  is_paused: row.is_paused === 1,
+})

@@ -1,13 +1,14 @@
 import { OpenAPIHono, z } from '@hono/zod-openapi'
 import type { AppContext } from '../../context.ts'
+import { cents, resourceId, tableRow, tenantId, text, timeOut } from '../../db/fields.ts'
 import { capsule, exportCapsule } from '../../ops/capsule.ts'
 import { diff } from '../../ops/diff.ts'
 import { why } from '../../ops/why.ts'
 import type { Env } from '../env.ts'
 import { route } from '../route.ts'
-import { cents, envelope, resourceId, success, tenantId, text, timeOut } from '../schemas.ts'
+import { envelope, success } from '../schemas.ts'
 import { asInvalid } from './admin-moment.ts'
-import { pricedLine, row } from './admin-schemas.ts'
+import { pricedLine } from './admin-schemas.ts'
 
 /** Why things are as they are: the facts behind a value, behind a change, and behind an incident. */
 export function adminCauseRoutes({ db, now }: AppContext): OpenAPIHono<Env> {
@@ -38,18 +39,18 @@ const cause = z
     fact_id: z.string(),
     actor: z.string(),
     causation: z.string().nullable(),
-    about: z.string().nullable().openapi({
+    about: z.string().nullable().meta({
       description: "Stripe's event type and object, a decline's code, usage: what the type leaves out",
     }),
     event: z
       .object({ position: z.int(), event_id: z.string(), about: z.string().nullable() })
       .nullable()
-      .openapi({ description: 'The event of Stripe’s behind it, where `causation` names one' }),
+      .meta({ description: 'The event of Stripe’s behind it, where `causation` names one' }),
     occurred_at: timeOut,
     stream: z.string(),
     version: z.int(),
   })
-  .openapi('Cause')
+  .meta({ id: 'Cause' })
 
 const value = z.union([z.string(), z.number()]).nullable()
 const columnChange = z.object({ column: z.string(), before: value, after: value })
@@ -64,8 +65,8 @@ const showDiff = route({
   request: {
     query: z.object({
       tenant_id: tenantId,
-      from: text(40).openapi({ param: { description: 'A position of the log, or a time' } }),
-      to: text(40).openapi({ param: { description: 'A position of the log, or a time' } }),
+      from: text(40).meta({ param: { description: 'A position of the log, or a time' } }),
+      to: text(40).meta({ param: { description: 'A position of the log, or a time' } }),
     }),
   },
   response: envelope(
@@ -122,19 +123,19 @@ const showWhy = route({
       key: z.string(),
       column: z.string().nullable(),
       tenant_id: z.string().nullable(),
-      row: row.openapi({ description: 'As the log makes it' }),
-      facts: z.array(cause.extend({ changes: z.array(columnChange) })),
+      row: tableRow.meta({ description: 'As the log makes it' }),
+      facts: z.array(cause.and(z.object({ changes: z.array(columnChange) }))),
       usage_lines: z
         .array(pricedLine.extend({ facts: z.array(cause) }))
         .nullable()
-        .openapi({ description: 'Of an invoice: the metered usage on it' }),
+        .meta({ description: 'Of an invoice: the metered usage on it' }),
     }),
   ),
 })
 
 const capsuleOut = z
   .object({ ...capsule.shape, facts: z.array(z.record(z.string(), z.unknown())) })
-  .openapi('Capsule')
+  .meta({ id: 'Capsule' })
 
 const showCapsule = route({
   method: 'get',

@@ -1,5 +1,7 @@
 import { OpenAPIHono, z } from '@hono/zod-openapi'
 import type { AppContext } from '../../context.ts'
+import { tenantId, text, wholeNumber } from '../../db/fields.ts'
+import { listOf, PageQuery } from '../../db/page.ts'
 import { InvalidRequest } from '../../errors.ts'
 import { type StoredFact, streamEvents } from '../../ops/events.ts'
 import { redact } from '../../ops/redact.ts'
@@ -7,8 +9,8 @@ import { showFact, viewPersonal } from '../../ops/show-fact.ts'
 import type { Env } from '../env.ts'
 import type { LiveStreams } from '../live-streams.ts'
 import { route } from '../route.ts'
-import { envelope, listOf, page, success, tenantId, text } from '../schemas.ts'
-import { fact, wholeNumber } from './admin-schemas.ts'
+import { envelope, success } from '../schemas.ts'
+import { fact } from './admin-schemas.ts'
 import { callerOf } from './onboarding.ts'
 
 /** The log: in pages, and live. */
@@ -75,13 +77,13 @@ function resumePosition(header: string | undefined): number | undefined {
   throw new InvalidRequest([{ path: 'Last-Event-ID', message: 'must be the id of an event of this stream' }])
 }
 
-const storedFact = fact.extend({ previous_hash: z.string(), hash: z.string() })
+const storedFact = fact.and(z.object({ previous_hash: z.string(), hash: z.string() }))
 
 const filter = z.object({
   stream: text(200).optional(),
   tenant_id: tenantId.optional(),
   type: text(100).optional(),
-  after: wholeNumber.default(0).openapi({ param: { description: 'Facts after this position' } }),
+  after: wholeNumber.default(0).meta({ param: { description: 'Facts after this position' } }),
 })
 
 const list = route({
@@ -92,7 +94,7 @@ const list = route({
   allow: [],
   request: {
     query: filter.extend({
-      limit: page.shape.limit,
+      limit: PageQuery.shape.limit,
     }),
   },
   response: envelope(listOf(storedFact)),
@@ -106,7 +108,7 @@ const live = route({
   description: 'The id of an event is its position: `Last-Event-ID` goes on after it.',
   allow: [],
   request: { query: filter },
-  response: z.string().openapi({ description: 'text/event-stream' }),
+  response: z.string().meta({ description: 'text/event-stream' }),
 })
 
 const show = route({

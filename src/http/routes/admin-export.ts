@@ -1,10 +1,10 @@
 import { OpenAPIHono, z } from '@hono/zod-openapi'
 import type { AppContext } from '../../context.ts'
+import { tableRow, tenantId } from '../../db/fields.ts'
 import { exportForOperator } from '../../ops/export-tenant.ts'
 import type { Env } from '../env.ts'
 import { route } from '../route.ts'
-import { envelope, tenantId } from '../schemas.ts'
-import { row } from './admin-schemas.ts'
+import { envelope } from '../schemas.ts'
 import { callerOf } from './onboarding.ts'
 
 export function adminExportRoutes(context: AppContext): OpenAPIHono<Env> {
@@ -35,7 +35,7 @@ const show = route({
       position: z.int(),
       erased_at: z.string().nullable(),
       facts: z.array(z.record(z.string(), z.unknown())),
-      tables: z.record(z.string(), z.array(row)),
+      tables: z.record(z.string(), z.array(tableRow)),
     }),
   ),
 })

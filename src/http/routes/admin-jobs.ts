@@ -1,11 +1,13 @@
 import { OpenAPIHono, z } from '@hono/zod-openapi'
 import type { AppContext } from '../../context.ts'
+import { resourceId, tenantId, time, timeOut } from '../../db/fields.ts'
+import { listOf } from '../../db/page.ts'
 import { InvalidRequest } from '../../errors.ts'
 import { rate, usageTypes } from '../../log/facts.ts'
 import { jobKinds, startJobs } from '../../ops/jobs.ts'
 import type { Env } from '../env.ts'
 import { body, route } from '../route.ts'
-import { envelope, listOf, resourceId, success, tenantId, time, timeOut } from '../schemas.ts'
+import { envelope, success } from '../schemas.ts'
 
 /** Long work as a resource: POST starts it, GET says how far it is. */
 export function adminJobRoutes(context: AppContext): OpenAPIHono<Env> {
@@ -36,12 +38,12 @@ const job = z
     result: z
       .record(z.string(), z.unknown())
       .nullable()
-      .openapi({ description: 'What the command of that name prints with --json' }),
+      .meta({ description: 'What the command of that name prints with --json' }),
     error: z.string().nullable(),
     started_at: timeOut,
     ended_at: timeOut.nullable(),
   })
-  .openapi('Job')
+  .meta({ id: 'Job' })
 
 const start = route({
   method: 'post',
@@ -58,7 +60,7 @@ const start = route({
         rates: z
           .partialRecord(z.enum(usageTypes), rate)
           .optional()
-          .openapi({ description: 'For reprice: the rates to try; what is left out stays as it is' }),
+          .meta({ description: 'For reprice: the rates to try; what is left out stays as it is' }),
         from: time.optional(),
         to: time.optional(),
       }),

@@ -1,10 +1,12 @@
 import { OpenAPIHono, z } from '@hono/zod-openapi'
 import { createKey, createKeyOnce, listKeys, revokeKey } from '../../auth/keys.ts'
 import type { AppContext } from '../../context.ts'
+import { resourceId, tenantId, timeOut } from '../../db/fields.ts'
+import { listOf } from '../../db/page.ts'
 import { NotFound } from '../../errors.ts'
 import type { Env } from '../env.ts'
 import { body, route } from '../route.ts'
-import { envelope, listOf, resourceId, success, tenantId, timeOut } from '../schemas.ts'
+import { envelope, success } from '../schemas.ts'
 
 export function adminKeyRoutes({ db, now }: AppContext): OpenAPIHono<Env> {
   const app = new OpenAPIHono<Env>()
@@ -68,7 +70,7 @@ const create = route({
   response: envelope(
     z.object({
       id: z.string(),
-      key: z.string().nullable().openapi({
+      key: z.string().nullable().meta({
         description: 'Shown once: null in the answer to the same request again, under its Idempotency-Key',
       }),
       scope: z.string(),

@@ -1,11 +1,12 @@
 import { OpenAPIHono, z } from '@hono/zod-openapi'
 import type { AppContext } from '../../context.ts'
-import { listEffects, retryEffect } from '../../ops/effects.ts'
-import { listWebhooks, retryWebhook } from '../../ops/webhooks.ts'
+import { flag, resourceId, text } from '../../db/fields.ts'
+import { listOf, PageQuery } from '../../db/page.ts'
+import { EffectListing, listEffects, retryEffect } from '../../ops/effects.ts'
+import { listWebhooks, retryWebhook, WebhookListing } from '../../ops/webhooks.ts'
 import type { Env } from '../env.ts'
 import { route } from '../route.ts'
-import { envelope, listOf, page, resourceId, success, text, timeOut } from '../schemas.ts'
-import { flag } from './admin-schemas.ts'
+import { envelope, success } from '../schemas.ts'
 import { callerOf } from './onboarding.ts'
 
 /** What goes out to Stripe and what comes in from it, and trying it again. */
@@ -35,20 +36,6 @@ export function adminOutboxRoutes(context: AppContext): OpenAPIHono<Env> {
   return app
 }
 
-const effect = z
-  .object({
-    effect_id: z.string(),
-    tenant_id: z.string().nullable(),
-    kind: z.string(),
-    status: z.enum(['pending', 'done', 'failed']),
-    attempts: z.int(),
-    due_at: timeOut,
-    claimed_until: timeOut.nullable(),
-    last_error: z.string().nullable(),
-    created_at: timeOut,
-  })
-  .openapi('Effect')
-
 const effects = route({
   method: 'get',
   path: '/admin/effects',
@@ -56,18 +43,18 @@ const effects = route({
   summary: 'Calls and timers that facts have asked for, newest first',
   allow: [],
   request: {
-    query: page.extend({
-      status: effect.shape.status.optional(),
+    query: PageQuery.extend({
+      status: EffectListing.shape.status.optional(),
       waits_for: z
         .enum(['stripe', 'time'])
         .optional()
-        .openapi({ param: { description: 'Calls wait for `stripe`, timers for their `time`' } }),
-      retrying: flag.optional().openapi({
+        .meta({ param: { description: 'Calls wait for `stripe`, timers for their `time`' } }),
+      retrying: flag.optional().meta({
         param: { description: 'Pending calls that have failed at least once' },
       }),
     }),
   },
-  response: envelope(listOf(effect)),
+  response: envelope(listOf(EffectListing)),
 })
 
 const retryOne = route({
@@ -77,23 +64,8 @@ const retryOne = route({
   summary: 'Carry a pending effect out now; `last_error` says why it is pending still',
   allow: [],
   request: { params: z.object({ effect_id: text(300) }) },
-  response: envelope(effect),
+  response: envelope(EffectListing),
 })
-
-const dispositions = ['applied', 'ignored', 'parked', 'quarantined', 'refetched', 'released'] as const
-const webhook = z
-  .object({
-    event_id: z.string(),
-    type: z.string(),
-    tenant_id: z.string().nullable(),
-    customer_id: z.string().nullable(),
-    object_id: z.string(),
-    disposition: z.enum(dispositions),
-    reason: z.string().nullable(),
-    created_at: timeOut,
-    received_at: timeOut,
-  })
-  .openapi('Webhook')
 
 const webhooks = route({
   method: 'get',
@@ -101,8 +73,8 @@ const webhooks = route({
   tag: 'Operators',
   summary: "Stripe's events, newest first, and what became of them",
   allow: [],
-  request: { query: page.extend({ disposition: z.enum(dispositions).optional() }) },
-  response: envelope(listOf(webhook)),
+  request: { query: PageQuery.extend({ disposition: WebhookListing.shape.disposition.optional() }) },
+  response: envelope(listOf(WebhookListing)),
 })
 
 const judgeAgain = route({
@@ -115,5 +87,5 @@ const judgeAgain = route({
     'Stripe; if it does not contradict any more it is recorded and the event released. Else all stays as it is.',
   allow: [],
   request: { params: z.object({ event_id: resourceId }) },
-  response: envelope(webhook),
+  response: envelope(WebhookListing),
 })

@@ -1,9 +1,10 @@
 import { OpenAPIHono, z } from '@hono/zod-openapi'
 import type { AppContext } from '../../context.ts'
+import { timeOut } from '../../db/fields.ts'
 import { tableGauges } from '../../ops/table-gauges.ts'
 import type { Env } from '../env.ts'
 import { route } from '../route.ts'
-import { envelope, success, timeOut } from '../schemas.ts'
+import { envelope, success } from '../schemas.ts'
 
 export function adminOverviewRoutes({ db, stripe }: AppContext): OpenAPIHono<Env> {
   const app = new OpenAPIHono<Env>()
@@ -38,17 +39,17 @@ const show = route({
   response: envelope(
     z.object({
       log_position: z.int(),
-      effects: counts.openapi({ description: 'Calls to Stripe, by status' }),
+      effects: counts.meta({ description: 'Calls to Stripe, by status' }),
       retrying: z
         .object({
           count: z.int(),
-          since: timeOut.nullable().openapi({ description: 'When the oldest was asked for' }),
+          since: timeOut.nullable().meta({ description: 'When the oldest was asked for' }),
           last_error: z.string().nullable(),
         })
-        .openapi({ description: 'Pending calls that have failed at least once' }),
-      timers: z.int().openapi({ description: 'What waits for its time alone' }),
+        .meta({ description: 'Pending calls that have failed at least once' }),
+      timers: z.int().meta({ description: 'What waits for its time alone' }),
       webhooks: counts,
-      stripe: z.object({ requests: z.int(), errors: z.int() }).nullable().openapi({
+      stripe: z.object({ requests: z.int(), errors: z.int() }).nullable().meta({
         description:
           'Requests of this instance in the last five minutes; errors: no answer, a 5xx, a rate limit, a key that is not accepted. null: switched off',
       }),

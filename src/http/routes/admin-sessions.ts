@@ -1,13 +1,15 @@
 import { OpenAPIHono, z } from '@hono/zod-openapi'
 import { selectedPlan } from '../../../machines/onboarding-facts.ts'
 import type { AppContext } from '../../context.ts'
+import { flag, resourceId, tableRow, tenantId, text, timeOut, wholeNumber } from '../../db/fields.ts'
+import { listOf, PageQuery } from '../../db/page.ts'
 import { sessionAt } from '../../ops/session-at.ts'
-import { listSessions, showSession } from '../../ops/sessions.ts'
+import { listSessions, SessionListing, showSession } from '../../ops/sessions.ts'
 import type { Env } from '../env.ts'
 import { route } from '../route.ts'
-import { envelope, listOf, page, resourceId, success, tenantId, text, timeOut } from '../schemas.ts'
+import { envelope, success } from '../schemas.ts'
 import { asInvalid } from './admin-moment.ts'
-import { fact, flag, row, sessionListing, wholeNumber } from './admin-schemas.ts'
+import { fact } from './admin-schemas.ts'
 import { positionOut } from './onboarding.ts'
 
 /** Where each onboarding session stands, how it came there, and where it stood before. */
@@ -41,20 +43,20 @@ const list = route({
   summary: 'Onboarding sessions, newest first',
   allow: [],
   request: {
-    query: page.extend({
+    query: PageQuery.extend({
       status: z.string().max(64).optional(),
       tenant_id: tenantId.optional(),
       session_id: text(64)
         .optional()
-        .openapi({ param: { description: 'The beginning of the id' } }),
-      stuck: flag.optional().openapi({
+        .meta({ param: { description: 'The beginning of the id' } }),
+      stuck: flag.optional().meta({
         param: {
           description: 'Quarantined, or waiting for Stripe for more than two minutes or after a failed call',
         },
       }),
     }),
   },
-  response: envelope(listOf(sessionListing)),
+  response: envelope(listOf(SessionListing)),
 })
 
 const pathStep = z.object({
@@ -82,10 +84,10 @@ const show = route({
       stranded: z
         .object({ position: z.int(), type: z.string(), message: z.string() })
         .nullable()
-        .openapi({ description: 'The fact that the statechart of this code does not take' }),
+        .meta({ description: 'The fact that the statechart of this code does not take' }),
       path: z
         .array(pathStep)
-        .openapi({ description: 'The place after each fact; null from a stranded fact on' }),
+        .meta({ description: 'The place after each fact; null from a stranded fact on' }),
       facts: z.array(fact),
     }),
   ),
@@ -100,7 +102,7 @@ const at = route({
   request: {
     params: z.object({ session_id: resourceId }),
     // A number is made of whatever comes, so the document would take nothing for enough.
-    query: z.object({ position: wholeNumber.openapi({ param: { required: true } }) }),
+    query: z.object({ position: wholeNumber.meta({ param: { required: true } }) }),
   },
   response: envelope(
     z.object({
@@ -110,7 +112,7 @@ const at = route({
       time: timeOut.nullable(),
       place: z.string().nullable(),
       context: z.record(z.string(), z.unknown()).nullable(),
-      tables: z.record(z.string(), z.array(row)),
+      tables: z.record(z.string(), z.array(tableRow)),
     }),
   ),
 })

@@ -1,11 +1,14 @@
 import { OpenAPIHono, z } from '@hono/zod-openapi'
 import type { AppContext } from '../../context.ts'
+import { cents, tableRow, tenantId, text, timeOut } from '../../db/fields.ts'
+import { listOf, PageQuery } from '../../db/page.ts'
 import { erase } from '../../ops/erase.ts'
-import { listTenants, showTenant } from '../../ops/tenants.ts'
+import { SessionListing } from '../../ops/sessions.ts'
+import { listTenants, showTenant, TenantListing } from '../../ops/tenants.ts'
 import type { Env } from '../env.ts'
 import { body, route } from '../route.ts'
-import { cents, envelope, listOf, page, success, tenantId, text, timeOut } from '../schemas.ts'
-import { pricedLine, row, sessionListing } from './admin-schemas.ts'
+import { envelope, success } from '../schemas.ts'
+import { pricedLine } from './admin-schemas.ts'
 import { callerOf } from './onboarding.ts'
 import { billingStatusOut } from './status.ts'
 
@@ -37,10 +40,10 @@ const list = route({
   summary: 'Tenants, newest first',
   allow: [],
   request: {
-    query: page.extend({
+    query: PageQuery.extend({
       query: text(200)
         .optional()
-        .openapi({
+        .meta({
           param: {
             description:
               "Part of the id, the e-mail, name or company, or an invoice's number; or the beginning of the id of a session, or of the customer, subscription or invoice at Stripe",
@@ -48,23 +51,7 @@ const list = route({
         }),
     }),
   },
-  response: envelope(
-    listOf(
-      z
-        .object({
-          tenant_id: z.string(),
-          email: z.string().nullable(),
-          name: z.string().nullable(),
-          company_name: z.string().nullable(),
-          subscription_status: z.string().nullable(),
-          plan_id: z.string().nullable(),
-          sessions: z.int(),
-          erased_at: timeOut.nullable(),
-          created_at: timeOut,
-        })
-        .openapi('AdminTenant'),
-    ),
-  ),
+  response: envelope(listOf(TenantListing)),
 })
 
 const show = route({
@@ -77,25 +64,25 @@ const show = route({
   response: envelope(
     z.object({
       tenant_id: z.string(),
-      person: row.nullable(),
+      person: tableRow.nullable(),
       erased_at: timeOut.nullable(),
       status: billingStatusOut,
-      customer: row.nullable(),
-      sessions: z.array(sessionListing),
-      subscriptions: z.array(row),
-      invoices: z.array(row),
-      payment_methods: z.array(row),
+      customer: tableRow.nullable(),
+      sessions: z.array(SessionListing),
+      subscriptions: z.array(tableRow),
+      invoices: z.array(tableRow),
+      payment_methods: z.array(tableRow),
       usage: z
         .array(
           pricedLine.extend({
-            day: z.string().openapi({ format: 'date' }),
-            amount_cents: cents.nullable().openapi({ description: 'null: a level is priced once a month' }),
+            day: z.string().meta({ format: 'date' }),
+            amount_cents: cents.nullable().meta({ description: 'null: a level is priced once a month' }),
           }),
         )
-        .openapi({ description: 'Of the last 35 days; amounts are rounded per day, unlike an invoice’s' }),
+        .meta({ description: 'Of the last 35 days; amounts are rounded per day, unlike an invoice’s' }),
       month: z
         .object({ start: timeOut, lines: z.array(pricedLine) })
-        .openapi({ description: 'This month so far, UTC, as the usage’s summary prices it' }),
+        .meta({ description: 'This month so far, UTC, as the usage’s summary prices it' }),
       unbilled: z.object({ lines: z.array(pricedLine), amount_cents: cents }),
     }),
   ),
@@ -113,13 +100,13 @@ const eraseOne = route({
     params: z.object({ tenant_id: tenantId }),
     body: body(
       z.strictObject({
-        forgive: z.boolean().default(false).openapi({
+        forgive: z.boolean().default(false).meta({
           description: 'Write off first what is due: usage on no invoice, drafts, open invoices',
         }),
         keep_stripe: z
           .boolean()
           .default(false)
-          .openapi({ description: 'Leave the customer at Stripe, which is deleted otherwise' }),
+          .meta({ description: 'Leave the customer at Stripe, which is deleted otherwise' }),
       }),
     ),
   },
@@ -128,7 +115,7 @@ const eraseOne = route({
       tenant_id: z.string(),
       erased_at: timeOut,
       keeps_stripe: z.boolean(),
-      is_scrubbed: z.boolean().openapi({
+      is_scrubbed: z.boolean().meta({
         description:
           'False: a long read keeps old pages of the database alive; the same request again wipes them',
       }),

@@ -1,11 +1,12 @@
 import { OpenAPIHono, z } from '@hono/zod-openapi'
 import { createCustomer } from '../../billing/create-customer.ts'
 import type { AppContext } from '../../context.ts'
+import { tenantId, text } from '../../db/fields.ts'
 import { keyInMetadata } from '../../stripe/calls.ts'
-import { customerOf } from '../../views/customer.ts'
+import { Customer, customerOf } from '../../views/customer.ts'
 import type { Env } from '../env.ts'
 import { body, route } from '../route.ts'
-import { cents, envelope, success, tenantId, text, timeOut } from '../schemas.ts'
+import { envelope, success } from '../schemas.ts'
 import { callerOf } from './onboarding.ts'
 
 /** A tenant's one customer at Stripe. */
@@ -24,20 +25,6 @@ export function customerRoutes(context: AppContext): OpenAPIHono<Env> {
 
   return app
 }
-
-const customer = z
-  .object({
-    customer_id: z.string(),
-    tenant_id: z.string(),
-    email: z.string().nullable(),
-    name: z.string().nullable(),
-    phone: z.string().nullable(),
-    default_payment_method_id: z.string().nullable(),
-    balance_cents: cents.openapi({ description: 'Owed (positive) or in credit (negative)' }),
-    is_delinquent: z.boolean(),
-    created_at: timeOut,
-  })
-  .openapi('Customer')
 
 /** As Stripe takes it, beside what we put there ourselves. */
 const stripeMetadata = z
@@ -71,7 +58,7 @@ const routes = {
           tenant_id: z
             .string()
             .regex(/^[A-Za-z0-9_-]{1,128}$/, 'must be 1 to 128 letters, digits, _ and -')
-            .openapi({ example: 'Jeturing_123' }),
+            .meta({ example: 'Jeturing_123' }),
           email: z.email('must be an e-mail address').max(254),
           name: text(200),
           phone: z
@@ -83,7 +70,7 @@ const routes = {
         }),
       ),
     },
-    response: envelope(customer),
+    response: envelope(Customer),
   }),
   show: route({
     method: 'get',
@@ -92,6 +79,6 @@ const routes = {
     summary: "The tenant's customer",
     allow: ['platform', 'tenant'],
     request: { params: z.object({ tenant_id: tenantId }) },
-    response: envelope(customer),
+    response: envelope(Customer),
   }),
 }

@@ -1,11 +1,13 @@
 import { OpenAPIHono, z } from '@hono/zod-openapi'
 import { createDiscount } from '../../billing/create-discount.ts'
 import { deleteDiscount } from '../../billing/delete-discount.ts'
-import { discountOf, listDiscounts } from '../../billing/discounts.ts'
+import { Discount, discountOf, listDiscounts } from '../../billing/discounts.ts'
 import type { AppContext } from '../../context.ts'
+import { text, time } from '../../db/fields.ts'
+import { listOf, PageQuery } from '../../db/page.ts'
 import type { Env } from '../env.ts'
 import { body, route } from '../route.ts'
-import { cents, envelope, listOf, page, success, text, time, timeOut } from '../schemas.ts'
+import { envelope, success } from '../schemas.ts'
 import { callerOf } from './onboarding.ts'
 
 /** Codes that lower a plan's price. They are the platform's, not a tenant's. */
@@ -33,25 +35,6 @@ export function discountRoutes(context: AppContext): OpenAPIHono<Env> {
 
   return app
 }
-
-const discount = z
-  .object({
-    code: z.string(),
-    name: z.string().nullable(),
-    percent_off: z.number().nullable(),
-    amount_off: cents.nullable().openapi({ description: "In the currency's minor unit" }),
-    currency: z.string().nullable(),
-    duration: z.string().nullable(),
-    duration_in_months: z.int().nullable(),
-    max_redemptions: z.int().nullable(),
-    times_redeemed: z.int(),
-    expires_at: timeOut.nullable(),
-    is_active: z.boolean(),
-    coupon_id: z.string(),
-    promotion_code_id: z.string().nullable(),
-    created_at: timeOut,
-  })
-  .openapi('Discount')
 
 const hasFourDecimals = (value: number) => Number(value.toFixed(4)) === value
 
@@ -102,7 +85,7 @@ const routes = {
     summary: 'Make a discount; again with the same terms: the same one',
     allow: ['platform'],
     request: { body: body(discountInput) },
-    response: envelope(discount),
+    response: envelope(Discount),
   }),
   show: route({
     method: 'get',
@@ -111,7 +94,7 @@ const routes = {
     summary: 'The discount of a code, in any case',
     allow: ['platform', 'tenant'],
     request: { params: oneCode },
-    response: envelope(discount),
+    response: envelope(Discount),
   }),
   list: route({
     method: 'get',
@@ -119,8 +102,8 @@ const routes = {
     tag: 'Discounts',
     summary: 'Discounts, newest first',
     allow: ['platform'],
-    request: { query: page },
-    response: envelope(listOf(discount)),
+    request: { query: PageQuery },
+    response: envelope(listOf(Discount)),
   }),
   remove: route({
     method: 'delete',
@@ -129,6 +112,6 @@ const routes = {
     summary: 'End a discount; who has redeemed it keeps it',
     allow: ['platform'],
     request: { params: oneCode },
-    response: envelope(discount),
+    response: envelope(Discount),
   }),
 }

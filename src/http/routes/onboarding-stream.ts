@@ -1,6 +1,7 @@
 import { OpenAPIHono, z } from '@hono/zod-openapi'
 import type { OnboardingFact } from '../../../machines/onboarding-facts.ts'
 import type { AppContext } from '../../context.ts'
+import { resourceId } from '../../db/fields.ts'
 import { InvalidRequest } from '../../errors.ts'
 import type { Session } from '../../inbox/sessions/store.ts'
 import { streams } from '../../log/facts.ts'
@@ -14,7 +15,6 @@ import { urlsOf } from '../../views/session-urls.ts'
 import type { Env } from '../env.ts'
 import type { LiveStreams } from '../live-streams.ts'
 import { route } from '../route.ts'
-import { resourceId } from '../schemas.ts'
 import { callerOf } from './onboarding.ts'
 
 /**
@@ -102,5 +102,5 @@ const streamRoute = route({
   summary: 'The changes of a session, as server-sent events',
   allow: ['platform', 'tenant', 'session'],
   request: { params: z.object({ session_id: resourceId }) },
-  response: z.string().openapi({ description: 'text/event-stream' }),
+  response: z.string().meta({ description: 'text/event-stream' }),
 })

@@ -3,6 +3,7 @@ import type { Context } from 'hono'
 import { selectedPlan } from '../../../machines/onboarding-facts.ts'
 import { sessionToken, storeSessionToken } from '../../auth/keys.ts'
 import type { AppContext } from '../../context.ts'
+import { resourceId, text, timeOut } from '../../db/fields.ts'
 import type { Caller } from '../../log/by.ts'
 import { loadOwnSession } from '../../onboarding/access.ts'
 import { applicantOf } from '../../onboarding/applicant-of.ts'
@@ -19,7 +20,7 @@ import { position, standing } from '../../views/position.ts'
 import { urlsOf } from '../../views/session-urls.ts'
 import type { Env } from '../env.ts'
 import { body, route } from '../route.ts'
-import { envelope, resourceId, success, text, timeOut } from '../schemas.ts'
+import { envelope, success } from '../schemas.ts'
 import { sessionLimits } from '../session-limits.ts'
 import { due } from './plans.ts'
 
@@ -297,7 +298,7 @@ const routes = {
       another_card: z
         .boolean()
         .optional()
-        .openapi({ description: 'A new SetupIntent, where the last one has confirmed a card already' }),
+        .meta({ description: 'A new SetupIntent, where the last one has confirmed a card already' }),
     }),
     z.object({
       ...where,

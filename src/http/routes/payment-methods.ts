@@ -1,9 +1,11 @@
 import { OpenAPIHono, z } from '@hono/zod-openapi'
-import { listPaymentMethods } from '../../billing/payment-methods.ts'
+import { listPaymentMethods, PaymentMethod } from '../../billing/payment-methods.ts'
 import type { AppContext } from '../../context.ts'
+import { tenantId } from '../../db/fields.ts'
+import { listOf, PageQuery } from '../../db/page.ts'
 import type { Env } from '../env.ts'
 import { route } from '../route.ts'
-import { envelope, listOf, page, success, tenantId, timeOut } from '../schemas.ts'
+import { envelope, success } from '../schemas.ts'
 
 export function paymentMethodRoutes(context: AppContext): OpenAPIHono<Env> {
   const app = new OpenAPIHono<Env>()
@@ -14,21 +16,6 @@ export function paymentMethodRoutes(context: AppContext): OpenAPIHono<Env> {
   return app
 }
 
-const paymentMethod = z
-  .object({
-    payment_method_id: z.string(),
-    tenant_id: z.string(),
-    customer_id: z.string(),
-    type: z.string(),
-    brand: z.string().nullable(),
-    last4: z.string().nullable(),
-    exp_month: z.int().nullable(),
-    exp_year: z.int().nullable(),
-    is_default: z.boolean(),
-    created_at: timeOut,
-  })
-  .openapi('PaymentMethod')
-
 /** Requests and replies, for the typed client. */
 export type PaymentMethodsApi = { list: typeof list }
 
@@ -38,6 +25,6 @@ const list = route({
   tag: 'Payment methods',
   summary: "The payment methods that are attached to the tenant's customer, newest first",
   allow: ['platform', 'tenant'],
-  request: { params: z.object({ tenant_id: tenantId }), query: page },
-  response: envelope(listOf(paymentMethod)),
+  request: { params: z.object({ tenant_id: tenantId }), query: PageQuery },
+  response: envelope(listOf(PaymentMethod)),
 })

@@ -1,11 +1,13 @@
 import { OpenAPIHono, z } from '@hono/zod-openapi'
 import { listPlans } from '../../billing/plans.ts'
 import type { AppContext } from '../../context.ts'
+import { cents } from '../../db/fields.ts'
+import { listOf, PageQuery } from '../../db/page.ts'
 import { InvalidRequest } from '../../errors.ts'
 import { usageTypes } from '../../log/facts.ts'
 import type { Env } from '../env.ts'
 import { route } from '../route.ts'
-import { cents, envelope, listOf, page, success } from '../schemas.ts'
+import { envelope, success } from '../schemas.ts'
 
 /** What can be subscribed to. */
 export function planRoutes(context: AppContext): OpenAPIHono<Env> {
@@ -30,7 +32,7 @@ export const due = z
     billing_interval: z.string(),
     interval_count: z.int(),
     trial_days: z.int(),
-    today_cents: cents.openapi({ description: 'When the subscription starts; 0 where a trial comes first' }),
+    today_cents: cents.meta({ description: 'When the subscription starts; 0 where a trial comes first' }),
     invoices: z
       .array(
         z.object({
@@ -40,14 +42,14 @@ export const due = z
           total_cents: cents,
         }),
       )
-      .openapi({
+      .meta({
         description:
           'Runs of `count` invoices in a row, before usage; null: all that follow. The first one is due today or at ' +
           "the trial's end, then one each period",
       }),
     usage_rates: z.array(z.object({ usage_type: z.enum(usageTypes), rate_cents: cents, per_units: z.int() })),
   })
-  .openapi('Due')
+  .meta({ id: 'Due' })
 
 const plan = z
   .object({
@@ -66,7 +68,7 @@ const plan = z
       }),
     ),
   })
-  .openapi('Plan')
+  .meta({ id: 'Plan' })
 
 /** Requests and replies, for the typed client. */
 export type PlansApi = { list: typeof list }
@@ -77,6 +79,6 @@ const list = route({
   tag: 'Plans',
   summary: 'Plans and their prices, cheapest first',
   allow: ['platform', 'tenant', 'session'],
-  request: { query: page },
+  request: { query: PageQuery },
   response: envelope(listOf(plan)),
 })

@@ -1,9 +1,9 @@
 import { OpenAPIHono, z } from '@hono/zod-openapi'
 import type { AppContext } from '../../context.ts'
+import { cents, tenantId, timeOut } from '../../db/fields.ts'
 import { billingStatus } from '../../views/status.ts'
 import type { Env } from '../env.ts'
 import { route } from '../route.ts'
-import { cents, tenantId, timeOut } from '../schemas.ts'
 
 /** The one reply without an envelope. */
 export function statusRoutes(context: AppContext): OpenAPIHono<Env> {
@@ -27,12 +27,12 @@ export const billingStatusOut = z
     current_period_end: timeOut.nullable(),
     is_delinquent: z.boolean(),
     outstanding_balance_cents: cents,
-    next_invoice_amount_cents: cents.nullable().openapi({
+    next_invoice_amount_cents: cents.nullable().meta({
       description: 'Plan after discount, platform base and unbilled usage; null: no next invoice',
     }),
     payment_method_configured: z.boolean(),
   })
-  .openapi('BillingStatus')
+  .meta({ id: 'BillingStatus' })
 
 const show = route({
   method: 'get',

@@ -6,10 +6,11 @@ import { pauseSubscription } from '../../billing/subscriptions/pause.ts'
 import { previewChange } from '../../billing/subscriptions/preview-change.ts'
 import { resumeSubscription } from '../../billing/subscriptions/resume.ts'
 import type { AppContext } from '../../context.ts'
-import { subscriptionOfTenant } from '../../views/subscriptions.ts'
+import { cents, resourceId, tenantId, text, timeOut } from '../../db/fields.ts'
+import { Subscription, subscriptionOfTenant } from '../../views/subscriptions.ts'
 import type { Env } from '../env.ts'
 import { body, optionalBody, route } from '../route.ts'
-import { cents, envelope, resourceId, success, tenantId, text, timeOut } from '../schemas.ts'
+import { envelope, success } from '../schemas.ts'
 import { callerOf } from './onboarding.ts'
 
 /** A tenant's one live subscription and what may be done with it. */
@@ -65,46 +66,12 @@ export function subscriptionRoutes(context: AppContext): OpenAPIHono<Env> {
   return app
 }
 
-const discountOut = z.object({
-  discount_id: z.string(),
-  coupon_id: z.string().nullable(),
-  promotion_code_id: z.string().nullable(),
-  percent_off: z.number().nullable(),
-  amount_off_cents: cents.nullable(),
-  duration: z.string().nullable(),
-  ends_at: timeOut.nullable(),
-})
-
-const subscription = z
-  .object({
-    subscription_id: z.string(),
-    tenant_id: z.string(),
-    customer_id: z.string(),
-    status: z.string(),
-    plan_id: z.string().nullable(),
-    price_id: z.string().nullable(),
-    quantity: z.int(),
-    amount_cents: cents.nullable().openapi({ description: 'Of a period, before discounts' }),
-    currency: z.string().nullable(),
-    billing_interval: z.string().nullable(),
-    billing_interval_count: z.int().nullable(),
-    discounts: z.array(discountOut),
-    trial_ends_at: timeOut.nullable(),
-    current_period_start: timeOut.nullable(),
-    current_period_end: timeOut.nullable(),
-    cancel_at_period_end: z.boolean(),
-    cancel_at: timeOut.nullable(),
-    canceled_at: timeOut.nullable(),
-    ended_at: timeOut.nullable(),
-    is_paused: z.boolean(),
-    created_at: timeOut,
-  })
-  .openapi('Subscription')
-
-const created = subscription.extend({
-  client_secret: z.string().optional().openapi({ description: 'Where the bank wants authentication' }),
-  requires_action: z.boolean().optional(),
-})
+const created = Subscription.and(
+  z.object({
+    client_secret: z.string().optional().meta({ description: 'Where the bank wants authentication' }),
+    requires_action: z.boolean().optional(),
+  }),
+)
 
 const preview = z.object({
   subscription_id: z.string(),
@@ -185,13 +152,13 @@ const routes = {
     summary: "The tenant's live subscription, or else its last one",
     allow: ['platform', 'tenant'],
     request: { params: z.object({ tenant_id: tenantId }) },
-    response: envelope(subscription),
+    response: envelope(Subscription),
   }),
   changePlan: verb(
     '/billing/subscriptions/{id}/change-plan',
     'Move to another price',
     body(planChange),
-    subscription,
+    Subscription,
   ),
   previewChange: verb(
     '/billing/subscriptions/{id}/preview-change',
@@ -204,18 +171,18 @@ const routes = {
     'End it with its period, or now',
     // Without a default here: of a body that is left out, the schema sees nothing.
     optionalBody(z.strictObject({ at_period_end: z.boolean().default(true) })),
-    subscription,
+    Subscription,
   ),
   resume: verb(
     '/billing/subscriptions/{id}/resume',
     'Take a cancellation or a pause back',
     optionalBody(z.strictObject({})),
-    subscription,
+    Subscription,
   ),
   pause: verb(
     '/billing/subscriptions/{id}/pause',
     'Collect nothing until it is resumed',
     optionalBody(z.strictObject({})),
-    subscription,
+    Subscription,
   ),
 }

@@ -1,6 +1,7 @@
 import { OpenAPIHono, z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import type { AppContext } from '../../context.ts'
+import { cents, metadata, resourceId, tenantId, text, time, timeOut } from '../../db/fields.ts'
 import { AppError, InvalidRequest } from '../../errors.ts'
 import { type Metadata, usageTypes } from '../../log/facts.ts'
 import { assertKnownTenant } from '../../projections/tenants.ts'
@@ -10,7 +11,7 @@ import { usageSummary } from '../../views/usage-summary.ts'
 import { assertTenant } from '../auth.ts'
 import type { Env } from '../env.ts'
 import { body, optionalBody, route } from '../route.ts'
-import { cents, envelope, metadata, resourceId, success, tenantId, text, time, timeOut } from '../schemas.ts'
+import { envelope, success } from '../schemas.ts'
 
 /** Metering: works without Stripe. */
 export function usageRoutes(context: AppContext): OpenAPIHono<Env> {
@@ -82,7 +83,7 @@ function routes({ now }: AppContext) {
         .min(0)
         // In words: what looks like a phone number is masked in errors.
         .max(1_000_000_000, 'must be at most one billion')
-        .openapi({ description: 'Of agents and users at most 1,000,000; 0 only with `set`' }),
+        .meta({ description: 'Of agents and users at most 1,000,000; 0 only with `set`' }),
       action: z.enum(['increment', 'set']).default('increment'),
       occurred_at: recent.optional(),
       idempotency_key: text(255).optional(),
@@ -92,7 +93,7 @@ function routes({ now }: AppContext) {
       const message = quantityProblem(record)
       if (message !== undefined) addIssue({ code: 'custom', path: ['quantity'], message })
     })
-    .openapi('UsageInput')
+    .meta({ id: 'UsageInput' })
   return {
     recordOne: route({
       method: 'post',
@@ -126,7 +127,7 @@ function routes({ now }: AppContext) {
         params: z.object({ id: resourceId }),
         body: optionalBody(z.strictObject({ reason: text(500).optional() })),
       },
-      response: envelope(usageRecord.extend({ voided_at: timeOut })),
+      response: envelope(usageRecord.and(z.object({ voided_at: timeOut }))),
     }),
     summary: route({
       method: 'get',
@@ -169,7 +170,7 @@ const usageRecord = z
     idempotency_key: z.string().nullable(),
     metadata: z.record(z.string(), z.unknown()),
   })
-  .openapi('UsageRecord')
+  .meta({ id: 'UsageRecord' })
 
 const line = z.object({ quantity: z.int(), amount_cents: cents })
 const usageSummaryReply = z
@@ -189,7 +190,7 @@ const usageSummaryReply = z
     ),
     totals: z.object({ amount_cents: cents, billed_amount_cents: cents, unbilled_amount_cents: cents }),
   })
-  .openapi('UsageSummary')
+  .meta({ id: 'UsageSummary' })
 
 const metadataOf = (c: Context<Env>): Metadata => ({
   actor: c.get('caller').actor,
