@@ -16,8 +16,8 @@ import { projectedRows } from '../support/rows.ts'
 type Rows = Record<string, Record<string, unknown>[]>
 type Tables = Awaited<ReturnType<typeof digestTables>>
 
-/** Fixed, so that it takes the same ten seconds each time; another seed is another set of lives. */
-const parameters = { seed: 20_261_124, numRuns: 4 }
+/** Fixed, and not made smaller when it fails, so that it takes the same ten seconds each time; another seed is another set of lives. */
+const parameters = { seed: 20_261_124, numRuns: 4, endOnFailure: true }
 
 test('before and after erasures the log replays at every position: amounts as they were, persons gone', async () => {
   const met = { parked: 0, released: 0, erasures: 0, forgotten: 0, positions: 0 }
