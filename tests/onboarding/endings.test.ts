@@ -1,4 +1,4 @@
-import { type AdjacencyMap, getAdjacencyMap } from '@xstate/graph'
+import { type AdjacencyMap, getAdjacencyMap } from 'xstate/graph'
 import { expect, test } from 'vitest'
 import { onboardingMachine } from '../../machines/onboarding.ts'
 import type { OnboardingFact } from '../../machines/onboarding-facts.ts'

@@ -58,5 +58,5 @@ export const serializeState = (snapshot: Snapshot) => {
     : place
 }
 const serializeEvent = (event: OnboardingFact) => JSON.stringify(event)
-/** For @xstate/graph. */
+/** For xstate/graph. */
 export const exploration = { events: possible, serializeState, serializeEvent, limit: 100_000 } as never
