@@ -1,7 +1,7 @@
 import { type AppContext, requireStripe } from '../context.ts'
 import type { Session } from '../inbox/sessions/store.ts'
 import type { Caller } from '../log/by.ts'
-import { positionOf } from '../session/session.ts'
+import { placeOf } from '../session/session.ts'
 import { takeIn } from './asked.ts'
 
 /**
@@ -22,4 +22,4 @@ export async function askForAuthentication(
 }
 
 export const isWaiting = (session: Session) =>
-  positionOf(session.snapshot) === 'subscription_created.awaiting_authentication'
+  placeOf(session.snapshot) === 'subscription_created.awaiting_authentication'

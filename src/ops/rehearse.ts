@@ -2,7 +2,7 @@ import type { Database } from '../db/database.ts'
 import type { Row } from '../db/tables.ts'
 import { streams } from '../log/facts.ts'
 import { readFacts } from '../log/read.ts'
-import { finalStatuses, machineVersion, positionOf } from '../session/session.ts'
+import { finalStatuses, machineVersion, placeOf } from '../session/session.ts'
 import { placeIn, sessionPath } from './session-path.ts'
 
 export type Rehearsal = {
@@ -68,7 +68,7 @@ export async function rehearse(
     const stream = streams.onboarding(row.session_id)
     const facts = await Array.fromAsync(readFacts(reader, { stream, until: row.last_position }))
     const { snapshot, stranded } = sessionPath(facts)
-    return { stranded, place: positionOf(snapshot), stored: placeIn(row.snapshot) }
+    return { stranded, place: placeOf(snapshot), stored: placeIn(row.snapshot) }
   }
 }
 

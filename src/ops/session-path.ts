@@ -1,6 +1,6 @@
 import type { OnboardingFact } from '../../machines/onboarding-facts.ts'
 import type { Fact } from '../log/facts.ts'
-import { evolve, initialSnapshot, positionOf, type Snapshot, StrandedFact } from '../session/session.ts'
+import { evolve, initialSnapshot, placeOf, type Snapshot, StrandedFact } from '../session/session.ts'
 
 /** The statechart's place after a fact; null from the fact on that the statechart does not take. */
 export type PathStep = {
@@ -39,7 +39,7 @@ export function sessionPath(facts: readonly Fact[]): SessionPath {
       position: fact.position,
       fact_id: fact.fact_id,
       type: fact.type,
-      place: stranded === null ? positionOf(snapshot) : null,
+      place: stranded === null ? placeOf(snapshot) : null,
       occurred_at: fact.occurred_at,
       actor: fact.metadata.actor,
     }

@@ -53,7 +53,7 @@ export function evolve(
 ): { snapshot: Snapshot; effects: EffectDescriptor[] } {
   if (!snapshot.can(fact))
     throw new StrandedFact(
-      `Session ${snapshot.context.session_id} is stranded: the statechart takes no ${fact.type} in ${positionOf(snapshot)}`,
+      `Session ${snapshot.context.session_id} is stranded: the statechart takes no ${fact.type} in ${placeOf(snapshot)}`,
     )
   const [next, actions] = transition(onboardingMachine, snapshot, fact)
   const effects = actions.filter(({ type }) => effectTypes.includes(type))
@@ -69,7 +69,7 @@ export function evolve(
  * what they say leads here again.
  */
 export function endingOf(snapshot: Snapshot, now: string): OnboardingFact | null {
-  if (positionOf(snapshot) === 'subscription_created.lapsed')
+  if (placeOf(snapshot) === 'subscription_created.lapsed')
     return { type: 'onboarding.cancelled', data: { reason: 'subscription_ended' } }
   if (snapshot.context.expires_at > now) return null
   const endings = [
@@ -107,15 +107,15 @@ export function statusOf(snapshot: Snapshot): SessionStatus | 'new' {
   return (typeof value === 'string' ? value : Object.keys(value)[0]) as SessionStatus | 'new'
 }
 
-/** The whole position, such as `plan_selected.creating_subscription`. */
-export function positionOf(snapshot: Snapshot): string {
+/** Where the session is in its statechart, such as `plan_selected.creating_subscription`. */
+export function placeOf(snapshot: Snapshot): string {
   const { value } = snapshot
   return typeof value === 'string' ? value : Object.entries(value).flat().join('.')
 }
 
 /** Null when the session is over, or its subscription has ended before it was. */
 export function nextStepOf(snapshot: Snapshot): StepName | null {
-  if (positionOf(snapshot) === 'subscription_created.lapsed') return null
+  if (placeOf(snapshot) === 'subscription_created.lapsed') return null
   const status = statusOf(snapshot)
   const isAboutCard = status === 'payment_setup' || status === 'plan_selected'
   if (isAboutCard && snapshot.context.setup_intent_id === null) return 'setup_payment'

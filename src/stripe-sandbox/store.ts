@@ -144,7 +144,7 @@ const columns = new Map([
   ['payment.payment_intent', 'payment_intent'],
 ])
 
-function select<T>(type: ObjectType, query: Query<T>, positionOf: (id: string) => number | undefined) {
+function select<T>(type: ObjectType, query: Query<T>, placeOf: (id: string) => number | undefined) {
   const conditions = ['type = ?', 'deleted = 0']
   const values: (string | number | null)[] = [type]
   const add = (condition: string, value: string | number | null) => {
@@ -167,8 +167,8 @@ function select<T>(type: ObjectType, query: Query<T>, positionOf: (id: string) =
     if (bound !== undefined) add(`created ${operator} ?`, bound)
   }
   const backwards = query.endingBefore !== undefined
-  if (query.startingAfter !== undefined) add('seq < ?', positionOf(query.startingAfter) ?? 0)
-  if (query.endingBefore !== undefined) add('seq > ?', positionOf(query.endingBefore) ?? 0)
+  if (query.startingAfter !== undefined) add('seq < ?', placeOf(query.startingAfter) ?? 0)
+  if (query.endingBefore !== undefined) add('seq > ?', placeOf(query.endingBefore) ?? 0)
   const sql = `SELECT json FROM objects WHERE ${conditions.join(' AND ')} ORDER BY seq ${backwards ? 'ASC' : 'DESC'}`
   return { sql, values, backwards }
 }

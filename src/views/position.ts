@@ -1,7 +1,7 @@
 import { type Session, sessionStatus } from '../inbox/sessions/store.ts'
 import type { Due, Order } from '../pricing/due.ts'
 import { withDue } from '../pricing/due-terms.ts'
-import { allowedSteps, nextStepOf, positionOf, type SessionStatus } from '../session/session.ts'
+import { allowedSteps, nextStepOf, placeOf, type SessionStatus } from '../session/session.ts'
 import type { SessionUrls } from './session-urls.ts'
 
 const steps = [
@@ -38,7 +38,7 @@ export function position(session: Session, urls: SessionUrls, dueOfOrder: (order
 export function place(session: Session, urls: SessionUrls) {
   const { context } = session.snapshot
   const status = sessionStatus(session)
-  const value = positionOf(session.snapshot)
+  const value = placeOf(session.snapshot)
   return {
     ...standing(session),
     position: session.lastPosition,

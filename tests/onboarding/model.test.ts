@@ -1,5 +1,5 @@
-import { type AdjacencyMap, getAdjacencyMap, getShortestPaths } from 'xstate/graph'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { type AdjacencyMap, getAdjacencyMap, getShortestPaths } from 'xstate/graph'
 import { onboardingMachine } from '../../machines/onboarding.ts'
 import type { OnboardingFact } from '../../machines/onboarding-facts.ts'
 import {
@@ -7,7 +7,7 @@ import {
   endingOf,
   evolve,
   initialSnapshot,
-  positionOf,
+  placeOf,
   type Snapshot,
   type StepName,
   statusOf,
@@ -43,7 +43,7 @@ function pathsToEveryTransition(): [string, Path][] {
       if (!state.can(taken)) continue
       const way = ways.get(serializeState(state))
       if (way === undefined) throw new Error(`no way to ${serializeState(state)}`)
-      const name = `${serializeState(state)} -- ${taken.type} --> ${positionOf(next)}`
+      const name = `${serializeState(state)} -- ${taken.type} --> ${placeOf(next)}`
       paths.set(name, [...way, taken])
     }
   return [...paths]
@@ -268,7 +268,7 @@ async function refusesTheRest(session: Driven, expected: Snapshot): Promise<void
   for (const name of Object.keys(pathOf) as StepName[]) {
     if (allowed.includes(name)) continue
     const { status } = await service.request('POST', pathOf[name], bodyOf(session, name))
-    expect([200, 409], `${name} in ${positionOf(expected)}`).toContain(status)
+    expect([200, 409], `${name} in ${placeOf(expected)}`).toContain(status)
   }
   expect(await factCount(session)).toBe(before)
 }

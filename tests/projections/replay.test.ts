@@ -162,11 +162,11 @@ describe.each(eachDatabase)('a replay on $name', ({ create }) => {
 
     test('by a position or a time, the last of which is included', async () => {
       await recordAll(db, [customerOf(tenant, 'cus_3')], at(500))
-      const positionOf = async (until: string, name: string) =>
+      const placeOf = async (until: string, name: string) =>
         (await buildPast(db, until, join(directory, name))).position
-      expect(await positionOf('2', 'a')).toBe(2)
-      expect(await positionOf(at(500), 'b')).toBe(4)
-      expect(await positionOf('2025-01-01', 'c')).toBe(0)
+      expect(await placeOf('2', 'a')).toBe(2)
+      expect(await placeOf(at(500), 'b')).toBe(4)
+      expect(await placeOf('2025-01-01', 'c')).toBe(0)
     })
 
     test('refuses a file that exists, a position that is not there yet, and what is no time', async () => {

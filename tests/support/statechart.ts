@@ -1,5 +1,5 @@
 import type { OnboardingFact } from '../../machines/onboarding-facts.ts'
-import { positionOf, type Snapshot, statusOf } from '../../src/session/session.ts'
+import { placeOf, type Snapshot, statusOf } from '../../src/session/session.ts'
 
 const data = {
   started: { session_id: 's', expires_at: '2026-01-01T00:00:00.000Z' },
@@ -51,7 +51,7 @@ export function possible(snapshot: Snapshot): OnboardingFact[] {
 /** States are told apart by what decides about what comes next. */
 export const serializeState = (snapshot: Snapshot) => {
   const { setup_intent_id, payment_method_id, decline, attempts } = snapshot.context
-  const place = positionOf(snapshot)
+  const place = placeOf(snapshot)
   const card = place.startsWith('payment_setup') || place.startsWith('plan_selected')
   return card
     ? `${place} ${setup_intent_id && 'intent'} ${payment_method_id} ${decline?.code} ${Math.min(2, attempts.payment_setup)}`

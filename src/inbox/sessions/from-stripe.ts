@@ -4,7 +4,7 @@ import type { Trx } from '../../db/tables.ts'
 import { settle } from '../../effects/effects.ts'
 import type { By } from '../../log/by.ts'
 import { isoTime } from '../../projections/projection.ts'
-import { evolve, positionOf, type Snapshot, type StepName } from '../../session/session.ts'
+import { evolve, placeOf, type Snapshot, type StepName } from '../../session/session.ts'
 import { keyInMetadata } from '../../stripe/calls.ts'
 import type { StripeObjectType } from '../../stripe/object-types.ts'
 import { callKey, dispatch, type Session } from './store.ts'
@@ -89,7 +89,7 @@ const calling: Record<string, [StepName, 'customer' | 'payment_setup' | 'subscri
 }
 
 function keyOf(snapshot: Snapshot, sessionId: string): string | null {
-  const call = calling[positionOf(snapshot).split('.')[1] ?? '']
+  const call = calling[placeOf(snapshot).split('.')[1] ?? '']
   return call === undefined ? null : callKey(sessionId, call[0], snapshot.context.attempts[call[1]])
 }
 

@@ -1,8 +1,8 @@
-import { type AdjacencyMap, getAdjacencyMap } from 'xstate/graph'
 import { expect, test } from 'vitest'
+import { type AdjacencyMap, getAdjacencyMap } from 'xstate/graph'
 import { onboardingMachine } from '../../machines/onboarding.ts'
 import type { OnboardingFact } from '../../machines/onboarding-facts.ts'
-import { endingOf, evolve, positionOf, type Snapshot, statusOf } from '../../src/session/session.ts'
+import { endingOf, evolve, placeOf, type Snapshot, statusOf } from '../../src/session/session.ts'
 import { exploration, possible, serializeState } from '../support/statechart.ts'
 
 /** What Stripe and the bank say in their own time. */
@@ -14,7 +14,7 @@ function ends(snapshot: Snapshot, way: string[]): [end: string, way: string[]][]
   if (snapshot.status === 'done') return [[statusOf(snapshot), way]]
   const ending = endingOf(snapshot, muchLater)
   const facts = ending === null ? possible(snapshot).filter(isAnswer(snapshot)) : [ending]
-  expect(facts, `a way out of ${positionOf(snapshot)} after ${way.join(', ')}`).not.toEqual([])
+  expect(facts, `a way out of ${placeOf(snapshot)} after ${way.join(', ')}`).not.toEqual([])
   // Longer than any: it goes in a circle.
   expect(way.length, way.join(', ')).toBeLessThan(10)
   return facts.flatMap((fact) => ends(evolve(snapshot, fact).snapshot, [...way, fact.type]))
@@ -35,7 +35,7 @@ test.each(states.map((state) => [serializeState(state), state] as const))(
     // Nobody who pays is told that the session has expired, and nobody is complete who does not.
     for (const [end, way] of found) {
       const isSubscribed =
-        /live|active|awaiting|lapsed/.test(positionOf(state)) ||
+        /live|active|awaiting|lapsed/.test(placeOf(state)) ||
         way.some((type) => /subscription_created$/.test(type))
       if (isSubscribed || statusOf(state) === 'completed') expect(['completed', 'cancelled']).toContain(end)
       else expect(['expired', 'cancelled']).toContain(end)
