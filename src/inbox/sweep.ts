@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type Stripe from 'stripe'
+import { unsettledStatuses } from '../../machines/invoice.ts'
+import { endedStatuses } from '../../machines/subscription.ts'
 import { type AppContext, requireStripe } from '../context.ts'
 import type { Database } from '../db/database.ts'
 import type { Trx } from '../db/tables.ts'
@@ -114,11 +116,11 @@ async function askForEach(trx: Trx, since: number, cause: string, now: string): 
   const subscriptions = trx
     .selectFrom('billing_subscriptions')
     .select(['subscription_id as objectId', 'tenant_id as tenantId'])
-    .where('status', 'not in', ['canceled', 'incomplete_expired'])
+    .where('status', 'not in', endedStatuses)
   const invoices = trx
     .selectFrom('billing_invoices')
     .select(['invoice_id as objectId', 'tenant_id as tenantId'])
-    .where('status', 'in', ['draft', 'open', 'uncollectible'])
+    .where('status', 'in', unsettledStatuses)
   for (const [objectType, rows] of [
     ['customer', customers],
     ['subscription', await subscriptions.execute()],

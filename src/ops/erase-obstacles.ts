@@ -1,3 +1,4 @@
+import { dueStatuses } from '../../machines/invoice.ts'
 import type { Reader } from '../db/tables.ts'
 import { timerKinds } from '../effects/effects.ts'
 import { AppError } from '../errors.ts'
@@ -32,7 +33,7 @@ export async function obstaclesOf(
     .selectFrom('billing_invoices')
     .select('invoice_id')
     .where('tenant_id', '=', tenantId)
-    .where('status', 'in', ['draft', 'open'])
+    .where('status', 'in', dueStatuses)
     .orderBy('invoice_id')
     .execute()
   const pending = await reader

@@ -1,3 +1,4 @@
+import { isDue } from '../../machines/invoice.ts'
 import { type AppContext, requireStripe } from '../context.ts'
 import type { By } from '../log/by.ts'
 import { operate } from './operate.ts'
@@ -25,8 +26,9 @@ export async function voidInvoice(
         .select('status')
         .where('invoice_id', '=', invoiceId)
         .executeTakeFirst()
-      const isDue = invoice?.status === 'draft' || invoice?.status === 'open'
-      return isDue ? { targetId: invoiceId, params: () => ({}) } : invoiceId
+      return invoice !== undefined && isDue(invoice.status)
+        ? { targetId: invoiceId, params: () => ({}) }
+        : invoiceId
     },
   })
 }

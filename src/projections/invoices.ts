@@ -1,4 +1,5 @@
 import type Stripe from 'stripe'
+import { isSettled, isUndone, ranksFrom } from '../../machines/invoice.ts'
 import type { Row, Trx } from '../db/tables.ts'
 import { isStub, mirrorOf } from './deletable.ts'
 import { forget, isoTime, onStripeObject, type Projection, type Sighting, supersedes } from './projection.ts'
@@ -10,8 +11,7 @@ import { billUsage, releaseUsage } from './usage-records.ts'
 const personalColumns = ['hosted_invoice_url']
 
 /**
- * Statuses go one way: draft, open, uncollectible, then paid or void; within one, the newer sighting is shown. A draft
- * that was deleted has the status `deleted`. The period is the invoice's own, in which the usage that it bills
+ * Statuses go one way (`machines/invoice.ts`); within a rank, the newer sighting is shown. The period is the invoice's own, in which the usage that it bills
  * occurred; its lines' period is the time ahead, which a subscription's price is paid for. `payment_failed_at` is
  * since when payment has been failing, null once the invoice is settled. The platform base that an invoice of ours lacks,
  * because Stripe has refused the line or the invoice was voided, is owed until the tenant's next one takes it.
@@ -96,9 +96,6 @@ export function isOfPlanAlone(object: object): boolean {
   )
 }
 
-/** An invoice that nobody has to pay any more, and nobody has paid. */
-export const isUndone = (status: string) => status === 'void' || status === 'deleted'
-
 type Invoice = Row<'billing_invoices'>
 
 function nextInvoice(sighting: Sighting<'invoice'>, row: Invoice | undefined, shown: Invoice): Invoice {
@@ -112,7 +109,7 @@ function nextInvoice(sighting: Sighting<'invoice'>, row: Invoice | undefined, sh
   return {
     ...columns,
     status,
-    payment_failed_at: rankOf(status) === settled ? null : (failures.sort()[0] ?? null),
+    payment_failed_at: isSettled(status) ? null : (failures.sort()[0] ?? null),
     usage_invoiced_at,
     ...(isUndone(status)
       ? { base_cents: 0, owed_base_cents: owed_base_cents + base_cents }
@@ -122,14 +119,8 @@ function nextInvoice(sighting: Sighting<'invoice'>, row: Invoice | undefined, sh
 
 function replaces(sighting: Sighting<'invoice'>, row: Invoice, shown: Invoice, isDeleted: boolean): boolean {
   if (isStub(sighting)) return false
-  const step = isDeleted ? 0 : rankOf(shown.status) - rankOf(row.status)
+  const step = isDeleted ? 0 : ranksFrom(row.status, shown.status)
   return step === 0 ? supersedes(sighting, row) : step > 0
-}
-
-const settled = 3
-const ranks: Record<string, number> = { draft: 0, open: 1, uncollectible: 2 }
-function rankOf(status: string): number {
-  return ranks[status] ?? settled
 }
 
 function columnsOf(

@@ -1,3 +1,4 @@
+import { hasEnded, stagesFrom } from '../../machines/subscription.ts'
 import { flag, type Row, type Trx } from '../db/tables.ts'
 import { isStub, mirrorOf } from './deletable.ts'
 import { isoTime, onStripeObject, type Projection, type Sighting, supersedes } from './projection.ts'
@@ -6,8 +7,8 @@ import { sameRow, saveRow } from './save-row.ts'
 import { fillIn, readDiscounts } from './subscription-discounts.ts'
 
 /**
- * A subscription begins `incomplete` or not, lives, and ends `canceled` or `incomplete_expired`: it never goes back
- * from one of the three to an earlier one, and within one the newer sighting is shown. One that Stripe no longer has
+ * A subscription never goes back to an earlier stage (`machines/subscription.ts`), and within one the newer sighting is
+ * shown. One that Stripe no longer has
  * is canceled without `ended_at`. The plan is what the metadata of the subscription, else of its price, says: the
  * product may be seen later, and a row does not depend on the order of what is seen.
  */
@@ -43,7 +44,7 @@ function nextSubscription(
   const isGone = sighting.isDeleted || (row !== undefined && wasGone(row))
   return {
     ...columns,
-    status: isGone && rankOf(columns.status) !== ended ? 'canceled' : columns.status,
+    status: isGone && !hasEnded(columns.status) ? 'canceled' : columns.status,
     discounts: other === undefined ? columns.discounts : fillIn(columns.discounts, other.discounts),
     last_position: sighting.position,
   }
@@ -51,21 +52,14 @@ function nextSubscription(
 
 function replaces(sighting: Sighting, row: Subscription, shown: Subscription): boolean {
   if (isStub(sighting)) return false
-  const shownRank = rankOf(shown.status)
-  if (wasGone(row)) return shownRank === ended || supersedes(sighting, row)
-  const step = shownRank - rankOf(row.status)
+  if (wasGone(row)) return hasEnded(shown.status) || supersedes(sighting, row)
+  const step = stagesFrom(row.status, shown.status)
   return step === 0 ? supersedes(sighting, row) : step > 0
 }
 
 /** A canceled subscription of Stripe's has the time at which it ended. */
 function wasGone(row: Subscription): boolean {
   return row.status === 'canceled' && row.ended_at === null
-}
-
-const ended = 2
-const ranks: Record<string, number> = { incomplete: 0, canceled: ended, incomplete_expired: ended }
-function rankOf(status: string): number {
-  return ranks[status] ?? 1
 }
 
 function columnsOf(

@@ -1,4 +1,5 @@
 import type Stripe from 'stripe'
+import { isSettled } from '../../machines/invoice.ts'
 import type { StripeObjectType } from './object-types.ts'
 
 export type CallParams = Record<string, unknown>
@@ -167,7 +168,7 @@ async function voidInvoice(
       { auto_advance: false },
       { idempotencyKey: `${idempotencyKey}:finalize` },
     )
-  if (invoice.status !== 'open' && invoice.status !== 'uncollectible') return invoice
+  if (isSettled(String(invoice.status))) return invoice
   return stripe.invoices.voidInvoice(id, {}, idempotencyKey === undefined ? {} : { idempotencyKey })
 }
 

@@ -1,3 +1,4 @@
+import { isLate, isUsable } from '../../machines/subscription.ts'
 import type { AppContext } from '../context.ts'
 import type { Reader, Row } from '../db/tables.ts'
 import { assertKnownTenant } from '../projections/tenants.ts'
@@ -36,13 +37,13 @@ export async function standingOf(context: AppContext, tenantId: string): Promise
   return {
     tenant_id: tenantId,
     customer_id: customer?.customer_id ?? null,
-    has_active_subscription: ['trialing', 'active', 'past_due'].includes(subscription?.status ?? ''),
+    has_active_subscription: subscription !== undefined && isUsable(subscription.status),
     subscription_status: subscription?.status ?? null,
     trial_ends_at: subscription?.trial_ends_at ?? null,
     current_period_end: subscription?.current_period_end ?? null,
     is_delinquent:
       customer?.is_delinquent === 1 ||
-      ['past_due', 'unpaid'].includes(subscription?.status ?? '') ||
+      (subscription !== undefined && isLate(subscription.status)) ||
       invoices.some((invoice) => hasFailed(invoice, subscription)),
     outstanding_balance_cents: invoices.reduce((sum, invoice) => sum + invoice.amount_remaining_cents, 0),
     next_invoice_amount_cents: await nextInvoiceAmountCents(reader, subscription, context.now()),

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { hasEnded } from '../../machines/subscription.ts'
 import { cents, shownOf, timeOut } from '../db/fields.ts'
 import type { Reader, Row } from '../db/tables.ts'
 import { NotFound } from '../errors.ts'
@@ -35,9 +36,7 @@ export const Subscription = z
   .meta({ id: 'Subscription' })
 export type Subscription = z.infer<typeof Subscription>
 
-/** Those of Stripe's statuses in which a subscription has ended: https://docs.stripe.com/billing/subscriptions/overview */
-const ended = ['canceled', 'incomplete_expired']
-export const isLive = ({ status }: Pick<SubscriptionRow, 'status'>) => !ended.includes(status)
+export const isLive = ({ status }: Pick<SubscriptionRow, 'status'>) => !hasEnded(status)
 
 /** The tenant's live subscription, or else the one that it had last. @throws NotFound */
 export async function subscriptionOfTenant(reader: Reader, tenantId: string): Promise<Subscription> {
