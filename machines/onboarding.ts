@@ -1,50 +1,59 @@
-import { assign, setup } from 'xstate'
-import type { OnboardingFact, SelectedPlan } from './onboarding-facts.ts'
+import { assign, type StateValueFrom, setup } from 'xstate'
+import { emptyContext, type OnboardingContext, remembered } from './onboarding-context.ts'
+import type { OnboardingFact } from './onboarding-facts.ts'
+import type { CallingStep } from './onboarding-steps.ts'
+import { hasEnded } from './subscription.ts'
 
-/** What a session remembers. No secrets and no personal data: the snapshot stands in a table in the clear. */
-export type OnboardingContext = {
-  session_id: string
-  expires_at: string
-  customer_id: string | null
-  setup_intent_id: string | null
-  payment_method_id: string | null
-  /** The last decline that no success has followed. Codes are Stripe's. */
-  decline: { code: string; decline_code: string | null } | null
-  plan: SelectedPlan | null
-  subscription_id: string | null
-  subscription_status: string | null
-  trial_ends_at: string | null
-  /** How often each call was asked for: the next attempt's key has the next number. */
-  attempts: { customer: number; payment_setup: number; subscription: number }
-}
+/** What a transition asks of the outbox: the action's type and its `params`, as they are put there. */
+export type OnboardingEffect =
+  | { type: 'callStripe'; params: { session_id: string; call: CallingStep['call']['request'] } }
+  /** The session is looked at: at a time, or so long after the fact. */
+  | { type: 'expireAt'; params: { due_at: string } }
+  | { type: 'lookAfter'; params: { hours: number } }
+
+type Params<T extends OnboardingEffect['type']> = Extract<OnboardingEffect, { type: T }>['params']
 
 /** A SetupIntent is asked for first, when one or its card can no longer be used, and after a declined payment. */
 const requestSetupIntent = {
   target: 'creating_setup_intent',
-  actions: [{ type: 'countAttempt' }, { type: 'callStripe', params: { call: 'create_setup_intent' } }],
+  actions: [
+    'remember',
+    {
+      type: 'callStripe',
+      params: ({ context: { session_id } }: { context: OnboardingContext }) =>
+        ({ session_id, call: 'create_setup_intent' }) as const,
+    },
+  ],
 } as const
 
 /** What Stripe says of the card that is being set up, or is. */
 const cardNews = {
-  'onboarding.payment_confirmed': { guard: 'isThisCardUnconfirmed', actions: 'keepCard' },
-  'onboarding.payment_declined': { guard: 'isThisCardUnconfirmed', actions: 'keepDecline' },
-  'onboarding.payment_method_unusable': { guard: 'isThisCard', actions: 'dropCard' },
+  'onboarding.payment_confirmed': { guard: 'isThisCardUnconfirmed', actions: 'remember' },
+  'onboarding.payment_declined': { guard: 'isThisCardUnconfirmed', actions: 'remember' },
+  'onboarding.payment_method_unusable': { guard: 'isThisCard', actions: 'remember' },
 } as const
 
 /** Possible as long as there is no subscription and no call is under way. */
 const untilSubscribed = {
-  'onboarding.applicant_corrected': { actions: 'keepApplicant' },
+  'onboarding.applicant_corrected': { actions: 'remember' },
   'onboarding.cancelled': '#onboarding.cancelled',
   'onboarding.expired': '#onboarding.expired',
 } as const
 
+/** Of a session that has been asked for a SetupIntent before: it stays where it is. */
+const creatingAnotherSetupIntent = {
+  on: {
+    'onboarding.payment_setup_created': { target: 'idle', actions: 'remember' },
+    'onboarding.payment_setup_failed': 'idle',
+  },
+} as const
+
 /**
- * The six steps of onboarding: started, customer_created, payment_setup, plan_selected, subscription_created,
- * completed. A step that calls Stripe has an inner state for the time between the fact that asks and the fact that
- * answers; nothing else is possible then, except what Stripe says.
+ * The steps of `onboarding-steps.ts`, a state for each status. A step that calls Stripe has an inner state for the time
+ * between the fact that asks and the fact that answers; nothing else is possible then, except what Stripe says.
  *
- * Pure: the actions that are not `assign` describe effects (a call, a timer) and are carried out by whoever asked
- * for the transition. All calls carry the idempotency key and the parameters of the fact that asked.
+ * Pure: the actions other than `remember` describe effects (a call, a timer) and are carried out by whoever asked for
+ * the transition. All calls carry the idempotency key and the parameters of the fact that asked.
  */
 export const onboardingMachine = setup({
   types: {} as { context: OnboardingContext; events: OnboardingFact },
@@ -60,92 +69,19 @@ export const onboardingMachine = setup({
     isThisSubscription: ({ context, event }) =>
       'subscription_id' in event.data && event.data.subscription_id === context.subscription_id,
     hasEnded: ({ event }) =>
-      event.type === 'onboarding.subscription_created' &&
-      (event.data.subscription_status === 'canceled' ||
-        event.data.subscription_status === 'incomplete_expired'),
+      event.type === 'onboarding.subscription_created' && hasEnded(event.data.subscription_status),
     needsAuthentication: ({ event }) =>
       event.type === 'onboarding.subscription_created' && event.data.subscription_status === 'incomplete',
   },
   actions: {
-    // Effects. `params` name the outbox row: they are the fact's own key and parameters.
-    callStripe: (
-      _,
-      _params: { call: 'create_customer' | 'create_setup_intent' | 'create_subscription' },
-    ) => {},
-    expireAt: (_, _params: { due_at: string }) => {},
-    lookAfter: (_, _params: { hours: number }) => {},
-
-    // Who the applicant is stands in the facts alone: personal data is in no snapshot.
-    keepApplicant: () => {},
-    begin: assign(({ context, event }) =>
-      event.type === 'onboarding.started'
-        ? {
-            ...context,
-            session_id: event.data.session_id,
-            expires_at: event.data.expires_at,
-          }
-        : context,
-    ),
-    countAttempt: assign(({ context, event }) => {
-      const attempts = { ...context.attempts }
-      if (event.type === 'onboarding.customer_requested') attempts.customer = event.data.attempt
-      if (event.type === 'onboarding.payment_setup_requested') attempts.payment_setup = event.data.attempt
-      if (event.type === 'onboarding.subscription_requested') attempts.subscription = event.data.attempt
-      return { attempts }
-    }),
-    keepCustomer: assign(({ event }) =>
-      event.type === 'onboarding.customer_created' ? { customer_id: event.data.customer_id } : {},
-    ),
-    keepSetupIntent: assign(({ event }) =>
-      event.type === 'onboarding.payment_setup_created'
-        ? { setup_intent_id: event.data.setup_intent_id, payment_method_id: null, decline: null }
-        : {},
-    ),
-    keepCard: assign(({ event }) =>
-      event.type === 'onboarding.payment_confirmed'
-        ? { payment_method_id: event.data.payment_method_id, decline: null }
-        : {},
-    ),
-    // Its SetupIntent is used up with it: another card needs another one. The plan stays.
-    dropCard: assign({ setup_intent_id: null, payment_method_id: null, decline: null }),
-    keepDecline: assign(({ event }) =>
-      event.type === 'onboarding.payment_declined' ||
-      (event.type === 'onboarding.subscription_failed' && event.data.is_decline)
-        ? { decline: { code: event.data.code, decline_code: event.data.decline_code } }
-        : {},
-    ),
-    keepPlan: assign(({ event }) => (event.type === 'onboarding.plan_selected' ? { plan: event.data } : {})),
-    keepSubscription: assign(({ event }) =>
-      event.type === 'onboarding.subscription_created'
-        ? {
-            subscription_id: event.data.subscription_id,
-            subscription_status: event.data.subscription_status,
-            trial_ends_at: event.data.trial_ends_at,
-            decline: null,
-          }
-        : {},
-    ),
-    keepSubscriptionStatus: assign(({ event }) =>
-      event.type === 'onboarding.subscription_activated' || event.type === 'onboarding.subscription_expired'
-        ? { subscription_status: event.data.subscription_status }
-        : {},
-    ),
+    remember: assign(remembered),
+    callStripe: (_, _params: Params<'callStripe'>) => {},
+    expireAt: (_, _params: Params<'expireAt'>) => {},
+    lookAfter: (_, _params: Params<'lookAfter'>) => {},
   },
 }).createMachine({
   id: 'onboarding',
-  context: {
-    session_id: '',
-    expires_at: '',
-    customer_id: null,
-    setup_intent_id: null,
-    payment_method_id: null,
-    decline: null,
-    plan: null,
-    subscription_id: null,
-    subscription_status: null,
-    trial_ends_at: null,
-    attempts: { customer: 0, payment_setup: 0, subscription: 0 },
-  },
+  context: emptyContext,
   initial: 'new',
   states: {
     new: {
@@ -153,7 +89,7 @@ export const onboardingMachine = setup({
         'onboarding.started': {
           target: 'started',
           actions: [
-            'begin',
+            'remember',
             { type: 'expireAt', params: ({ event }) => ({ due_at: event.data.expires_at }) },
           ],
         },
@@ -167,22 +103,22 @@ export const onboardingMachine = setup({
           on: {
             'onboarding.customer_requested': {
               target: 'creating_customer',
-              actions: ['countAttempt', { type: 'callStripe', params: { call: 'create_customer' } }],
+              actions: [
+                'remember',
+                {
+                  type: 'callStripe',
+                  params: ({ context: { session_id } }) => ({ session_id, call: 'create_customer' }),
+                },
+              ],
             },
             // The tenant is a customer already.
-            'onboarding.customer_created': {
-              target: '#onboarding.customer_created',
-              actions: 'keepCustomer',
-            },
+            'onboarding.customer_created': { target: '#onboarding.customer_created', actions: 'remember' },
             ...untilSubscribed,
           },
         },
         creating_customer: {
           on: {
-            'onboarding.customer_created': {
-              target: '#onboarding.customer_created',
-              actions: 'keepCustomer',
-            },
+            'onboarding.customer_created': { target: '#onboarding.customer_created', actions: 'remember' },
             'onboarding.customer_failed': 'idle',
           },
         },
@@ -200,10 +136,7 @@ export const onboardingMachine = setup({
         },
         creating_setup_intent: {
           on: {
-            'onboarding.payment_setup_created': {
-              target: '#onboarding.payment_setup',
-              actions: 'keepSetupIntent',
-            },
+            'onboarding.payment_setup_created': { target: '#onboarding.payment_setup', actions: 'remember' },
             'onboarding.payment_setup_failed': 'idle',
           },
         },
@@ -219,19 +152,14 @@ export const onboardingMachine = setup({
             'onboarding.plan_selected': {
               guard: 'cardIsConfirmed',
               target: '#onboarding.plan_selected',
-              actions: 'keepPlan',
+              actions: 'remember',
             },
             // Only when the SetupIntent can no longer be used: the route offers the same one otherwise.
             'onboarding.payment_setup_requested': requestSetupIntent,
             ...untilSubscribed,
           },
         },
-        creating_setup_intent: {
-          on: {
-            'onboarding.payment_setup_created': { target: 'idle', actions: 'keepSetupIntent' },
-            'onboarding.payment_setup_failed': 'idle',
-          },
-        },
+        creating_setup_intent: creatingAnotherSetupIntent,
       },
     },
 
@@ -244,20 +172,21 @@ export const onboardingMachine = setup({
             'onboarding.subscription_requested': {
               guard: 'cardIsConfirmed',
               target: 'creating_subscription',
-              actions: ['countAttempt', { type: 'callStripe', params: { call: 'create_subscription' } }],
+              actions: [
+                'remember',
+                {
+                  type: 'callStripe',
+                  params: ({ context: { session_id } }) => ({ session_id, call: 'create_subscription' }),
+                },
+              ],
             },
-            'onboarding.plan_selected': { actions: 'keepPlan' },
+            'onboarding.plan_selected': { actions: 'remember' },
             // Another card, after the first payment was declined or the card was removed.
             'onboarding.payment_setup_requested': requestSetupIntent,
             ...untilSubscribed,
           },
         },
-        creating_setup_intent: {
-          on: {
-            'onboarding.payment_setup_created': { target: 'idle', actions: 'keepSetupIntent' },
-            'onboarding.payment_setup_failed': 'idle',
-          },
-        },
+        creating_setup_intent: creatingAnotherSetupIntent,
         creating_subscription: {
           on: {
             'onboarding.subscription_created': [
@@ -265,16 +194,16 @@ export const onboardingMachine = setup({
               {
                 guard: 'hasEnded',
                 target: '#onboarding.subscription_created.lapsed',
-                actions: 'keepSubscription',
+                actions: 'remember',
               },
               {
                 guard: 'needsAuthentication',
                 target: '#onboarding.subscription_created.awaiting_authentication',
-                actions: 'keepSubscription',
+                actions: 'remember',
               },
-              { target: '#onboarding.subscription_created.live', actions: 'keepSubscription' },
+              { target: '#onboarding.subscription_created.live', actions: 'remember' },
             ],
-            'onboarding.subscription_failed': { target: 'idle', actions: 'keepDecline' },
+            'onboarding.subscription_failed': { target: 'idle', actions: 'remember' },
           },
         },
       },
@@ -289,7 +218,7 @@ export const onboardingMachine = setup({
             'onboarding.subscription_expired': {
               guard: 'isThisSubscription',
               target: 'lapsed',
-              actions: 'keepSubscriptionStatus',
+              actions: 'remember',
             },
           },
         },
@@ -300,12 +229,12 @@ export const onboardingMachine = setup({
             'onboarding.subscription_activated': {
               guard: 'isThisSubscription',
               target: 'live',
-              actions: 'keepSubscriptionStatus',
+              actions: 'remember',
             },
             'onboarding.subscription_expired': {
               guard: 'isThisSubscription',
               target: 'lapsed',
-              actions: 'keepSubscriptionStatus',
+              actions: 'remember',
             },
           },
         },
@@ -319,3 +248,5 @@ export const onboardingMachine = setup({
     expired: { type: 'final' },
   },
 })
+
+export type OnboardingValue = StateValueFrom<typeof onboardingMachine>

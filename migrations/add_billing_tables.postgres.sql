@@ -24,6 +24,7 @@ CREATE TABLE IF NOT EXISTS onboarding_sessions (
   session_id TEXT NOT NULL PRIMARY KEY,
   tenant_id TEXT NOT NULL,
   status TEXT NOT NULL,
+  place TEXT NOT NULL,
   snapshot TEXT NOT NULL,
   version BIGINT NOT NULL,
   machine_version TEXT NOT NULL,

@@ -1,6 +1,6 @@
 import { Command } from 'commander'
+import { sessionStatuses } from '../../machines/onboarding-steps.ts'
 import { listSessions, type SessionListing, type SessionView, showSession } from '../ops/sessions.ts'
-import { sessionStatuses } from '../session/session.ts'
 import { money } from './money.ts'
 import { oneOf } from './one-of.ts'
 import { paint, printJson, printLine, printTable } from './print.ts'

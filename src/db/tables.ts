@@ -102,6 +102,8 @@ type OnboardingSessions = {
   session_id: string
   tenant_id: string
   status: string
+  /** Where it is in the statechart, such as `plan_selected.creating_subscription`. */
+  place: string
   snapshot: string
   version: number
   machine_version: string

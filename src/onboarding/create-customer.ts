@@ -38,7 +38,7 @@ export async function createCustomer(
       await dispatch(trx, session, created, { by: caller, now, factId: `${sessionId}:known_customer` })
       return null
     }
-    const attempt = attempts.customer + 1
+    const attempt = attempts.create_customer + 1
     const key = callKey(sessionId, 'create_customer', attempt)
     const { email, name, company_name, phone } = await applicantOf(trx, sessionId)
     await dispatch(

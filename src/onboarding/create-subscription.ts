@@ -1,3 +1,4 @@
+import { endedStatuses } from '../../machines/subscription.ts'
 import { type AppContext, requireStripe } from '../context.ts'
 import type { Trx } from '../db/tables.ts'
 import { AppError, Conflict } from '../errors.ts'
@@ -64,12 +65,12 @@ async function requestSubscription(
     .selectFrom('billing_subscriptions')
     .select('subscription_id')
     .where('tenant_id', '=', session.tenantId)
-    .where('status', 'not in', ['canceled', 'incomplete_expired'])
+    .where('status', 'not in', endedStatuses)
     .executeTakeFirst()
   if (live !== undefined)
     throw new AppError('already_subscribed', 'This tenant has a subscription already', { details: live })
 
-  const attempt = attempts.subscription + 1
+  const attempt = attempts.create_subscription + 1
   const key = callKey(session.sessionId, 'create_subscription', attempt)
   const { trialPeriodDays } = context.config
   await dispatch(

@@ -1,10 +1,11 @@
+import { finalStatuses } from '../../machines/onboarding-steps.ts'
 import { type AppContext, requireStripe } from '../context.ts'
 import type { Trx } from '../db/tables.ts'
 import type { EffectHandler } from '../effects/handler.ts'
 import { recordAnswer } from '../inbox/record-answer.ts'
 import { applyToSession } from '../inbox/sessions/from-stripe.ts'
 import { end, hoursAfter, loadSession, sessionIdOf, wakeAt } from '../inbox/sessions/store.ts'
-import { endingOf, finalStatuses } from '../session/session.ts'
+import { endingOf } from '../session/session.ts'
 import type { Observation } from '../stripe/gateway.ts'
 import { isWaiting } from './authentication.ts'
 

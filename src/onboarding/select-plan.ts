@@ -1,4 +1,5 @@
 import type { SelectedPlan } from '../../machines/onboarding-facts.ts'
+import { isAbandoned } from '../../machines/onboarding-steps.ts'
 import { type AppContext, requireStripe } from '../context.ts'
 import { InvalidRequest } from '../errors.ts'
 import { recordCatalogue } from '../inbox/catalogue/catalogue.ts'
@@ -115,7 +116,7 @@ async function resolveChoice(
 function isChosen(session: Session, choice: PlanChoice): boolean {
   const { plan } = session.snapshot.context
   const status = sessionStatus(session)
-  return plan !== null && status !== 'cancelled' && status !== 'expired' && isSameChoice(plan, choice)
+  return plan !== null && !isAbandoned(status) && isSameChoice(plan, choice)
 }
 
 const isSameChoice = (plan: SelectedPlan, choice: PlanChoice) =>

@@ -1,4 +1,5 @@
 import type Stripe from 'stripe'
+import { isAbandoned } from '../../machines/onboarding-steps.ts'
 import { type AppContext, requireStripe } from '../context.ts'
 import type { Trx } from '../db/tables.ts'
 import { AppError } from '../errors.ts'
@@ -71,10 +72,10 @@ async function requestSetup(
   }
   const status = sessionStatus(session)
   const isDeclined = status === 'plan_selected' && payment_method_id !== null && decline !== null
-  const isOver = status === 'cancelled' || status === 'expired'
-  if (setup_intent_id !== null && !isOver && !isDeclined && setup_intent_id !== about.usedUpId) return null
+  if (setup_intent_id !== null && !isAbandoned(status) && !isDeclined && setup_intent_id !== about.usedUpId)
+    return null
 
-  const attempt = attempts.payment_setup + 1
+  const attempt = attempts.setup_payment + 1
   const key = callKey(session.sessionId, 'setup_payment', attempt)
   await dispatch(
     trx,

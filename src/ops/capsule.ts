@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { finalStatuses } from '../../machines/onboarding-steps.ts'
 import type { Database } from '../db/database.ts'
 import type { Reader, Row } from '../db/tables.ts'
 import { genesisHash, hashOf } from '../log/append.ts'
@@ -8,10 +9,10 @@ import { factOf, readFacts } from '../log/read.ts'
 import { personalOf } from '../log/subject.ts'
 import type { JsonObject } from '../log/take-apart.ts'
 import { maskValue } from '../logging/mask.ts'
-import { finalStatuses, machineVersion } from '../session/session.ts'
+import { machineVersion } from '../session/session.ts'
 import { foldCapsule } from './fold-capsule.ts'
 import { placeholders } from './placeholders.ts'
-import { type PathStep, placeIn, type Stranded } from './session-path.ts'
+import type { PathStep, Stranded } from './session-path.ts'
 import { sessionRow } from './sessions.ts'
 
 const factRow = z.object({
@@ -79,7 +80,7 @@ export async function exportCapsule({ reader }: Database, sessionId: string, now
       metadata: JSON.parse(fact.metadata),
     })),
     result: {
-      place: placeIn(row.snapshot),
+      place: row.place,
       status: row.status,
       stranded: folded.stranded,
       path: folded.path.map(({ position, type, place }) => ({ position, type, place })),

@@ -9,7 +9,6 @@ import { type Cause, causesAt } from './causes.ts'
 import { ImpossiblePast, positionAt } from './past.ts'
 import { type ColumnChange, columnChanges, type RowChange, rowChanges } from './row-changes.ts'
 import { timeAt } from './session-at.ts'
-import { placeIn } from './session-path.ts'
 
 /** `facts`: what caused it, in their order. */
 export type Diff = {
@@ -95,7 +94,7 @@ function sessionChange(changes: RowChange[], factsAt: FactsAt): Diff['sessions']
   return [{ session_id: first.key, before, after, facts: factsAt(moves.map(({ position }) => position)) }]
 }
 
-const placeOf = (row: RowChange['before']) => (row === null ? null : placeIn(String(row.snapshot)))
+const placeOf = (row: RowChange['before']) => (row === null ? null : String(row.place))
 
 function rowChange(changes: RowChange[], factsAt: FactsAt): Diff['rows'] {
   const { first, last } = ends(changes)

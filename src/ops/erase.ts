@@ -1,4 +1,5 @@
 import { sql } from 'kysely'
+import { finalStatuses } from '../../machines/onboarding-steps.ts'
 import type { AppContext } from '../context.ts'
 import { assertPersonalKeys, isErased } from '../db/seals.ts'
 import type { Reader, Tables, Trx } from '../db/tables.ts'
@@ -11,7 +12,6 @@ import { requestOperation } from '../outbox/operate.ts'
 import { voidInvoice } from '../outbox/void-invoice.ts'
 import { record } from '../projections/record.ts'
 import { knownTenants } from '../projections/tenants.ts'
-import { finalStatuses } from '../session/session.ts'
 import { assertFree, obstaclesOf } from './erase-obstacles.ts'
 
 export type Erasure = {

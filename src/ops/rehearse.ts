@@ -1,9 +1,10 @@
+import { finalStatuses } from '../../machines/onboarding-steps.ts'
 import type { Database } from '../db/database.ts'
 import type { Row } from '../db/tables.ts'
 import { streams } from '../log/facts.ts'
 import { readFacts } from '../log/read.ts'
-import { finalStatuses, machineVersion, placeOf } from '../session/session.ts'
-import { placeIn, sessionPath } from './session-path.ts'
+import { machineVersion, placeOf } from '../session/session.ts'
+import { sessionPath } from './session-path.ts'
 
 export type Rehearsal = {
   machine_version: string
@@ -12,7 +13,7 @@ export type Rehearsal = {
   /** The statechart of this code does not take a fact that the session's log has. */
   stranded: { session_id: string; tenant_id: string; position: number; type: string; message: string }[]
   /** The statechart of this code puts the session elsewhere than it was left. */
-  changed: { session_id: string; tenant_id: string; stored: string | null; folded: string }[]
+  changed: { session_id: string; tenant_id: string; stored: string; folded: string }[]
   seconds: number
   ok: boolean
 }
@@ -68,7 +69,7 @@ export async function rehearse(
     const stream = streams.onboarding(row.session_id)
     const facts = await Array.fromAsync(readFacts(reader, { stream, until: row.last_position }))
     const { snapshot, stranded } = sessionPath(facts)
-    return { stranded, place: placeOf(snapshot), stored: placeIn(row.snapshot) }
+    return { stranded, place: placeOf(snapshot), stored: row.place }
   }
 }
 

@@ -2,7 +2,6 @@ import type { Database } from '../db/database.ts'
 import type { TableRow } from '../projections/compare.ts'
 import { openFold } from '../projections/fold.ts'
 import { positionAt } from './past.ts'
-import { placeOfValue } from './session-path.ts'
 import { sessionRow } from './sessions.ts'
 import { rowsOfTenant } from './tenant-rows.ts'
 
@@ -31,14 +30,13 @@ export async function sessionAt(db: Database, sessionId: string, position: numbe
     await fold.advance(db.reader, until)
     const tables = await rowsOfTenant(fold.tables, tenant_id)
     const row = tables.onboarding_sessions?.find(({ session_id }) => session_id === sessionId)
-    const snapshot = row === undefined ? null : JSON.parse(String(row.snapshot))
     return {
       session_id: sessionId,
       tenant_id,
       position: until,
       time: await timeAt(db, until),
-      place: placeOfValue(snapshot?.value),
-      context: snapshot?.context ?? null,
+      place: row === undefined ? null : String(row.place),
+      context: row === undefined ? null : JSON.parse(String(row.snapshot)).context,
       tables,
     }
   } finally {

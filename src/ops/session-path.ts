@@ -46,18 +46,3 @@ export function sessionPath(facts: readonly Fact[]): SessionPath {
   })
   return { path, snapshot, stranded }
 }
-
-/** The place that a stored snapshot names, whatever machine it is of; null when it is no snapshot. */
-export function placeIn(snapshot: string): string | null {
-  try {
-    return placeOfValue(JSON.parse(snapshot).value)
-  } catch {
-    return null
-  }
-}
-
-/** @param value of a snapshot: `'completed'` or `{plan_selected: 'idle'}` */
-export function placeOfValue(value: unknown): string | null {
-  if (typeof value === 'string') return value
-  return typeof value === 'object' && value !== null ? Object.entries(value).flat().join('.') : null
-}

@@ -1,5 +1,7 @@
 import { sql } from 'kysely'
 import { z } from 'zod'
+import { callsUnderWay } from '../../machines/onboarding-places.ts'
+import { finalStatuses } from '../../machines/onboarding-steps.ts'
 import { timeOut } from '../db/fields.ts'
 import { type Page, type PageQuery, pageOf } from '../db/page.ts'
 import type { Reader, Row } from '../db/tables.ts'
@@ -7,13 +9,13 @@ import { NotFound } from '../errors.ts'
 import { streams } from '../log/facts.ts'
 import { readFacts } from '../log/read.ts'
 import { strandedVersion } from '../projections/onboarding-sessions.ts'
-import { finalStatuses, StrandedFact } from '../session/session.ts'
+import { StrandedFact } from '../session/session.ts'
 import { snapshotOf } from '../session/snapshot.ts'
 import { place } from '../views/position.ts'
 import { urlsOf } from '../views/session-urls.ts'
 import { isRetrying } from './outbox-gauges.ts'
 import { type RedactedFact, redact } from './redact.ts'
-import { type PathStep, placeIn, type Stranded, sessionPath } from './session-path.ts'
+import { type PathStep, type Stranded, sessionPath } from './session-path.ts'
 
 /** `is_quarantined`: this code's statechart does not take what the log holds. */
 export const SessionListing = z
@@ -21,10 +23,8 @@ export const SessionListing = z
     session_id: z.string(),
     tenant_id: z.string(),
     status: z.string(),
-    /** Null: the snapshot is broken. */
     position: z
       .string()
-      .nullable()
       .meta({ description: 'Place in the statechart, such as plan_selected.creating_subscription' }),
     version: z.int(),
     is_quarantined: z.boolean(),
@@ -69,7 +69,7 @@ export async function listSessions(
         eb.or([
           eb('machine_version', '=', strandedVersion),
           eb.and([
-            sql<boolean>`snapshot like '%,"value":{"%":"creating%"}}'`,
+            eb('place', 'in', [...callsUnderWay.keys()]),
             eb.or([
               eb('updated_at', '<', since),
               eb.exists(
@@ -88,7 +88,7 @@ export async function listSessions(
 }
 
 export type SessionView = ReturnType<typeof place> & {
-  place: string | null
+  place: string
   machine_version: string
   is_quarantined: boolean
   stranded: Stranded | null
@@ -118,7 +118,7 @@ export async function showSession(reader: Reader, sessionId: string): Promise<Se
   }
   return {
     ...place(session, await urlsOf(reader, sessionId)),
-    place: placeIn(row.snapshot),
+    place: row.place,
     machine_version: row.machine_version,
     is_quarantined: isStranded,
     stranded: folded.stranded,
@@ -144,7 +144,7 @@ async function listing(reader: Reader, row: Row<'onboarding_sessions'>): Promise
     session_id,
     tenant_id,
     status,
-    position: placeIn(row.snapshot),
+    position: row.place,
     version,
     is_quarantined: await isQuarantined(reader, row),
     created_at,

@@ -1,9 +1,7 @@
-import { sql } from 'kysely'
 import { onboardingMachine } from '../../machines/onboarding.ts'
 import type { Database } from '../db/database.ts'
 import { strandedVersion } from '../projections/onboarding-sessions.ts'
 import { machineVersion } from '../session/session.ts'
-import { placeOfValue } from './session-path.ts'
 
 export type Statechart = {
   machine_version: string
@@ -20,7 +18,7 @@ export type Statechart = {
 }
 
 /** The statechart of this code, and where the sessions are on it. */
-export async function statechart(db: Database): Promise<Statechart> {
+export async function statechart(db: Pick<Database, 'reader'>): Promise<Statechart> {
   const states: Statechart['graph']['states'] = []
   const transitions: Statechart['graph']['transitions'] = []
   for (const node of descendants(onboardingMachine.root)) {
@@ -52,21 +50,17 @@ function descendants(node: Node): Node[] {
 
 const placeOfNode = ({ path }: { path: string[] }) => path.join('.')
 
-/** Counted by the text of the snapshot's `value`, with which it ends: no row has to be parsed. */
-async function population(db: Database): Promise<Pick<Statechart, 'population' | 'quarantined'>> {
-  const find = db.dialect === 'sqlite' ? sql`instr` : sql`strpos`
-  const start = sql`${find}(snapshot, ',"value":') + 9`
-  const value = sql<string>`substr(snapshot, ${start}, length(snapshot) - (${start}))`
-  const rows = await db.reader
+async function population({
+  reader,
+}: Pick<Database, 'reader'>): Promise<Pick<Statechart, 'population' | 'quarantined'>> {
+  const rows = await reader
     .selectFrom('onboarding_sessions')
-    .select((eb) => [value.as('value'), 'machine_version', eb.fn.countAll<number>().as('count')])
-    .where('snapshot', 'like', '{"context":%,"value":%}')
-    .groupBy([value, 'machine_version'])
+    .select((eb) => ['place', 'machine_version', eb.fn.countAll<number>().as('count')])
+    .groupBy(['place', 'machine_version'])
     .execute()
   const counts: Record<string, number> = {}
   let quarantined = 0
-  for (const { value, machine_version, count } of rows) {
-    const place = placeOfValue(JSON.parse(value)) ?? ''
+  for (const { place, machine_version, count } of rows) {
     counts[place] = (counts[place] ?? 0) + Number(count)
     if (machine_version === strandedVersion) quarantined += Number(count)
   }

@@ -1,45 +1,20 @@
 import { createHash } from 'node:crypto'
 import { getNextTransitions, initialTransition, type SnapshotFrom, transition } from 'xstate'
 import { z } from 'zod'
-import { type OnboardingContext, onboardingMachine } from '../../machines/onboarding.ts'
-import type { OnboardingFact, OnboardingFactType } from '../../machines/onboarding-facts.ts'
+import { type OnboardingEffect, onboardingMachine } from '../../machines/onboarding.ts'
+import type { OnboardingContext } from '../../machines/onboarding-context.ts'
+import type { OnboardingFact } from '../../machines/onboarding-facts.ts'
+import { type Place, placeOfValue } from '../../machines/onboarding-places.ts'
+import {
+  factsOfSteps,
+  type SessionStatus,
+  type StepName,
+  stepAfter,
+} from '../../machines/onboarding-steps.ts'
+import { endedStatuses } from '../../machines/subscription.ts'
 import { canonicalJson } from '../log/canonical-json.ts'
 
 export type Snapshot = SnapshotFrom<typeof onboardingMachine>
-
-export const sessionStatuses = [
-  'started',
-  'customer_created',
-  'payment_setup',
-  'plan_selected',
-  'subscription_created',
-  'completed',
-  'cancelled',
-  'expired',
-] as const
-export type SessionStatus = (typeof sessionStatuses)[number]
-
-export const finalStatuses: string[] = ['completed', 'cancelled', 'expired']
-
-/** What a client may send: the names of the steps, of `complete` and of `cancel`. */
-export type StepName =
-  | 'create_customer'
-  | 'setup_payment'
-  | 'select_plan'
-  | 'create_subscription'
-  | 'complete'
-  | 'cancel'
-
-/** A call or a timer that a transition asks for. */
-export type EffectDescriptor =
-  | {
-      type: 'callStripe'
-      params: { call: 'create_customer' | 'create_setup_intent' | 'create_subscription' }
-    }
-  | { type: 'expireAt'; params: { due_at: string } }
-  | { type: 'lookAfter'; params: { hours: number } }
-
-const effectTypes = ['callStripe', 'expireAt', 'lookAfter']
 
 export const initialSnapshot: Snapshot = initialTransition(onboardingMachine)[0]
 
@@ -50,16 +25,15 @@ export const initialSnapshot: Snapshot = initialTransition(onboardingMachine)[0]
 export function evolve(
   snapshot: Snapshot,
   fact: OnboardingFact,
-): { snapshot: Snapshot; effects: EffectDescriptor[] } {
+): { snapshot: Snapshot; effects: OnboardingEffect[] } {
   if (!snapshot.can(fact))
     throw new StrandedFact(
       `Session ${snapshot.context.session_id} is stranded: the statechart takes no ${fact.type} in ${placeOf(snapshot)}`,
     )
   const [next, actions] = transition(onboardingMachine, snapshot, fact)
-  const effects = actions.filter(({ type }) => effectTypes.includes(type))
   return {
     snapshot: next,
-    effects: effects.map(({ type, params }) => ({ type, params }) as EffectDescriptor),
+    effects: actions.map(({ type, params }) => ({ type, params }) as OnboardingEffect),
   }
 }
 
@@ -93,6 +67,7 @@ export function columnsOf(snapshot: Snapshot) {
   return {
     session_id: context.session_id,
     status,
+    place: placeOf(snapshot),
     customer_id: context.customer_id,
     setup_intent_id: context.setup_intent_id,
     subscription_id: context.subscription_id,
@@ -107,11 +82,7 @@ export function statusOf(snapshot: Snapshot): SessionStatus | 'new' {
   return (typeof value === 'string' ? value : Object.keys(value)[0]) as SessionStatus | 'new'
 }
 
-/** Where the session is in its statechart, such as `plan_selected.creating_subscription`. */
-export function placeOf(snapshot: Snapshot): string {
-  const { value } = snapshot
-  return typeof value === 'string' ? value : Object.entries(value).flat().join('.')
-}
+export const placeOf = ({ value }: Snapshot): Place => placeOfValue(value)
 
 /** Null when the session is over, or its subscription has ended before it was. */
 export function nextStepOf(snapshot: Snapshot): StepName | null {
@@ -119,24 +90,14 @@ export function nextStepOf(snapshot: Snapshot): StepName | null {
   const status = statusOf(snapshot)
   const isAboutCard = status === 'payment_setup' || status === 'plan_selected'
   if (isAboutCard && snapshot.context.setup_intent_id === null) return 'setup_payment'
-  return status === 'new' ? null : nextSteps[status]
+  return status === 'new' ? null : stepAfter(status)
 }
 
 /** The steps that the machine has a transition for now, in their order. A guard may still refuse one (no card yet). */
 export function allowedSteps(snapshot: Snapshot): StepName[] {
   const types = new Set<string>(getNextTransitions(snapshot).map(({ eventType }) => eventType))
-  return (Object.keys(factOfStep) as StepName[]).filter((step) => types.has(factOfStep[step]))
+  return [...factsOfSteps].filter(([, type]) => types.has(type)).map(([step]) => step)
 }
-
-/** The fact by which a step begins. */
-export const factOfStep = {
-  create_customer: 'onboarding.customer_requested',
-  setup_payment: 'onboarding.payment_setup_requested',
-  select_plan: 'onboarding.plan_selected',
-  create_subscription: 'onboarding.subscription_requested',
-  complete: 'onboarding.completed',
-  cancel: 'onboarding.cancelled',
-} as const satisfies Record<StepName, OnboardingFactType>
 
 /** The persisted form: value, context and status, as canonical JSON: the same bytes whichever way it came about. */
 export function serialize({ value, context, status }: Snapshot): string {
@@ -158,25 +119,19 @@ const persisted = z.object({
   status: z.enum(['active', 'done']),
 })
 
-const nextSteps: Record<SessionStatus, StepName | null> = {
-  started: 'create_customer',
-  customer_created: 'setup_payment',
-  payment_setup: 'select_plan',
-  plan_selected: 'create_subscription',
-  subscription_created: 'complete',
-  completed: null,
-  cancelled: null,
-  expired: null,
-}
-
 const source = (_key: string, value: unknown) =>
   typeof value === 'function' ? [String(value), { ...value }] : value
 
 /**
- * Changes whenever the machine's definition does, guards and assignments included, or the persisted form. Snapshots of
- * another are refolded.
+ * Changes whenever the machine's definition does, guards and assignments included (one guard reads `endedStatuses`), or
+ * the persisted form. Snapshots of another are refolded.
  */
 export const machineVersion = createHash('sha256')
-  .update(JSON.stringify(['canonical', onboardingMachine.config, onboardingMachine.implementations], source))
+  .update(
+    JSON.stringify(
+      ['canonical', onboardingMachine.config, onboardingMachine.implementations, endedStatuses],
+      source,
+    ),
+  )
   .digest('hex')
   .slice(0, 16)

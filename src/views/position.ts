@@ -1,17 +1,10 @@
+import { callsUnderWay } from '../../machines/onboarding-places.ts'
+import { isAbandoned, type SessionStatus, stepStatuses } from '../../machines/onboarding-steps.ts'
 import { type Session, sessionStatus } from '../inbox/sessions/store.ts'
 import type { Due, Order } from '../pricing/due.ts'
 import { withDue } from '../pricing/due-terms.ts'
-import { allowedSteps, nextStepOf, placeOf, type SessionStatus } from '../session/session.ts'
+import { allowedSteps, nextStepOf, placeOf } from '../session/session.ts'
 import type { SessionUrls } from './session-urls.ts'
-
-const steps = [
-  'started',
-  'customer_created',
-  'payment_setup',
-  'plan_selected',
-  'subscription_created',
-  'completed',
-]
 
 /** What every reply of onboarding has: where the session stands, and what may be sent now. */
 export function standing(session: Session) {
@@ -38,7 +31,7 @@ export function position(session: Session, urls: SessionUrls, dueOfOrder: (order
 export function place(session: Session, urls: SessionUrls) {
   const { context } = session.snapshot
   const status = sessionStatus(session)
-  const value = placeOf(session.snapshot)
+  const at = placeOf(session.snapshot)
   return {
     ...standing(session),
     position: session.lastPosition,
@@ -46,7 +39,7 @@ export function place(session: Session, urls: SessionUrls) {
     expires_at: context.expires_at,
     success_url: urls.success_url,
     steps_done: stepsDone(status, context),
-    is_waiting_for_stripe: value.includes('.creating_'),
+    is_waiting_for_stripe: callsUnderWay.has(at),
     customer_id: context.customer_id,
     payment: {
       setup_intent_id: context.setup_intent_id,
@@ -63,15 +56,14 @@ export function place(session: Session, urls: SessionUrls) {
             subscription_id: context.subscription_id,
             subscription_status: context.subscription_status,
             trial_ends_at: context.trial_ends_at,
-            requires_action: value === 'subscription_created.awaiting_authentication',
+            requires_action: at === 'subscription_created.awaiting_authentication',
           },
   }
 }
 
 /** The statuses that the session has passed, its present one included. */
 function stepsDone(status: SessionStatus, context: Session['snapshot']['context']): string[] {
-  const reached = steps.indexOf(status)
-  if (reached !== -1) return steps.slice(0, reached + 1)
+  if (!isAbandoned(status)) return stepStatuses.slice(0, stepStatuses.indexOf(status) + 1)
   const passed = [true, context.customer_id, context.setup_intent_id, context.plan, context.subscription_id]
-  return steps.filter((_, index) => Boolean(passed[index]))
+  return stepStatuses.filter((_, index) => Boolean(passed[index]))
 }

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { type AdjacencyMap, getAdjacencyMap, getShortestPaths } from 'xstate/graph'
+import { getShortestPaths } from 'xstate/graph'
 import { onboardingMachine } from '../../machines/onboarding.ts'
 import type { OnboardingFact } from '../../machines/onboarding-facts.ts'
+import type { StepName } from '../../machines/onboarding-steps.ts'
 import {
   allowedSteps,
   endingOf,
@@ -9,12 +10,11 @@ import {
   initialSnapshot,
   placeOf,
   type Snapshot,
-  type StepName,
   statusOf,
 } from '../../src/session/session.ts'
 import { type HoldingProxy, startHoldingProxy } from '../support/holding-proxy.ts'
 import { type Service, startService } from '../support/service.ts'
-import { exploration, fact, serializeState } from '../support/statechart.ts'
+import { exploration, explored, fact, serializeState } from '../support/statechart.ts'
 
 /**
  * The paths come from the statechart itself: to every transition, the shortest way. Each is then taken over HTTP against
@@ -32,19 +32,13 @@ function pathsToEveryTransition(): [string, Path][] {
         .map(({ event }) => event as OnboardingFact)
         .filter(({ type }) => type.startsWith('onboarding.')),
     )
-  const adjacency = getAdjacencyMap(onboardingMachine, exploration) as AdjacencyMap<Snapshot, OnboardingFact>
   const paths = new Map<string, Path>()
-  for (const { state, transitions } of Object.values(adjacency))
-    for (const { event, state: next } of Object.values(transitions) as {
-      event: OnboardingFact
-      state: Snapshot
-    }[]) {
-      const taken = event
-      if (!state.can(taken)) continue
+  for (const { state, taken } of explored)
+    for (const { event, next } of taken) {
       const way = ways.get(serializeState(state))
       if (way === undefined) throw new Error(`no way to ${serializeState(state)}`)
-      const name = `${serializeState(state)} -- ${taken.type} --> ${placeOf(next)}`
-      paths.set(name, [...way, taken])
+      const name = `${serializeState(state)} -- ${event.type} --> ${placeOf(next)}`
+      paths.set(name, [...way, event])
     }
   return [...paths]
 }

@@ -1,3 +1,5 @@
+import { type AdjacencyMap, getAdjacencyMap } from 'xstate/graph'
+import { onboardingMachine } from '../../machines/onboarding.ts'
 import type { OnboardingFact } from '../../machines/onboarding-facts.ts'
 import { placeOf, type Snapshot, statusOf } from '../../src/session/session.ts'
 
@@ -21,7 +23,7 @@ export function possible(snapshot: Snapshot): OnboardingFact[] {
     fact('onboarding.customer_requested', data.requested),
     fact('onboarding.customer_created', { customer_id: 'cus' }),
     fact('onboarding.customer_failed', data.failed),
-    fact('onboarding.payment_setup_created', { setup_intent_id: `seti_${context.attempts.payment_setup}` }),
+    fact('onboarding.payment_setup_created', { setup_intent_id: `seti_${context.attempts.setup_payment}` }),
     fact('onboarding.payment_setup_failed', data.failed),
     fact('onboarding.payment_confirmed', { setup_intent_id: intent, payment_method_id: 'pm' }),
     fact('onboarding.payment_declined', {
@@ -54,9 +56,19 @@ export const serializeState = (snapshot: Snapshot) => {
   const place = placeOf(snapshot)
   const card = place.startsWith('payment_setup') || place.startsWith('plan_selected')
   return card
-    ? `${place} ${setup_intent_id && 'intent'} ${payment_method_id} ${decline?.code} ${Math.min(2, attempts.payment_setup)}`
+    ? `${place} ${setup_intent_id && 'intent'} ${payment_method_id} ${decline?.code} ${Math.min(2, attempts.setup_payment)}`
     : place
 }
 const serializeEvent = (event: OnboardingFact) => JSON.stringify(event)
 /** For xstate/graph. */
 export const exploration = { events: possible, serializeState, serializeEvent, limit: 100_000 } as never
+
+/** Each state that can be reached, once, with the facts that it takes and the states that they lead to. */
+export const explored = Object.values(
+  getAdjacencyMap(onboardingMachine, exploration) as AdjacencyMap<Snapshot, OnboardingFact>,
+).map(({ state, transitions }) => ({
+  state,
+  taken: (Object.values(transitions) as { event: OnboardingFact; state: Snapshot }[])
+    .map(({ event, state: next }) => ({ event, next }))
+    .filter(({ event }) => state.can(event)),
+}))

@@ -1,10 +1,12 @@
 import type Stripe from 'stripe'
 import type { OnboardingFact } from '../../../machines/onboarding-facts.ts'
+import { callsUnderWay } from '../../../machines/onboarding-places.ts'
+import { hasEnded, isInOrder } from '../../../machines/subscription.ts'
 import type { Trx } from '../../db/tables.ts'
 import { settle } from '../../effects/effects.ts'
 import type { By } from '../../log/by.ts'
 import { isoTime } from '../../projections/projection.ts'
-import { evolve, placeOf, type Snapshot, type StepName } from '../../session/session.ts'
+import { evolve, placeOf, type Snapshot } from '../../session/session.ts'
 import { keyInMetadata } from '../../stripe/calls.ts'
 import type { StripeObjectType } from '../../stripe/object-types.ts'
 import { callKey, dispatch, type Session } from './store.ts'
@@ -82,15 +84,9 @@ export function pendingKey(session: Session): string | null {
   return keyOf(session.snapshot, session.sessionId)
 }
 
-const calling: Record<string, [StepName, 'customer' | 'payment_setup' | 'subscription']> = {
-  creating_customer: ['create_customer', 'customer'],
-  creating_setup_intent: ['setup_payment', 'payment_setup'],
-  creating_subscription: ['create_subscription', 'subscription'],
-}
-
 function keyOf(snapshot: Snapshot, sessionId: string): string | null {
-  const call = calling[placeOf(snapshot).split('.')[1] ?? '']
-  return call === undefined ? null : callKey(sessionId, call[0], snapshot.context.attempts[call[1]])
+  const step = callsUnderWay.get(placeOf(snapshot))?.step
+  return step === undefined ? null : callKey(sessionId, step, snapshot.context.attempts[step])
 }
 
 function candidates(snapshot: Snapshot, { objectType, isDeleted, object }: Seen): OnboardingFact[] {
@@ -144,10 +140,8 @@ function candidates(snapshot: Snapshot, { objectType, isDeleted, object }: Seen)
         return [
           { type: 'onboarding.subscription_created', data: { ...about, trial_ends_at: isoTime(trial_end) } },
         ]
-      if (status === 'active' || status === 'trialing')
-        return [{ type: 'onboarding.subscription_activated', data: about }]
-      if (status === 'canceled' || status === 'incomplete_expired')
-        return [{ type: 'onboarding.subscription_expired', data: about }]
+      if (isInOrder(status)) return [{ type: 'onboarding.subscription_activated', data: about }]
+      if (hasEnded(status)) return [{ type: 'onboarding.subscription_expired', data: about }]
       return []
     }
     default:

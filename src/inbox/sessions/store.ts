@@ -1,4 +1,5 @@
 import type { OnboardingFact, OnboardingFactType } from '../../../machines/onboarding-facts.ts'
+import type { SessionStatus, StepName } from '../../../machines/onboarding-steps.ts'
 import type { Reader, Row, Trx } from '../../db/tables.ts'
 import { type Effect, enqueue, setTimer } from '../../effects/effects.ts'
 import { AppError, NotFound } from '../../errors.ts'
@@ -12,9 +13,7 @@ import {
   initialSnapshot,
   machineVersion,
   nextStepOf,
-  type SessionStatus,
   type Snapshot,
-  type StepName,
   StrandedFact,
   statusOf,
 } from '../../session/session.ts'

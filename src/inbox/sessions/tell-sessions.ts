@@ -1,7 +1,7 @@
+import { finalStatuses } from '../../../machines/onboarding-steps.ts'
 import type { Trx } from '../../db/tables.ts'
 import { AppError } from '../../errors.ts'
 import type { By } from '../../log/by.ts'
-import { finalStatuses } from '../../session/session.ts'
 import type { StripeObjectType } from '../../stripe/object-types.ts'
 import { applyToSession } from './from-stripe.ts'
 import { type Session, sessionOf } from './store.ts'
