@@ -1,6 +1,7 @@
 import type { Logger } from 'pino'
 import type { Config } from './config.ts'
 import type { Database } from './db/database.ts'
+import type { Transact } from './effects/turn.ts'
 import { AppError } from './errors.ts'
 import type { StripeGateway } from './stripe/gateway.ts'
 
@@ -14,6 +15,8 @@ export type AppContext = {
   /** Undefined when STRIPE_ENABLED is false; `requireStripe` refuses then. */
   stripe: StripeGateway | undefined
   effects: EffectRunner
+  /** The one way to write facts. */
+  transact: Transact
   /** Aborted when the service stops: long replies end then. */
   closing: AbortSignal
 }

@@ -5,7 +5,7 @@ import { firstAdminKey, forgetExpiredTokens } from './auth/keys.ts'
 import type { Service } from './cli/service.ts'
 import { onDatabase, opening } from './cli/start-failure.ts'
 import { besideDatabase, type Config, fileOf } from './config.ts'
-import type { AppContext, EffectRunner } from './context.ts'
+import type { AppContext } from './context.ts'
 import { type Database, openDatabase } from './db/database.ts'
 import { migrate } from './db/migrate.ts'
 import { ensurePersonalKeys, findPersonalKeys } from './db/personal-key-file.ts'
@@ -133,16 +133,16 @@ function lockedDatabase(config: Config, keys: PersonalKeys, opened: AsyncDisposa
 
 /** What the log and the tables need before the first request. */
 async function prepare(context: AppContext): Promise<void> {
-  const { db, log, config, now, stripe } = context
+  const { db, log, config, stripe } = context
   // The lock says that no other service runs on this file.
   if (db.dialect === 'sqlite') await db.transact(releaseLeases)
   const { refolded, stranded } = await db.transact(refoldSessions)
   if (refolded + stranded > 0) log.warn({ refolded, stranded }, 'the statechart has changed')
-  await db.transact((trx) => wakeOverdue(trx, now().toISOString()))
+  await context.transact({ actor: 'startup' }, wakeOverdue)
   if (config.stripe.mode === 'stripe' && config.stripe.webhookSecrets.length === 0)
     log.warn("STRIPE_WEBHOOK_SECRET is not set: Stripe's webhooks are refused until it is")
-  await ensureRateCard(db, config, now())
-  if (stripe !== undefined) await scheduleSweep(db, now())
+  await ensureRateCard(context, config)
+  if (stripe !== undefined) await scheduleSweep(context)
 }
 
 export const logOf = (config: Config): Logger =>
@@ -213,7 +213,7 @@ export function createContext(parts: {
     ? stripeGateway(stripeClient(secretKey ?? 'sk_test_sandbox', apiBase, abandon))
     : undefined
   const outside = { db, now, stripe, log }
-  const effects: EffectRunner = effectRunner(outside, {
+  const { effects, transact } = effectRunner(outside, {
     onboarding_call: onboardingCall(outside),
     expire_session: sessionTimer(outside),
     billing_call: billingCall(outside),
@@ -222,6 +222,6 @@ export function createContext(parts: {
     list_customer: listCustomer(outside),
     sweep_events: sweepEvents(outside, (event) => ingest(context, event)),
   })
-  const context: AppContext = { config, db, log, now, stripe, effects, closing }
+  const context: AppContext = { config, db, log, now, stripe, effects, transact, closing }
   return context
 }

@@ -36,7 +36,7 @@ export async function createCustomer(
       clientKey,
       isSame: () => true,
       prepare: async () => undefined,
-      async decide(trx) {
+      async decide({ trx }) {
         const known = await findCustomer(trx, tenantId)
         if (known !== undefined) return known.customer_id
         await assertNoPendingStep(trx, tenantId)

@@ -63,7 +63,7 @@ async function made(context: AppContext, by: By, input: DiscountInput, call: Cal
     isSame: (pending) => 'promotion' in pending.params === isCode && sameParams(pending.params, params('')),
     // What was made or deleted in Stripe's dashboard, nobody may have told us yet.
     prepare: () => refreshDiscount(context, code, by),
-    async decide(trx) {
+    async decide({ trx }) {
       const known = await findDiscount(trx, code)
       if (known !== undefined) assertSameTerms(known, input)
       const id = isCode ? promotionCodeOf(known) : known?.coupon.coupon_id

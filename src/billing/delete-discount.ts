@@ -35,7 +35,7 @@ export async function deleteDiscount(
       waitsFor: (pending) => pending.targetId === row.discount_id,
       isSame: () => true,
       prepare: async () => undefined,
-      async decide(trx) {
+      async decide({ trx }) {
         const fresh = (await rowsOfCode(trx, row.code)).find((each) => each.discount_id === row.discount_id)
         return isEnded(fresh ?? row) ? row.discount_id : { targetId: row.discount_id, params: () => params }
       },

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Kysely, sql } from 'kysely'
+import { backoffMs } from './backoff.ts'
 import { DatabaseClosed, faultOf, unavailable } from './fault.ts'
 import { PersonalKeys } from './personal-keys.ts'
 import { openPostgres } from './postgres.ts'
@@ -92,13 +93,13 @@ function database(
 
   /** The head of the line tries until its patience ends; who waits behind it would only come later. */
   const untilFree = async <T>(work: (trx: Trx) => Promise<T>, giveUpAt: number): Promise<T> => {
-    for (let pauseMs = 2; ; pauseMs = Math.min(25, pauseMs * 2)) {
+    for (let attempts = 1; ; attempts += 1) {
       try {
         return await transaction(work, giveUpAt)
       } catch (error) {
         if (faultOf(error) !== 'busy' || performance.now() >= giveUpAt) throw error
         if (lane.isClosed) throw new DatabaseClosed()
-        await sleep(pauseMs * (0.5 + Math.random()))
+        await sleep(backoffMs(attempts, { firstMs: 4, longestMs: 25 }))
       }
     }
   }

@@ -1,78 +1,86 @@
 import type { RawBuilder } from 'kysely'
+import type { z } from 'zod'
 import type { Reader, Row, Trx } from '../db/tables.ts'
 
-/** A call to the outside that a committed fact asked for, or a timer. `params` depend on the kind. */
-export type Effect = {
-  effectId: string
-  tenantId: string | null
-  /** Of the fact that asked. */
-  stream: string
-  kind: string
-  params: Record<string, unknown>
-  /** How often it was begun, this time included. */
-  attempts: number
-  /** When it was asked for: UTC ISO 8601. */
-  createdAt: string
-}
+import { type EffectKind, type EffectParams, effectKinds } from './kinds.ts'
 
-/** Kinds that wait for a time, and for nobody's answer. All others are calls. */
-export const timerKinds: readonly string[] = ['expire_session', 'sweep_events']
+/** A call to the outside that a committed fact asked for, or a timer. */
+export type Effect<K extends EffectKind = EffectKind> = {
+  [Kind in K]: {
+    effectId: string
+    tenantId: string | null
+    /** Of the fact that asked. */
+    stream: string
+    kind: Kind
+    params: EffectParams<Kind>
+    /** How often it was begun, this time included. */
+    attempts: number
+    /** When it was asked for: UTC ISO 8601. */
+    createdAt: string
+  }
+}[K]
+
+/** An effect that is asked for. `dueAt`: when it is carried out at the earliest; by default at once. */
+export type NewEffect = {
+  [Kind in EffectKind]: Omit<Effect<Kind>, 'attempts' | 'createdAt' | 'params'> & {
+    params: z.input<(typeof effectKinds)[Kind]>
+    dueAt?: string
+  }
+}[EffectKind]
 
 /**
  * Puts an effect in the outbox, in the transaction of the fact that asks for it. An id that is there already is left
- * as it is. @param dueAt when the worker takes it at the earliest
+ * as it is: then the answer is false.
+ * @param claimant who begins it, and is at its first attempt
  */
-export async function enqueue(
+export async function insertEffect(
   trx: Trx,
-  effect: Omit<Effect, 'attempts' | 'createdAt'>,
-  dueAt: string,
+  effect: NewEffect,
   now: string,
-): Promise<void> {
-  await trx
+  claimant?: Owner,
+): Promise<boolean> {
+  const inserted = await trx
     .insertInto('effects')
     .values({
       effect_id: effect.effectId,
       tenant_id: effect.tenantId,
       stream: effect.stream,
       kind: effect.kind,
-      params: JSON.stringify(effect.params),
+      params: JSON.stringify(effectKinds[effect.kind].parse(effect.params)),
       status: 'pending',
-      attempts: 0,
-      due_at: dueAt,
-      claimed_until: null,
-      claimed_by: null,
+      attempts: claimant === undefined ? 0 : 1,
+      due_at: effect.dueAt ?? now,
+      claimed_until: claimant?.leaseEnd ?? null,
+      claimed_by: claimant?.id ?? null,
       last_error: null,
       created_at: now,
       updated_at: now,
     })
     .onConflict((conflict) => conflict.column('effect_id').doNothing())
-    .execute()
+    .executeTakeFirst()
+  return (inserted.numInsertedOrUpdatedRows ?? 0n) > 0n
 }
 
-/** As `enqueue`, for what is looked at again and again: one that is there already comes at the earlier time, or anew. */
-export async function setTimer(
-  trx: Trx,
-  timer: Omit<Effect, 'attempts' | 'createdAt'>,
-  dueAt: string,
-  now: string,
-): Promise<void> {
-  await enqueue(trx, timer, dueAt, now)
+/** As `insertEffect`, for what is looked at again and again: one that is there already comes at the earlier time, or anew. */
+export async function setTimer(trx: Trx, timer: NewEffect & { dueAt: string }, now: string): Promise<void> {
+  const { effectId, dueAt } = timer
+  await insertEffect(trx, timer, now)
   await trx
     .updateTable('effects')
     .set({ status: 'pending', attempts: 0, due_at: dueAt, last_error: null, updated_at: now })
-    .where('effect_id', '=', timer.effectId)
+    .where('effect_id', '=', effectId)
     .where((eb) => eb.or([eb('status', '!=', 'pending'), eb('due_at', '>', dueAt)]))
     .execute()
 }
 
 /**
  * Who runs effects: a process. `clock` is the real time in the database, the same for all instances; a lease goes by
- * it, while what is due goes by the service's own clock.
+ * it, while what is due goes by the service's own clock. A running call renews its lease; after a crash it ends this
+ * soon, and another may carry the effect on.
  */
-export type Owner = { id: string; clock: RawBuilder<string> }
+export type Owner = { id: string; clock: RawBuilder<string>; leaseEnd: RawBuilder<string> }
 
-/** A running call renews its lease; after a crash it ends this soon, and another may carry the effect on. */
-const leaseMs = 15_000
+export const leaseSeconds = 15
 
 /**
  * Takes the effect's lease. One that `owner` has itself is free: the caller knows that it does not run the effect.
@@ -97,7 +105,7 @@ export async function claim(
   const attempts = row.attempts + 1
   await trx
     .updateTable('effects')
-    .set({ claimed_until: leaseFrom(row.real_time), claimed_by: owner.id, attempts, updated_at: now })
+    .set({ claimed_until: owner.leaseEnd, claimed_by: owner.id, attempts, updated_at: now })
     .where('effect_id', '=', effectId)
     .execute()
   return effectOf({ ...row, attempts })
@@ -105,17 +113,14 @@ export async function claim(
 
 /** Keeps the lease for a call that is still under way; one that was lost meanwhile stays lost. */
 export async function renew(trx: Trx, effectId: string, owner: Owner): Promise<void> {
-  const { real_time } = await trx.selectNoFrom(owner.clock.as('real_time')).executeTakeFirstOrThrow()
   await trx
     .updateTable('effects')
-    .set({ claimed_until: leaseFrom(real_time) })
+    .set({ claimed_until: owner.leaseEnd })
     .where('effect_id', '=', effectId)
     .where('status', '=', 'pending')
     .where('claimed_by', '=', owner.id)
     .execute()
 }
-
-const leaseFrom = (time: string) => new Date(Date.parse(time) + leaseMs).toISOString()
 
 /** Whether the effect was still pending; false: somebody else settled it meanwhile, and nothing was changed. */
 export async function settle(
@@ -138,7 +143,7 @@ export async function settle(
 export async function postpone(
   trx: Trx,
   effectId: string,
-  to: { dueAt: string; now: string; lastError: string | null; params?: Record<string, unknown> },
+  to: { dueAt: string; now: string; lastError: string | null; params?: EffectParams<EffectKind> },
 ): Promise<void> {
   await trx
     .updateTable('effects')
@@ -153,16 +158,6 @@ export async function postpone(
     .where('effect_id', '=', effectId)
     .where('status', '=', 'pending')
     .execute()
-}
-
-export async function pendingEffect(reader: Reader, effectId: string): Promise<Effect | undefined> {
-  const row = await reader
-    .selectFrom('effects')
-    .selectAll()
-    .where('effect_id', '=', effectId)
-    .where('status', '=', 'pending')
-    .executeTakeFirst()
-  return row && effectOf(row)
 }
 
 /** What is due and free to be claimed by `owner`, or run by it already. */
@@ -199,12 +194,16 @@ export async function releaseLeases(trx: Trx): Promise<void> {
     .execute()
 }
 
-const effectOf = (row: Row<'effects'>): Effect => ({
-  effectId: row.effect_id,
-  tenantId: row.tenant_id,
-  stream: row.stream,
-  kind: row.kind,
-  params: JSON.parse(row.params),
-  attempts: row.attempts,
-  createdAt: row.created_at,
-})
+const effectOf = (row: Row<'effects'>): Effect => {
+  const kind = row.kind as EffectKind
+  if (!(kind in effectKinds)) throw new Error(`No handler for effects of kind ${kind}`)
+  return {
+    effectId: row.effect_id,
+    tenantId: row.tenant_id,
+    stream: row.stream,
+    kind,
+    params: effectKinds[kind].parse(JSON.parse(row.params)),
+    attempts: row.attempts,
+    createdAt: row.created_at,
+  } as Effect
+}

@@ -1,11 +1,10 @@
 import type Stripe from 'stripe'
 import type { AppContext } from '../context.ts'
-import { metadataOf } from '../log/by.ts'
-import { type NewFact, streams } from '../log/facts.ts'
+import type { TurnFact } from '../effects/turn.ts'
+import { streams } from '../log/facts.ts'
 import { isOurWord } from '../log/safe-words.ts'
 import { type JsonObject, takeApart } from '../log/take-apart.ts'
 import { textOf } from '../projections/read-value.ts'
-import { record } from '../projections/record.ts'
 import { withoutSecrets } from '../stripe/answer.ts'
 import { applyEvent } from './apply.ts'
 import { declineIn } from './decline.ts'
@@ -17,7 +16,7 @@ import { releaseParked } from './release.ts'
 
 const by = { actor: 'stripe' }
 
-type Context = Pick<AppContext, 'db' | 'now' | 'config' | 'effects' | 'log'>
+type Context = Pick<AppContext, 'transact' | 'config' | 'log'>
 
 /**
  * Takes an event in, once: stores it raw in the log, and, when it is about what we know, brings the tables and the
@@ -27,80 +26,67 @@ type Context = Pick<AppContext, 'db' | 'now' | 'config' | 'effects' | 'log'>
  * @throws AppError database_busy: it is not in the log, and has to come again
  */
 export async function ingest(context: Context, event: Stripe.Event): Promise<Disposition | 'duplicate'> {
-  const { outcome, refreshes } = await interpret(context, event).catch(async (error) => {
+  return interpret(context, event).catch((error) => {
     if (!isFault(error)) throw error
     context.log.error({ err: error, event_id: event.id }, 'an event cannot be interpreted: it is quarantined')
-    return { outcome: await quarantine(context, event, faultReason(error)), refreshes: [] }
+    return quarantine(context, event, faultReason(error))
   })
-  // Not waited for: Stripe wants its answer, and the outbox has what fails here. A moment later, so that one question
-  // about an object answers for all events of a burst.
-  const carryOut = (effectId: string) =>
-    context.effects
-      .run(effectId)
-      .catch((error) => context.log.warn({ err: error, effect_id: effectId }, 'not carried out yet'))
-  for (const effectId of new Set(refreshes)) setTimeout(carryOut, burstMs, effectId).unref()
-  return outcome
 }
 
-const burstMs = 150
-
-type Outcome = { outcome: Disposition | 'duplicate'; refreshes: string[] }
+type Outcome = Disposition | 'duplicate'
 
 function interpret(context: Context, event: Stripe.Event): Promise<Outcome> {
-  return context.db.transact(async (trx) => {
-    const now = context.now().toISOString()
+  return context.transact(by, async (turn) => {
     const about = describe(event)
-    const verdict = await judge(trx, event, about, context.config.stripe.environment === 'live')
+    const verdict = await judge(turn.trx, event, about, context.config.stripe.environment === 'live')
+    const { disposition } = verdict
     const fact = receivedFact(event, {
       tenantId: verdict.owner.tenantId,
       objectType: about.object.object ?? 'unknown',
       objectId: about.object.id ?? 'none',
       // Also of an event that we do nothing with: it may have to be forgotten with its customer.
       customerId: verdict.owner.customerId ?? customerNamedIn(event.data),
-      isForgotten: verdict.owner.tenantId === null && (await namesErased(trx, event.data)),
-      disposition: verdict.disposition,
+      isForgotten: verdict.owner.tenantId === null && (await namesErased(turn.trx, event.data)),
+      disposition,
       reason: verdict.reason,
       causation: ownKey(event.request?.idempotency_key),
     })
     const stream = streamOf(verdict)
-    if (verdict.disposition !== 'applied') {
-      const [recorded] = await record(trx, stream, 'any', [fact], now)
-      if (recorded === undefined) return { outcome: 'duplicate', refreshes: [] }
-      if (verdict.disposition !== 'refetched' || about.mirrored === undefined)
-        return { outcome: verdict.disposition, refreshes: [] }
-      const seen = {
-        objectType: about.mirrored,
-        objectId: fact.data.object_id,
-        tenantId: fact.tenant_id,
-      }
-      return { outcome: 'refetched', refreshes: [await enqueueRefresh(trx, seen, event.id, now)] }
+    if (disposition === 'applied') {
+      const options = { asksAgain: false, log: context.log }
+      if (!(await applyEvent(turn, stream, fact, options))) return 'duplicate'
+      if (about.mirrored === 'customer' && fact.tenant_id !== null)
+        await releaseParked(turn, fact.tenant_id, fact.data.object_id)
+      return disposition
     }
-    const asked = await applyEvent(trx, stream, fact, now, { asksAgain: false, log: context.log })
-    if (asked === undefined) return { outcome: 'duplicate', refreshes: [] }
-    const released =
-      about.mirrored === 'customer' && fact.tenant_id !== null
-        ? await releaseParked(trx, fact.tenant_id, fact.data.object_id, now)
-        : []
-    return { outcome: 'applied', refreshes: [...asked, ...released] }
+    const [recorded] = await turn.record(stream, [fact])
+    if (recorded === undefined) return 'duplicate'
+    if (disposition === 'refetched' && about.mirrored !== undefined)
+      await enqueueRefresh(
+        turn,
+        { objectType: about.mirrored, objectId: fact.data.object_id, tenantId: fact.tenant_id },
+        event.id,
+      )
+    return disposition
   })
 }
 
 /** Nothing of the event is trusted but what `readEvent` has checked: no fault may come a second time. */
-function quarantine(context: Context, event: Stripe.Event, reason: string): Promise<Outcome['outcome']> {
+function quarantine(context: Context, event: Stripe.Event, reason: string): Promise<Outcome> {
   const object = event.data.object as { id?: unknown; object?: unknown }
   const short = (value: unknown) => textOf(value)?.slice(0, 255).toWellFormed() ?? null
-  return context.db.transact(async (trx) => {
+  return context.transact(by, async (turn) => {
     const fact = receivedFact(event, {
       tenantId: null,
       objectType: short(object.object) ?? 'unknown',
       objectId: short(object.id) ?? 'none',
       customerId: customerNamedIn(event.data),
-      isForgotten: await namesErased(trx, event.data),
+      isForgotten: await namesErased(turn.trx, event.data),
       disposition: 'quarantined',
       reason,
       causation: undefined,
     })
-    const [recorded] = await record(trx, streams.stripe, 'any', [fact], context.now().toISOString())
+    const [recorded] = await turn.record(streams.stripe, [fact])
     return recorded === undefined ? 'duplicate' : 'quarantined'
   })
 }
@@ -121,7 +107,7 @@ function receivedFact(
     reason: string | null
     causation: string | undefined
   },
-): NewFact<'stripe.event_received'> {
+): TurnFact<'stripe.event_received'> {
   // These stand in the clear, and the object may say anything: a name that is none is left out.
   const { objectType, objectId, customerId } = about
   const isCatalogue = catalogue.includes(objectType)
@@ -145,7 +131,7 @@ function receivedFact(
       event: safe,
       personal: about.isForgotten ? {} : texts,
     },
-    metadata: metadataOf(by, about.causation === undefined ? {} : { causation: about.causation }),
+    metadata: about.causation === undefined ? {} : { causation: about.causation },
     occurred_at: new Date(event.created * 1000).toISOString(),
   }
 }

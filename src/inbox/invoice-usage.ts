@@ -1,31 +1,32 @@
 import { createHash } from 'node:crypto'
 import type { Logger } from 'pino'
 import { isUndone } from '../../machines/invoice.ts'
-import type { Reader, Row, Trx } from '../db/tables.ts'
-import { enqueue } from '../effects/effects.ts'
+import type { Reader, Row } from '../db/tables.ts'
+import type { Turn, TurnFact } from '../effects/turn.ts'
 import { type FactData, type NewFact, streams, type UsageType, usageTypes } from '../log/facts.ts'
 import { owedBaseCents } from '../pricing/owed-base.ts'
 import { cardAt, priceOf, type RateCard } from '../pricing/price.ts'
 import { readRateCards } from '../pricing/rate-cards.ts'
 import { isOfPlanAlone } from '../projections/invoices.ts'
 import { textOf } from '../projections/read-value.ts'
-import { record } from '../projections/record.ts'
+
+const worker = { actor: 'worker' }
 
 /**
  * Decides, once, what goes on the invoice of a renewal beside the plan: on its draft all usage from before the period's
  * end that is on no invoice, of earlier periods too, and the platform base with what is owed of it. Of an invoice that is
  * first seen when it is final, or in another currency than the rate card's, the log says that it was missed, and all waits
  * for the next one. A type of usage that costs more than Stripe takes stays on no invoice until an operator has voided
- * what is wrong. Returns the effects that put the lines on it.
+ * what is wrong.
  * @param seen.object the invoice, as it was just recorded
  * @param log is told of an invoice that was missed, and of usage that is held
  */
 export async function invoiceUsage(
-  trx: Trx,
+  turn: Turn,
   seen: { tenantId: string; object: object; cause: string },
-  now: string,
   log?: Logger,
-): Promise<string[]> {
+): Promise<void> {
+  const { trx, now } = turn
   const { tenantId, object } = seen
   const invoice = await trx
     .selectFrom('billing_invoices')
@@ -33,37 +34,32 @@ export async function invoiceUsage(
     .where('invoice_id', '=', textOf('id' in object ? object.id : null) ?? '')
     .where('tenant_id', '=', tenantId)
     .executeTakeFirst()
-  if (invoice === undefined || !isUndecidedRenewal(invoice)) return []
+  if (invoice === undefined || !isUndecidedRenewal(invoice)) return
   const cards = await readRateCards(trx)
   const { invoice_id, customer_id, currency } = invoice
   const usedUntil = invoice.period_end ?? now
   const baseCard = cardAt(cards, usedUntil)
   const base_cents = baseCard.rates.platform_base.rate_cents
   const append = (fact: Pick<NewFact, 'type' | 'data'>) =>
-    record(
-      trx,
-      streams.usage(tenantId),
-      'any',
-      [
-        {
-          ...fact,
-          fact_id: invoicedFactId(invoice_id),
-          tenant_id: tenantId,
-          metadata: { actor: 'worker', causation: seen.cause },
-          occurred_at: now,
-        } as NewFact,
-      ],
-      now,
-    )
+    turn.as(worker).record(streams.usage(tenantId), [
+      {
+        ...fact,
+        fact_id: invoicedFactId(invoice_id),
+        tenant_id: tenantId,
+        metadata: { causation: seen.cause },
+      } as TurnFact,
+    ])
 
   const miss = async (reason: FactData<'usage.invoice_missed'>['reason']) => {
     await append({ type: 'usage.invoice_missed', data: { invoice_id, reason, base_cents } })
     log?.error({ invoice_id, reason }, 'usage is not on its invoice; it goes on the next')
-    return []
   }
 
   // Lines that are not the plan's: somebody else puts usage on the tenant's invoices, or Stripe has not said.
-  if (invoice.status !== 'draft') return isOfPlanAlone(object) ? miss('final') : []
+  if (invoice.status !== 'draft') {
+    if (isOfPlanAlone(object)) await miss('final')
+    return
+  }
   const records = await usageUntil(trx, tenantId, usedUntil)
   const used = records.map(({ occurred_at }) => cardAt(cards, occurred_at))
   if ([baseCard, ...used].some((card) => card.currency !== currency)) return miss('currency')
@@ -85,14 +81,15 @@ export async function invoiceUsage(
     ...data.lines.filter(({ amount_cents }) => amount_cents > 0).map(({ usage_type }) => usage_type),
     ...(data.base === null ? [] : (['base'] as const)),
   ]
-  const effectIds: string[] = []
   for (const line of lines) {
-    const effectId = invoiceItemKey(tenantId, invoice_id, line)
-    const effect = { effectId, tenantId, stream: streams.usage(tenantId), kind: 'invoice_item', params: {} }
-    await enqueue(trx, effect, now, now)
-    effectIds.push(effectId)
+    await turn.enqueue({
+      effectId: invoiceItemKey(tenantId, invoice_id, line),
+      tenantId,
+      stream: streams.usage(tenantId),
+      kind: 'invoice_item',
+      params: { invoice_id, line },
+    })
   }
-  return effectIds
 }
 
 /** A type of usage, or the platform base. */

@@ -1,7 +1,6 @@
 import { type AppContext, requireStripe } from '../context.ts'
-import type { Trx } from '../db/tables.ts'
-import { type Effect, enqueue } from '../effects/effects.ts'
 import { type EffectHandler, FinalFailure } from '../effects/handler.ts'
+import type { Turn } from '../effects/turn.ts'
 import { streams } from '../log/facts.ts'
 import { StripeFailure } from '../stripe/failure.ts'
 import type { Observation } from '../stripe/gateway.ts'
@@ -9,33 +8,27 @@ import { enqueueRefresh } from './enqueue-refresh.ts'
 import { ownerOf } from './owner.ts'
 import { takeIn } from './take-in.ts'
 
-const kind = 'list_customer'
-
 /** Asks for all that Stripe has of a customer since then (unix seconds): what no event has told of is found by a list. */
 export const enqueueList = (
-  trx: Trx,
+  turn: Turn,
   { customerId, tenantId, since }: { customerId: string; tenantId: string; since: number },
   cause: string,
-  now: string,
 ) =>
-  enqueue(
-    trx,
-    {
-      effectId: `list:${customerId}:${cause}`,
-      tenantId,
-      stream: streams.billing(tenantId),
-      kind,
-      params: { customerId, since },
-    },
-    now,
-    now,
-  )
+  turn.enqueue({
+    effectId: `list:${customerId}:${cause}`,
+    tenantId,
+    stream: streams.billing(tenantId),
+    kind: 'list_customer',
+    params: { customer_id: customerId, since },
+  })
 
 /** Carries out what `enqueueList` asks for: the objects come in by the same door as an answer about each would. */
-export const listCustomer = (context: Pick<AppContext, 'stripe' | 'log'>): EffectHandler => ({
+export const listCustomer = (
+  context: Pick<AppContext, 'stripe' | 'log'>,
+): EffectHandler<'list_customer', Observation[]> => ({
   async run({ params }) {
     try {
-      return await requireStripe(context).objectsOf(String(params.customerId), Number(params.since))
+      return await requireStripe(context).objectsOf(params.customer_id, params.since)
     } catch (error) {
       if (!(error instanceof StripeFailure)) throw error
       // Gone at Stripe: the customer, and what is known of it, are asked for one by one.
@@ -43,14 +36,15 @@ export const listCustomer = (context: Pick<AppContext, 'stripe' | 'log'>): Effec
     }
   },
 
-  async done(trx: Trx, { effectId, tenantId, params }: Effect, seen: Observation[], now: string) {
+  async done(turn, { effectId, tenantId, params }, observations) {
     if (tenantId === null) return
-    const customerId = String(params.customerId)
-    for (const observation of seen) {
+    const { trx } = turn
+    const { customer_id: customerId } = params
+    for (const observation of observations) {
       const { objectType, objectId, object } = observation
       const { conflict } = await ownerOf(trx, objectType, { object: object as never })
       if (conflict === null)
-        await takeIn(trx, observation, { tenantId, customerId, cause: effectId, now, log: context.log })
+        await takeIn(turn, observation, { tenantId, customerId, cause: effectId, log: context.log })
       else
         context.log.error(
           { object_id: objectId, conflict },
@@ -58,7 +52,7 @@ export const listCustomer = (context: Pick<AppContext, 'stripe' | 'log'>): Effec
         )
     }
     // A detached card is on no list of the customer's.
-    const listed = new Set(seen.map(({ objectId }) => objectId))
+    const listed = new Set(observations.map(({ objectId }) => objectId))
     const cards = await trx
       .selectFrom('billing_payment_methods')
       .select('payment_method_id')
@@ -67,6 +61,6 @@ export const listCustomer = (context: Pick<AppContext, 'stripe' | 'log'>): Effec
       .execute()
     for (const { payment_method_id: objectId } of cards)
       if (!listed.has(objectId))
-        await enqueueRefresh(trx, { objectType: 'payment_method', objectId, tenantId }, effectId, now)
+        await enqueueRefresh(turn, { objectType: 'payment_method', objectId, tenantId }, effectId)
   },
 })

@@ -1,9 +1,8 @@
 import type { Logger } from 'pino'
 import type Stripe from 'stripe'
-import type { Trx } from '../db/tables.ts'
-import { type Fact, type NewFact, streams } from '../log/facts.ts'
+import type { Turn, TurnFact } from '../effects/turn.ts'
+import { type Fact, streams } from '../log/facts.ts'
 import { factById } from '../log/read.ts'
-import { record } from '../projections/record.ts'
 import { applyEvent } from './apply.ts'
 import { describe, judge, streamOf } from './judge.ts'
 import { releaseParked, repeated } from './release.ts'
@@ -14,10 +13,11 @@ import { releaseParked, repeated } from './release.ts'
  * @throws what the interpretation throws still
  */
 export async function reinterpret(
-  trx: Trx,
+  turn: Turn,
   eventId: string,
-  about: { actor: string; isLive: boolean; now: string; log: Logger },
+  about: { isLive: boolean; log: Logger },
 ): Promise<void> {
+  const { trx } = turn
   const received = (await factById(trx, eventId)) as Fact<'stripe.event_received'>
   const event = received.data.event as unknown as Stripe.Event
   const described = describe(event)
@@ -25,7 +25,7 @@ export async function reinterpret(
   if (verdict.disposition === 'quarantined' || verdict.disposition === 'parked') return
   const { tenantId, customerId } = verdict.owner
   const again = repeated(received)
-  const fact: NewFact<'stripe.event_released'> = {
+  const fact: TurnFact<'stripe.event_released'> = {
     fact_id: `release:${eventId}`,
     type: 'stripe.event_released',
     tenant_id: tenantId,
@@ -36,14 +36,14 @@ export async function reinterpret(
       object_id: described.object.id ?? 'none',
       customer_id: customerId,
     },
-    metadata: { actor: about.actor, causation: eventId },
+    metadata: { causation: eventId },
   }
   if (verdict.disposition === 'ignored') {
-    await record(trx, streams.stripe, 'any', [fact], about.now)
+    await turn.record(streams.stripe, [fact])
     return
   }
   const asksAgain = verdict.disposition === 'refetched'
-  await applyEvent(trx, streamOf(verdict), fact, about.now, { asksAgain, log: about.log })
+  await applyEvent(turn, streamOf(verdict), fact, { asksAgain, log: about.log })
   if (described.mirrored === 'customer' && tenantId !== null)
-    await releaseParked(trx, tenantId, fact.data.object_id, about.now)
+    await releaseParked(turn, tenantId, fact.data.object_id)
 }

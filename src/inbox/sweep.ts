@@ -3,10 +3,8 @@ import type Stripe from 'stripe'
 import { unsettledStatuses } from '../../machines/invoice.ts'
 import { endedStatuses } from '../../machines/subscription.ts'
 import { type AppContext, requireStripe } from '../context.ts'
-import type { Database } from '../db/database.ts'
-import type { Trx } from '../db/tables.ts'
-import { enqueue } from '../effects/effects.ts'
 import { type EffectHandler, Unknown } from '../effects/handler.ts'
+import type { Turn } from '../effects/turn.ts'
 import { streams } from '../log/facts.ts'
 import { readEvent } from '../stripe/webhook.ts'
 import { enqueueRefresh } from './enqueue-refresh.ts'
@@ -31,11 +29,11 @@ const kind = 'sweep_events'
 export const sweepEvents = (
   context: Pick<AppContext, 'stripe' | 'log'>,
   take: (event: Stripe.Event) => Promise<string>,
-): EffectHandler => ({
+): EffectHandler<'sweep_events', number> => ({
   async run({ params }) {
     const stripe = requireStripe(context)
     const startedAt = await stripe.time()
-    const since = Math.min(Number(params.since), startedAt - overlapSeconds)
+    const since = Math.min(params.since, startedAt - overlapSeconds)
     let added = 0
     let failure: { cause: unknown } | undefined
     for (const event of await stripe.eventsSince(since)) {
@@ -57,12 +55,11 @@ export const sweepEvents = (
     return startedAt
   },
 
-  async done(trx: Trx, { effectId, params }, startedAt: number, now: string) {
-    const since = Number(params.since)
-    if (since < startedAt - retentionSeconds) await askForEach(trx, since, effectId, now)
-    await trx.deleteFrom('effects').where('kind', '=', kind).where('status', '=', 'done').execute()
-    const dueAt = new Date(Date.parse(now) + everyMs).toISOString()
-    await ask(trx, startedAt - overlapSeconds, dueAt, now)
+  async done(turn, { effectId, params: { since } }, startedAt) {
+    if (since < startedAt - retentionSeconds) await askForEach(turn, since, effectId)
+    await turn.trx.deleteFrom('effects').where('kind', '=', kind).where('status', '=', 'done').execute()
+    const dueAt = new Date(Date.parse(turn.now) + everyMs).toISOString()
+    await ask(turn, startedAt - overlapSeconds, dueAt)
   },
 })
 
@@ -76,9 +73,9 @@ function isReadable(event: Stripe.Event): boolean {
 }
 
 /** A sweep is due now: the one that is waiting, which knows since when, or a first one since the last event. */
-export async function scheduleSweep(db: Database, time: Date): Promise<void> {
-  const now = time.toISOString()
-  await db.transact(async (trx) => {
+export async function scheduleSweep({ transact }: Pick<AppContext, 'transact'>): Promise<void> {
+  await transact({ actor: 'startup' }, async (turn) => {
+    const { trx, now } = turn
     const waiting = await trx
       .updateTable('effects')
       .set({ due_at: now, updated_at: now })
@@ -92,27 +89,30 @@ export async function scheduleSweep(db: Database, time: Date): Promise<void> {
       .executeTakeFirst()
     const since = last?.created_at
       ? unixSeconds(new Date(last.created_at)) - overlapSeconds
-      : unixSeconds(time) - firstLookSeconds
-    await ask(trx, since, now, now)
+      : unixSeconds(new Date(now)) - firstLookSeconds
+    await ask(turn, since, now)
   })
 }
 
-const ask = (trx: Trx, since: number, dueAt: string, now: string) =>
-  enqueue(
-    trx,
-    { effectId: `sweep:${randomUUID()}`, tenantId: null, stream: streams.stripe, kind, params: { since } },
+const ask = (turn: Turn, since: number, dueAt: string) =>
+  turn.enqueue({
+    effectId: `sweep:${randomUUID()}`,
+    tenantId: null,
+    stream: streams.stripe,
+    kind,
+    params: { since },
     dueAt,
-    now,
-  )
+  })
 
-async function askForEach(trx: Trx, since: number, cause: string, now: string): Promise<void> {
+async function askForEach(turn: Turn, since: number, cause: string): Promise<void> {
+  const { trx } = turn
   const customers = await trx
     .selectFrom('billing_customers')
     .select(['customer_id as objectId', 'tenant_id as tenantId'])
     .where('is_deleted', '=', 0)
     .execute()
   for (const { objectId: customerId, tenantId } of customers)
-    await enqueueList(trx, { customerId, tenantId, since }, cause, now)
+    await enqueueList(turn, { customerId, tenantId, since }, cause)
   const subscriptions = trx
     .selectFrom('billing_subscriptions')
     .select(['subscription_id as objectId', 'tenant_id as tenantId'])
@@ -126,7 +126,7 @@ async function askForEach(trx: Trx, since: number, cause: string, now: string): 
     ['subscription', await subscriptions.execute()],
     ['invoice', await invoices.execute()],
   ] as const)
-    for (const row of rows) await enqueueRefresh(trx, { objectType, ...row }, cause, now)
+    for (const row of rows) await enqueueRefresh(turn, { objectType, ...row }, cause)
 }
 
 const unixSeconds = (time: Date) => Math.floor(time.getTime() / 1000)

@@ -1,5 +1,6 @@
 import type { AppContext } from '../context.ts'
-import type { Reader, Trx } from '../db/tables.ts'
+import type { Reader } from '../db/tables.ts'
+import type { Turn } from '../effects/turn.ts'
 import { Conflict, NotFound } from '../errors.ts'
 import { loadSession, type Session } from '../inbox/sessions/store.ts'
 import type { Caller } from '../log/by.ts'
@@ -27,10 +28,10 @@ export async function takeStep(
   context: AppContext,
   caller: Caller,
   sessionId: string,
-  decide: (trx: Trx, session: Session, now: string) => Promise<string | null>,
+  decide: (turn: Turn, session: Session) => Promise<string | null>,
 ): Promise<Session> {
-  const key = await context.db.transact(async (trx) =>
-    decide(trx, await loadOwnSession(trx, sessionId, caller), context.now().toISOString()),
+  const key = await context.transact(caller, async (turn) =>
+    decide(turn, await loadOwnSession(turn.trx, sessionId, caller)),
   )
   if (key !== null) await context.effects.run(key)
   return loadOwnSession(context.db.reader, sessionId, caller)

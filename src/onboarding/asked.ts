@@ -13,11 +13,10 @@ export function takeIn(
   { sessionId, tenantId }: Session,
   seen: Observation,
 ): Promise<Session> {
-  return context.db.transact(async (trx) => {
-    const now = context.now().toISOString()
+  return context.transact(caller, async (turn) => {
     const cause = `${seen.objectId}:asked:${seen.asOf}`
-    await recordAnswer(trx, tenantId, seen, cause, now, caller)
-    const session = await loadOwnSession(trx, sessionId, caller)
-    return applyToSession(trx, session, seen, { by: caller, now, cause })
+    await recordAnswer(turn, tenantId, seen, cause)
+    const session = await loadOwnSession(turn.trx, sessionId, caller)
+    return applyToSession(turn, session, seen, cause)
   })
 }

@@ -1,13 +1,13 @@
-import type { OnboardingFactType } from '../../machines/onboarding-facts.ts'
+import { type CallingStep, callingSteps } from '../../machines/onboarding-steps.ts'
 import { type AppContext, requireStripe } from '../context.ts'
-import type { Reader, Trx } from '../db/tables.ts'
-import { type Effect, enqueue } from '../effects/effects.ts'
+import type { Reader } from '../db/tables.ts'
 import type { EffectHandler } from '../effects/handler.ts'
+import type { Turn } from '../effects/turn.ts'
 import { enqueueRefresh } from '../inbox/enqueue-refresh.ts'
 import { recordAnswer } from '../inbox/record-answer.ts'
-import { applyToSession, unusable } from '../inbox/sessions/from-stripe.ts'
-import { afterTheRequest, dispatch, loadSession, type Session, sessionIdOf } from '../inbox/sessions/store.ts'
-import { type Fact, streams } from '../log/facts.ts'
+import { applyToSession, type PendingCall, unusable } from '../inbox/sessions/from-stripe.ts'
+import { callOf, dispatch, loadSession, type Session } from '../inbox/sessions/store.ts'
+import type { Fact } from '../log/facts.ts'
 import { factById } from '../log/read.ts'
 import { livingPersonal } from '../log/subject.ts'
 import { refreshRedeemed } from '../outbox/refresh-redeemed.ts'
@@ -15,33 +15,35 @@ import { callStripe, type StripeRequest } from '../outbox/stripe-call.ts'
 import type { StripeFailure } from '../stripe/failure.ts'
 import type { Observation } from '../stripe/gateway.ts'
 
-const worker = { actor: 'worker' }
-
 /** The statechart's `callStripe`: the fact that asked for it has the key, which is the effect's id, and the parameters. */
-export const onboardingCall = (context: Pick<AppContext, 'db' | 'now' | 'stripe'>): EffectHandler => ({
+export const onboardingCall = (
+  context: Pick<AppContext, 'db' | 'now' | 'stripe'>,
+): EffectHandler<'onboarding_call', Observation> => ({
   async run(effect) {
     const { reader } = context.db
     const request = await requestOf(reader, await factById(reader, effect.effectId))
     return callStripe(requireStripe(context), effect, request, context.now())
   },
 
-  async done(trx: Trx, effect: Effect, observation: Observation, now: string) {
-    const session = await loadSession(trx, sessionIdOf(effect))
-    await recordAnswer(trx, session.tenantId, observation, effect.effectId, now)
-    await applyToSession(trx, session, observation, { by: worker, now, cause: `${effect.effectId}:answer` })
-    const { call, params } = await requestOf(trx, await factById(trx, effect.effectId))
-    if (call === 'create_subscription') await refreshRedeemed(trx, params, effect.effectId, now)
+  async done(turn, { effectId, params }, observation) {
+    const session = await loadSession(turn.trx, params.session_id)
+    await recordAnswer(turn, session.tenantId, observation, effectId)
+    await applyToSession(turn, session, observation, `${effectId}:answer`)
+    if (params.call !== 'create_subscription') return
+    const request = await requestOf(turn.trx, await factById(turn.trx, effectId))
+    await refreshRedeemed(turn, request.params, effectId)
   },
 
-  async refused(trx: Trx, effect: Effect, refusal: Error, now: string) {
-    const session = await loadSession(trx, sessionIdOf(effect))
-    const { data } = (await factById(trx, effect.effectId)) as Fact<'onboarding.subscription_requested'>
+  async refused(turn, { effectId, params }, refusal) {
+    const { trx } = turn
+    const session = await loadSession(trx, params.session_id)
+    const { data } = (await factById(trx, effectId)) as Fact<'onboarding.subscription_requested'>
     const failure = refusal as StripeFailure
     const after = await dispatch(
-      trx,
+      turn,
       session,
       {
-        type: failedFact(effect.effectId),
+        type: failedFactOf(params.call),
         data: {
           attempt: data.attempt,
           is_decline: failure.kind === 'declined',
@@ -50,47 +52,27 @@ export const onboardingCall = (context: Pick<AppContext, 'db' | 'now' | 'stripe'
           personal: { message: failure.words },
         },
       },
-      { by: worker, now, factId: `${effect.effectId}:refused`, causation: effect.effectId },
+      { factId: `${effectId}:refused`, causation: effectId },
     )
     // What is gone at Stripe, and nobody told us: a session without its customer ends when Stripe says so, one without
     // its card needs another.
     const { tenantId } = session
     const { customer_id, payment_method_id } = session.snapshot.context
     if (failure.param === 'customer' && customer_id !== null)
-      await enqueueRefresh(
-        trx,
-        { objectType: 'customer', objectId: customer_id, tenantId },
-        effect.effectId,
-        now,
-      )
+      await enqueueRefresh(turn, { objectType: 'customer', objectId: customer_id, tenantId }, effectId)
     if (failure.param === 'default_payment_method' && payment_method_id !== null) {
       const lost = unusable(payment_method_id)
-      const about = { by: worker, now, factId: `${effect.effectId}:unusable`, causation: effect.effectId }
-      if (after.snapshot.can(lost)) await dispatch(trx, after, lost, about)
-      await enqueueRefresh(
-        trx,
-        { objectType: 'payment_method', objectId: payment_method_id, tenantId },
-        effect.effectId,
-        now,
-      )
+      if (after.snapshot.can(lost))
+        await dispatch(turn, after, lost, { factId: `${effectId}:unusable`, causation: effectId })
+      const card = { objectType: 'payment_method', objectId: payment_method_id, tenantId } as const
+      await enqueueRefresh(turn, card, effectId)
     }
   },
 })
 
 /** Puts the call that the session waits for back in the outbox, should it not be there any more. */
-export const keepCall = (trx: Trx, session: Session, key: string, now: string) =>
-  enqueue(
-    trx,
-    {
-      effectId: key,
-      tenantId: session.tenantId,
-      stream: streams.onboarding(session.sessionId),
-      kind: 'onboarding_call',
-      params: {},
-    },
-    afterTheRequest(now),
-    now,
-  )
+export const keepCall = (turn: Turn, session: Session, { key, call }: PendingCall) =>
+  turn.claim(callOf(session, key, call))
 
 async function requestOf(reader: Reader, fact: Fact): Promise<StripeRequest> {
   switch (fact.type) {
@@ -109,11 +91,8 @@ async function requestOf(reader: Reader, fact: Fact): Promise<StripeRequest> {
   }
 }
 
-const failedFact = (key: string) => {
-  const types = {
-    create_customer: 'onboarding.customer_failed',
-    setup_payment: 'onboarding.payment_setup_failed',
-    create_subscription: 'onboarding.subscription_failed',
-  } as const satisfies Record<string, OnboardingFactType>
-  return types[key.split(':')[2] as keyof typeof types]
+function failedFactOf(request: CallingStep['call']['request']): CallingStep['call']['fails'] {
+  const step = callingSteps.find(({ call }) => call.request === request)
+  if (step === undefined) throw new Error(`No step asks for ${request}`)
+  return step.call.fails
 }

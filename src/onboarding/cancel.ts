@@ -5,8 +5,8 @@ import { loadOwnSession } from './access.ts'
 
 /** Ends a session that has no subscription; what it has reserved is free again. Again: the same answer. */
 export async function cancel(context: AppContext, caller: Caller, sessionId: string): Promise<Session> {
-  return context.db.transact(async (trx) => {
-    const session = await loadOwnSession(trx, sessionId, caller)
+  return context.transact(caller, async (turn) => {
+    const session = await loadOwnSession(turn.trx, sessionId, caller)
     if (sessionStatus(session) === 'cancelled') return session
     const cancelled = { type: 'onboarding.cancelled', data: { reason: 'requested' } } as const
     if (!session.snapshot.can(cancelled))
@@ -16,10 +16,6 @@ export async function cancel(context: AppContext, caller: Caller, sessionId: str
           ? undefined
           : 'The session has a subscription: cancel that under /billing/subscriptions',
       )
-    return dispatch(trx, session, cancelled, {
-      by: caller,
-      now: context.now().toISOString(),
-      factId: `${sessionId}:cancelled`,
-    })
+    return dispatch(turn, session, cancelled, { factId: `${sessionId}:cancelled` })
   })
 }

@@ -7,19 +7,15 @@ import { askForAuthentication, isWaiting } from './authentication.ts'
 /** Step 6: the tenant is ready. A subscription that waits for the bank is asked for at Stripe first. */
 export async function complete(context: AppContext, caller: Caller, sessionId: string): Promise<Session> {
   await askForAuthentication(context, caller, await loadOwnSession(context.db.reader, sessionId, caller))
-  return context.db.transact(async (trx) => {
-    const session = await loadOwnSession(trx, sessionId, caller)
+  return context.transact(caller, async (turn) => {
+    const session = await loadOwnSession(turn.trx, sessionId, caller)
     if (sessionStatus(session) === 'completed') return session
     if (isWaiting(session))
       throw notAllowed(
         session,
         'The bank wants the customer to authenticate the first payment; finish that first',
       )
-    return dispatch(
-      trx,
-      session,
-      { type: 'onboarding.completed', data: {} },
-      { by: caller, now: context.now().toISOString(), factId: `${sessionId}:completed` },
-    )
+    const completed = { type: 'onboarding.completed', data: {} } as const
+    return dispatch(turn, session, completed, { factId: `${sessionId}:completed` })
   })
 }

@@ -1,7 +1,7 @@
 import type { Applicant } from '../../machines/onboarding-facts.ts'
 import type { AppContext } from '../context.ts'
 import { Conflict } from '../errors.ts'
-import { pendingKey } from '../inbox/sessions/from-stripe.ts'
+import { pendingCall } from '../inbox/sessions/from-stripe.ts'
 import { dispatch, notAllowed, type Session } from '../inbox/sessions/store.ts'
 import type { Caller } from '../log/by.ts'
 import { operate } from '../outbox/operate.ts'
@@ -34,7 +34,8 @@ export async function correctApplicant(
       // What is pending has written the details that hold.
       isSame: async () => isIn(correction, await applicantOf(reader, sessionId)),
       prepare: async () => undefined,
-      async decide(trx, { now, key }) {
+      async decide(turn, { key }) {
+        const { trx } = turn
         const session = await loadOwnSession(trx, sessionId, caller)
         const { customer_id } = session.snapshot.context
         const fact = (applicant: Applicant) =>
@@ -45,7 +46,7 @@ export async function correctApplicant(
         const before = await applicantOf(trx, sessionId)
         const corrected = { ...before, ...given(correction) }
         if (!session.snapshot.can(fact(corrected))) {
-          if (pendingKey(session) !== null)
+          if (pendingCall(session) !== null)
             throw new Conflict('A step of this session is waiting for Stripe; send the request again')
           throw notAllowed(
             session,
@@ -56,7 +57,7 @@ export async function correctApplicant(
         }
         if (isIn(correction, before)) return customer_id ?? sessionId
         const factId = `${sessionId}:applicant:${session.version + 1}`
-        await dispatch(trx, session, fact(corrected), { by: caller, now, factId })
+        await dispatch(turn, session, fact(corrected), { factId })
         if (customer_id === null) return sessionId
         const { email, name, company_name, phone } = corrected
         return {

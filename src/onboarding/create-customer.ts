@@ -1,6 +1,6 @@
 import { type AppContext, requireStripe } from '../context.ts'
 import { Conflict } from '../errors.ts'
-import { pendingKey } from '../inbox/sessions/from-stripe.ts'
+import { pendingCall } from '../inbox/sessions/from-stripe.ts'
 import { callKey, dispatch, type Session } from '../inbox/sessions/store.ts'
 import type { Caller } from '../log/by.ts'
 import { pendingOperations } from '../outbox/pending-operations.ts'
@@ -16,13 +16,14 @@ export async function createCustomer(
   sessionId: string,
 ): Promise<Session> {
   requireStripe(context)
-  const after = await takeStep(context, caller, sessionId, async (trx, session, now) => {
+  const after = await takeStep(context, caller, sessionId, async (turn, session) => {
+    const { trx } = turn
     const { customer_id, attempts } = session.snapshot.context
     if (customer_id !== null) return null
-    const pending = pendingKey(session)
+    const pending = pendingCall(session)
     if (pending !== null) {
-      await keepCall(trx, session, pending, now)
-      return pending
+      await keepCall(turn, session, pending)
+      return pending.key
     }
     // Its outcome is not known yet: it may be making what this step is about to make.
     if ((await pendingOperations(trx, session.tenantId)).length > 0)
@@ -35,14 +36,14 @@ export async function createCustomer(
       .executeTakeFirst()
     if (known !== undefined) {
       const created = { type: 'onboarding.customer_created', data: known } as const
-      await dispatch(trx, session, created, { by: caller, now, factId: `${sessionId}:known_customer` })
+      await dispatch(turn, session, created, { factId: `${sessionId}:known_customer` })
       return null
     }
     const attempt = attempts.create_customer + 1
     const key = callKey(sessionId, 'create_customer', attempt)
     const { email, name, company_name, phone } = await applicantOf(trx, sessionId)
     await dispatch(
-      trx,
+      turn,
       session,
       {
         type: 'onboarding.customer_requested',
@@ -64,7 +65,7 @@ export async function createCustomer(
           },
         },
       },
-      { by: caller, now, factId: key },
+      { factId: key },
     )
     return key
   })

@@ -1,8 +1,9 @@
 import { endedStatuses } from '../../machines/subscription.ts'
+import type { Config } from '../config.ts'
 import { type AppContext, requireStripe } from '../context.ts'
-import type { Trx } from '../db/tables.ts'
+import type { Turn } from '../effects/turn.ts'
 import { AppError, Conflict } from '../errors.ts'
-import { pendingKey } from '../inbox/sessions/from-stripe.ts'
+import { pendingCall } from '../inbox/sessions/from-stripe.ts'
 import { callKey, dispatch, notAllowed, type Session, sessionStatus } from '../inbox/sessions/store.ts'
 import type { Caller } from '../log/by.ts'
 import { pendingOperations } from '../outbox/pending-operations.ts'
@@ -24,14 +25,14 @@ export async function createSubscription(
 ): Promise<{ session: Session; clientSecret: string | null }> {
   requireStripe(context)
   const attempt = () =>
-    takeStep(context, caller, sessionId, async (trx, session, now) => {
-      const pending = pendingKey(session)
-      if (pending?.includes(':create_subscription:')) {
-        await keepCall(trx, session, pending, now)
-        return pending
+    takeStep(context, caller, sessionId, async (turn, session) => {
+      const pending = pendingCall(session)
+      if (pending?.call === 'create_subscription') {
+        await keepCall(turn, session, pending)
+        return pending.key
       }
       if (session.snapshot.context.subscription_id !== null) return null
-      return requestSubscription(trx, session, { context, caller, now })
+      return requestSubscription(turn, session, context.config)
     })
 
   const session = await attempt()
@@ -51,10 +52,11 @@ export async function createSubscription(
 }
 
 async function requestSubscription(
-  trx: Trx,
+  turn: Turn,
   session: Session,
-  { context, caller, now }: { context: AppContext; caller: Caller; now: string },
+  { trialPeriodDays }: Pick<Config, 'trialPeriodDays'>,
 ): Promise<string> {
+  const { trx } = turn
   const { customer_id, payment_method_id, plan, decline, attempts } = session.snapshot.context
   if (sessionStatus(session) !== 'plan_selected' || plan === null) throw notAllowed(session)
   if (payment_method_id === null) throw new NoCardYet(session)
@@ -72,9 +74,8 @@ async function requestSubscription(
 
   const attempt = attempts.create_subscription + 1
   const key = callKey(session.sessionId, 'create_subscription', attempt)
-  const { trialPeriodDays } = context.config
   await dispatch(
-    trx,
+    turn,
     session,
     {
       type: 'onboarding.subscription_requested',
@@ -107,7 +108,7 @@ async function requestSubscription(
         },
       },
     },
-    { by: caller, now, factId: key },
+    { factId: key },
   )
   return key
 }

@@ -1,10 +1,10 @@
 import { finalStatuses } from '../../machines/onboarding-steps.ts'
 import { type AppContext, requireStripe } from '../context.ts'
-import type { Trx } from '../db/tables.ts'
 import type { EffectHandler } from '../effects/handler.ts'
+import type { Turn } from '../effects/turn.ts'
 import { recordAnswer } from '../inbox/record-answer.ts'
 import { applyToSession } from '../inbox/sessions/from-stripe.ts'
-import { end, hoursAfter, loadSession, sessionIdOf, wakeAt } from '../inbox/sessions/store.ts'
+import { end, hoursAfter, loadSession, wakeAt } from '../inbox/sessions/store.ts'
 import { endingOf } from '../session/session.ts'
 import type { Observation } from '../stripe/gateway.ts'
 import { isWaiting } from './authentication.ts'
@@ -13,37 +13,41 @@ import { isWaiting } from './authentication.ts'
  * The statechart's `expireAt` and `lookAfter`: ends a session whose time is over. Where it waits for the bank, Stripe
  * is asked what has become of that. A session that is not over afterwards is looked at again.
  */
-export const sessionTimer = (context: Pick<AppContext, 'db' | 'stripe'>): EffectHandler => ({
-  async run(effect) {
-    const session = await loadSession(context.db.reader, sessionIdOf(effect))
+export const sessionTimer = (
+  context: Pick<AppContext, 'db' | 'stripe'>,
+): EffectHandler<'expire_session', Observation | undefined> => ({
+  async run({ params }) {
+    const session = await loadSession(context.db.reader, params.session_id)
     const { subscription_id } = session.snapshot.context
     if (!isWaiting(session) || subscription_id === null) return undefined
     return (await requireStripe(context).fetch('subscription', subscription_id)).observation
   },
 
-  async done(trx: Trx, effect, seen: Observation | undefined, now: string) {
-    let session = await loadSession(trx, sessionIdOf(effect))
-    const cause = `${effect.effectId}:${now}`
-    if (seen !== undefined) {
-      await recordAnswer(trx, session.tenantId, seen, cause, now)
-      session = await applyToSession(trx, session, seen, { by: { actor: 'worker' }, now, cause })
+  async done(turn, { effectId, params }, observation) {
+    const { now } = turn
+    let session = await loadSession(turn.trx, params.session_id)
+    const cause = `${effectId}:${now}`
+    if (observation !== undefined) {
+      await recordAnswer(turn, session.tenantId, observation, cause)
+      session = await applyToSession(turn, session, observation, cause)
     }
     const ending = endingOf(session.snapshot, now)
-    if (ending !== null) session = await end(trx, session, ending, { now, cause })
+    if (ending !== null) session = await end(turn, session, ending, cause)
     if (session.snapshot.status !== 'done')
-      await wakeAt(trx, session, nextLook(session.snapshot.context.expires_at, now), now)
+      await wakeAt(turn, session, nextLook(session.snapshot.context.expires_at, now))
   },
 })
 
 /** Once, at a start: looks at the sessions that are open past their time, whatever has become of their timers. */
-export async function wakeOverdue(trx: Trx, now: string): Promise<void> {
-  const rows = await trx
+export async function wakeOverdue(turn: Turn): Promise<void> {
+  const { now } = turn
+  const rows = await turn.trx
     .selectFrom('onboarding_sessions')
     .select(['session_id as sessionId', 'tenant_id as tenantId'])
     .where('status', 'not in', finalStatuses)
     .where('expires_at', '<=', now)
     .execute()
-  for (const row of rows) await wakeAt(trx, row, now, now)
+  for (const row of rows) await wakeAt(turn, row, now)
 }
 
 /** It may have been too early, by another instance's clock; past its time a session waits for Stripe or the bank. */

@@ -37,19 +37,15 @@ export async function selectPlan(
   const look = (code: string) => refreshDiscount(context, code, caller)
   const { selected, discount, observations } = await resolveChoice(stripe, session, choice, look)
 
-  return context.db.transact(async (trx) => {
-    const now = context.now().toISOString()
+  return context.transact(caller, async (turn) => {
+    const { trx } = turn
     const fresh = await loadOwnSession(trx, sessionId, caller)
     if (isChosen(fresh, choice)) return fresh
-    await recordCatalogue(trx, observations, `${sessionId}:select_plan:${fresh.version + 1}`, now, caller)
+    await recordCatalogue(turn, observations, `${sessionId}:select_plan:${fresh.version + 1}`)
     // Safe from races: one writer at a time, and the reservation is the session's row.
     if (discount !== null) await assertRedeemable(trx, discount, { exceptSessionId: sessionId })
-    return dispatch(
-      trx,
-      fresh,
-      { type: 'onboarding.plan_selected', data: selected },
-      { by: caller, now, factId: `${sessionId}:plan:${fresh.version + 1}` },
-    )
+    const chosen = { type: 'onboarding.plan_selected', data: selected } as const
+    return dispatch(turn, fresh, chosen, { factId: `${sessionId}:plan:${fresh.version + 1}` })
   })
 }
 

@@ -1,9 +1,9 @@
 import type Stripe from 'stripe'
 import { isAbandoned } from '../../machines/onboarding-steps.ts'
 import { type AppContext, requireStripe } from '../context.ts'
-import type { Trx } from '../db/tables.ts'
+import type { Turn } from '../effects/turn.ts'
 import { AppError } from '../errors.ts'
-import { isRemoved, pendingKey } from '../inbox/sessions/from-stripe.ts'
+import { isRemoved, pendingCall } from '../inbox/sessions/from-stripe.ts'
 import { callKey, dispatch, type Session, sessionStatus } from '../inbox/sessions/store.ts'
 import type { Caller } from '../log/by.ts'
 import { keyInMetadata } from '../stripe/calls.ts'
@@ -27,8 +27,8 @@ export async function setupPayment(
   const allowed = allowedUrl('return_url', returnUrl, context.config.returnUrlOrigins)
   const stripe = requireStripe(context)
   const request = (usedUpId: string | null) =>
-    takeStep(context, caller, sessionId, (trx, session, now) =>
-      requestSetup(trx, session, { returnUrl: allowed, caller, now, usedUpId }),
+    takeStep(context, caller, sessionId, (turn, session) =>
+      requestSetup(turn, session, { returnUrl: allowed, usedUpId }),
     )
   let session = await request(null)
   for (let isSecondTry = false; ; isSecondTry = true) {
@@ -57,18 +57,18 @@ export async function setupPayment(
 }
 
 async function requestSetup(
-  trx: Trx,
+  turn: Turn,
   session: Session,
-  about: { returnUrl: string; caller: Caller; now: string; usedUpId: string | null },
+  about: { returnUrl: string; usedUpId: string | null },
 ): Promise<string | null> {
-  const { caller, now, returnUrl } = about
+  const { returnUrl } = about
   const { setup_intent_id, payment_method_id, decline, customer_id, attempts } = session.snapshot.context
-  const pending = pendingKey(session)
+  const pending = pendingCall(session)
   if (pending !== null && sessionStatus(session) !== 'started') {
     // While the subscription is being created there is nothing to wait for here.
-    if (!pending.includes(':setup_payment:')) return null
-    await keepCall(trx, session, pending, now)
-    return pending
+    if (pending.call !== 'create_setup_intent') return null
+    await keepCall(turn, session, pending)
+    return pending.key
   }
   const status = sessionStatus(session)
   const isDeclined = status === 'plan_selected' && payment_method_id !== null && decline !== null
@@ -78,7 +78,7 @@ async function requestSetup(
   const attempt = attempts.setup_payment + 1
   const key = callKey(session.sessionId, 'setup_payment', attempt)
   await dispatch(
-    trx,
+    turn,
     session,
     {
       type: 'onboarding.payment_setup_requested',
@@ -98,7 +98,7 @@ async function requestSetup(
         },
       },
     },
-    { by: caller, now, factId: key },
+    { factId: key },
   )
   return key
 }

@@ -3,8 +3,9 @@ import type { Applicant } from '../../machines/onboarding-facts.ts'
 import { derivedUuid } from '../auth/derived-uuid.ts'
 import type { AppContext } from '../context.ts'
 import type { Trx } from '../db/tables.ts'
+import type { Turn } from '../effects/turn.ts'
 import { usedForAnother } from '../errors.ts'
-import { dispatch, loadSession, newSession, type Session } from '../inbox/sessions/store.ts'
+import { dispatch, hoursAfter, loadSession, newSession, type Session } from '../inbox/sessions/store.ts'
 import type { Caller } from '../log/by.ts'
 import { canonicalJson } from '../log/canonical-json.ts'
 import type { Fact } from '../log/facts.ts'
@@ -26,7 +27,7 @@ export async function start(
   caller: Caller & { keyId: string },
   about: { applicant: Applicant; successUrl?: string | undefined },
   idempotencyKey: string | undefined,
-  alongside: (trx: Trx, session: Session, expiresAt: string) => Promise<void>,
+  alongside: (turn: Turn, session: Session, expiresAt: string) => Promise<void>,
 ): Promise<Session> {
   const { applicant, successUrl } = about
   const success_url =
@@ -38,29 +39,29 @@ export async function start(
           sessionId: derivedUuid(`session:${caller.keyId}:${idempotencyKey}`),
           tenantId: derivedUuid(`tenant:${caller.keyId}:${idempotencyKey}`),
         }
-  await context.db.transact(async (trx) => {
-    const now = context.now()
+  await context.transact(caller, async (turn) => {
+    const { trx, now } = turn
     const factId = `start:${ids.sessionId}`
-    const expiresAt = new Date(now.getTime() + context.config.sessionTtlHours * 3_600_000).toISOString()
+    const expiresAt = hoursAfter(now, context.config.sessionTtlHours)
     const personal = { ...applicant, success_url }
-    const request_hash = await trx.seals.hash(canonicalJson(personal), now.toISOString())
+    const request_hash = await trx.seals.hash(canonicalJson(personal), now)
     const data = { session_id: ids.sessionId, expires_at: expiresAt, request_hash, personal }
     const known = await startedBefore(trx, factId)
     if (known === undefined) {
       const session = await dispatch(
-        trx,
+        turn,
         newSession(ids.sessionId, `Jeturing_${ids.tenantId}`),
         { type: 'onboarding.started', data },
-        { by: caller, now: now.toISOString(), factId },
+        { factId },
       )
-      await alongside(trx, session, expiresAt)
+      await alongside(turn, session, expiresAt)
       return
     }
     // By the log alone: it remembers longer than the stored replies do, and longer than who asked.
     if (known.request_hash !== request_hash) throw usedForAnother()
     const session = await loadSession(trx, ids.sessionId)
     await assertNotErased(trx, session.tenantId, 'conflict')
-    if (session.snapshot.status !== 'done') await alongside(trx, session, known.expires_at)
+    if (session.snapshot.status !== 'done') await alongside(turn, session, known.expires_at)
   })
   return loadOwnSession(context.db.reader, ids.sessionId, caller)
 }

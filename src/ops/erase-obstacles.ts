@@ -1,6 +1,6 @@
 import { dueStatuses } from '../../machines/invoice.ts'
 import type { Reader } from '../db/tables.ts'
-import { timerKinds } from '../effects/effects.ts'
+import { timerKinds } from '../effects/kinds.ts'
 import { AppError } from '../errors.ts'
 import { pendingOperations } from '../outbox/pending-operations.ts'
 import { owedBaseCents } from '../pricing/owed-base.ts'

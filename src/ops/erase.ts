@@ -3,14 +3,14 @@ import { finalStatuses } from '../../machines/onboarding-steps.ts'
 import type { AppContext } from '../context.ts'
 import { assertPersonalKeys, isErased } from '../db/seals.ts'
 import type { Reader, Tables, Trx } from '../db/tables.ts'
+import type { Turn, TurnFact } from '../effects/turn.ts'
 import { AppError, NotFound } from '../errors.ts'
 import { dispatch, sessionOf } from '../inbox/sessions/store.ts'
-import { type By, metadataOf } from '../log/by.ts'
-import { type Fact, type NewFact, streams } from '../log/facts.ts'
+import type { By } from '../log/by.ts'
+import { type Fact, streams } from '../log/facts.ts'
 import { factById } from '../log/read.ts'
 import { requestOperation } from '../outbox/operate.ts'
 import { voidInvoice } from '../outbox/void-invoice.ts'
-import { record } from '../projections/record.ts'
 import { knownTenants } from '../projections/tenants.ts'
 import { assertFree, obstaclesOf } from './erase-obstacles.ts'
 
@@ -46,8 +46,7 @@ export async function erase(context: AppContext, by: By, wanted: ErasureWanted):
   const { tenantId } = wanted
   await assertPersonalKeys(db)
   for (let round = 1; ; round += 1) {
-    const now = context.now().toISOString()
-    const unsettled = await db.transact((trx) => eraseNow(trx, by, wanted, now))
+    const unsettled = await context.transact(by, (turn) => eraseNow(turn, wanted))
     if (unsettled.length === 0) break
     if (round > 3)
       throw new AppError(
@@ -78,7 +77,8 @@ const touched: (keyof Tables)[] = [
 ]
 
 /** Returns the invoices that have to be voided first; none: it is done, or was before. */
-async function eraseNow(trx: Trx, by: By, wanted: ErasureWanted, now: string): Promise<string[]> {
+async function eraseNow(turn: Turn, wanted: ErasureWanted): Promise<string[]> {
+  const { trx, now } = turn
   const { tenantId, forgive, keepStripe } = wanted
   if (await isErased(trx, tenantId)) return []
   if (!(await knownTenants(trx, [tenantId])).has(tenantId)) throw new NotFound('tenant')
@@ -87,17 +87,16 @@ async function eraseNow(trx: Trx, by: By, wanted: ErasureWanted, now: string): P
   if (obstacles.invoice_ids.length > 0) return obstacles.invoice_ids
 
   const customers = await customersOf(trx, tenantId)
-  if (forgive) await forgiveUsage(trx, by, tenantId, now)
-  await cancelSessions(trx, by, tenantId, now)
-  const erased: NewFact<'tenant.erased'> = {
-    fact_id: factIdOf(tenantId),
-    type: 'tenant.erased',
-    tenant_id: tenantId,
-    data: { keeps_stripe: keepStripe },
-    metadata: metadataOf(by),
-    occurred_at: now,
-  }
-  await record(trx, streams.billing(tenantId), 'any', [erased], now)
+  if (forgive) await forgiveUsage(turn, tenantId)
+  await cancelSessions(turn, tenantId)
+  await turn.record(streams.billing(tenantId), [
+    {
+      fact_id: factIdOf(tenantId),
+      type: 'tenant.erased',
+      tenant_id: tenantId,
+      data: { keeps_stripe: keepStripe },
+    },
+  ])
   await destroyKeys(
     trx,
     tenantId,
@@ -114,8 +113,8 @@ async function eraseNow(trx: Trx, by: By, wanted: ErasureWanted, now: string): P
   for (const { customer_id, is_deleted } of customers) {
     if (is_deleted === 1) continue
     const key = `stepledger:${tenantId}:delete_customer:${customer_id}`
-    const operation = { tenantId, operation: 'delete_customer', by } as const
-    await requestOperation(trx, operation, { targetId: customer_id, params: {}, key }, now, now)
+    const operation = { tenantId, operation: 'delete_customer' } as const
+    await turn.enqueue(await requestOperation(turn, operation, { targetId: customer_id, params: {}, key }))
   }
   return []
 }
@@ -128,8 +127,8 @@ const customersOf = (reader: Reader, tenantId: string) =>
     .orderBy('customer_id')
     .execute()
 
-async function forgiveUsage(trx: Trx, by: By, tenantId: string, now: string): Promise<void> {
-  const rows = await trx
+async function forgiveUsage(turn: Turn, tenantId: string): Promise<void> {
+  const rows = await turn.trx
     .selectFrom('billing_usage_records')
     .select('record_id')
     .where('tenant_id', '=', tenantId)
@@ -138,19 +137,19 @@ async function forgiveUsage(trx: Trx, by: By, tenantId: string, now: string): Pr
     .orderBy('position')
     .execute()
   const facts = rows.map(
-    ({ record_id }): NewFact<'usage.voided'> => ({
+    ({ record_id }): TurnFact<'usage.voided'> => ({
       fact_id: `void_${record_id}`,
       type: 'usage.voided',
       tenant_id: tenantId,
       data: { record_id, personal: { reason: 'forgiven' } },
-      metadata: metadataOf(by, { causation: factIdOf(tenantId) }),
-      occurred_at: now,
+      metadata: { causation: factIdOf(tenantId) },
     }),
   )
-  await record(trx, streams.usage(tenantId), 'any', facts, now)
+  await turn.record(streams.usage(tenantId), facts)
 }
 
-async function cancelSessions(trx: Trx, by: By, tenantId: string, now: string): Promise<void> {
+async function cancelSessions(turn: Turn, tenantId: string): Promise<void> {
+  const { trx } = turn
   const rows = await trx
     .selectFrom('onboarding_sessions')
     .selectAll()
@@ -161,7 +160,7 @@ async function cancelSessions(trx: Trx, by: By, tenantId: string, now: string): 
   for (const row of rows) {
     const session = await sessionOf(trx, row).catch(undefinedIfQuarantined)
     if (!session?.snapshot.can(cancelled)) continue
-    await dispatch(trx, session, cancelled, { by, now, factId: `${session.sessionId}:erased` })
+    await dispatch(turn, session, cancelled, { factId: `${session.sessionId}:erased` })
   }
 }
 

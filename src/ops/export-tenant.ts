@@ -4,13 +4,12 @@ import type { AppContext } from '../context.ts'
 import type { Database } from '../db/database.ts'
 import { type Reader, tableNames } from '../db/tables.ts'
 import { NotFound } from '../errors.ts'
-import { type By, metadataOf } from '../log/by.ts'
+import type { By } from '../log/by.ts'
 import { type Fact, streams } from '../log/facts.ts'
 import { factOf, lastPosition } from '../log/read.ts'
 import { openFact } from '../log/subject.ts'
 import type { TableRow } from '../projections/compare.ts'
 import { readConsistently } from '../projections/consistent-read.ts'
-import { record } from '../projections/record.ts'
 
 /**
  * Everything that is kept of a tenant, as one JSON document, piece by piece:
@@ -57,7 +56,7 @@ export function exportTenant(
 
 /** The same in one text, for an operator: whoever takes it leaves a fact. @throws NotFound; NoPersonalKey */
 export async function exportForOperator(
-  { db, now }: Pick<AppContext, 'db' | 'now'>,
+  { db, now, transact }: Pick<AppContext, 'db' | 'now' | 'transact'>,
   tenantId: string,
   by: By,
 ): Promise<string> {
@@ -65,24 +64,15 @@ export async function exportForOperator(
   await exportTenant(db, tenantId, now(), async (text) => {
     parts.push(text)
   })
-  const time = now().toISOString()
-  await db.transact((trx) =>
-    record(
-      trx,
-      streams.operators,
-      'any',
-      [
-        {
-          fact_id: `export:${randomUUID()}`,
-          type: 'operator.tenant_exported',
-          tenant_id: tenantId,
-          data: {},
-          metadata: metadataOf(by),
-          occurred_at: time,
-        },
-      ],
-      time,
-    ),
+  await transact(by, (turn) =>
+    turn.record(streams.operators, [
+      {
+        fact_id: `export:${randomUUID()}`,
+        type: 'operator.tenant_exported',
+        tenant_id: tenantId,
+        data: {},
+      },
+    ]),
   )
   return parts.join('')
 }

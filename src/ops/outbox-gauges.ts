@@ -1,6 +1,6 @@
 import { type ExpressionBuilder, sql } from 'kysely'
 import type { Reader, Tables } from '../db/tables.ts'
-import { timerKinds } from '../effects/effects.ts'
+import { timerKinds } from '../effects/kinds.ts'
 import { maskText } from '../logging/mask.ts'
 
 export type OutboxGauges = {
@@ -52,7 +52,7 @@ export async function outboxGauges(reader: Reader): Promise<OutboxGauges> {
   for (const row of all) {
     const count = Number(row.count)
     const retries = Number(row.retrying)
-    if (timerKinds.includes(row.kind)) timers += row.status === 'pending' ? count : 0
+    if (timerKinds.some((kind) => kind === row.kind)) timers += row.status === 'pending' ? count : 0
     else effectsByStatus[row.status] = (effectsByStatus[row.status] ?? 0) + count
     if (retries === 0) continue
     retrying.count += retries

@@ -3,11 +3,9 @@ import type { AppContext } from '../context.ts'
 import type { Reader } from '../db/tables.ts'
 import { NotFound } from '../errors.ts'
 import type { By } from '../log/by.ts'
-import { metadataOf } from '../log/by.ts'
 import { type Fact, streams } from '../log/facts.ts'
 import { factOf } from '../log/read.ts'
 import { openFact } from '../log/subject.ts'
-import { record } from '../projections/record.ts'
 import { aboutIn } from './about.ts'
 import { type RedactedFact, redact } from './redact.ts'
 
@@ -35,29 +33,20 @@ async function wasErased(reader: Reader, { subject, sealed }: Fact): Promise<boo
 
 /** The fact with its personal data. Whoever looks leaves a fact. @throws NotFound */
 export async function viewPersonal(
-  { db, now }: Pick<AppContext, 'db' | 'now'>,
+  { db, transact }: Pick<AppContext, 'db' | 'transact'>,
   position: number,
   by: By,
 ): Promise<RedactedFact> {
   const fact = await factAt(db.reader, position)
-  const time = now().toISOString()
-  await db.transact((trx) =>
-    record(
-      trx,
-      streams.operators,
-      'any',
-      [
-        {
-          fact_id: `view:${randomUUID()}`,
-          type: 'operator.personal_viewed',
-          tenant_id: fact.tenant_id,
-          data: { position, fact_id: fact.fact_id },
-          metadata: metadataOf(by),
-          occurred_at: time,
-        },
-      ],
-      time,
-    ),
+  await transact(by, (turn) =>
+    turn.record(streams.operators, [
+      {
+        fact_id: `view:${randomUUID()}`,
+        type: 'operator.personal_viewed',
+        tenant_id: fact.tenant_id,
+        data: { position, fact_id: fact.fact_id },
+      },
+    ]),
   )
   const { data } = await openFact(db.reader, fact)
   return { ...redact(fact), data, about: await aboutIn(db.reader, fact) }

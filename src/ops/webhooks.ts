@@ -3,7 +3,8 @@ import { z } from 'zod'
 import { type AppContext, requireStripe } from '../context.ts'
 import { columnsOf, timeOut } from '../db/fields.ts'
 import { type Page, type PageQuery, pageOf } from '../db/page.ts'
-import type { Reader, Trx } from '../db/tables.ts'
+import type { Reader } from '../db/tables.ts'
+import type { Turn, TurnFact } from '../effects/turn.ts'
 import { AppError, Conflict, NotFound } from '../errors.ts'
 import { recordCatalogue } from '../inbox/catalogue/catalogue.ts'
 import { enqueueRefresh } from '../inbox/enqueue-refresh.ts'
@@ -13,9 +14,8 @@ import { recordAnswer } from '../inbox/record-answer.ts'
 import { reinterpret } from '../inbox/reinterpret.ts'
 import { releaseParked, repeated } from '../inbox/release.ts'
 import type { By } from '../log/by.ts'
-import { type Fact, type NewFact, streams } from '../log/facts.ts'
+import { type Fact, streams } from '../log/facts.ts'
 import { factById } from '../log/read.ts'
-import { record } from '../projections/record.ts'
 import { StripeFailure } from '../stripe/failure.ts'
 import type { Observation } from '../stripe/gateway.ts'
 import type { StripeObjectType } from '../stripe/object-types.ts'
@@ -54,7 +54,7 @@ export async function listWebhooks(
  */
 export async function retryWebhook(context: AppContext, eventId: string, by: By): Promise<WebhookListing> {
   const event = await webhook(context.db.reader, eventId)
-  if (event.disposition === 'parked') await retryParked(context, event)
+  if (event.disposition === 'parked') await retryParked(context, event, by)
   else if (event.disposition === 'quarantined' && isFaultReason(event.reason))
     await retryFaulty(context, eventId, by)
   else if (event.disposition === 'quarantined') await retryQuarantined(context, eventId, by)
@@ -63,28 +63,24 @@ export async function retryWebhook(context: AppContext, eventId: string, by: By)
 }
 
 /** What the events leave open is in the outbox, whose worker takes it. */
-async function retryParked({ db, now }: AppContext, { customer_id }: WebhookListing): Promise<void> {
+async function retryParked(context: AppContext, { customer_id }: WebhookListing, by: By): Promise<void> {
   if (customer_id === null) return
-  await db.transact(async (trx) => {
-    const customer = await trx
+  await context.transact(by, async (turn) => {
+    const customer = await turn.trx
       .selectFrom('billing_customers')
       .select('tenant_id')
       .where('customer_id', '=', customer_id)
       .executeTakeFirst()
-    if (customer !== undefined) await releaseParked(trx, customer.tenant_id, customer_id, now().toISOString())
+    if (customer !== undefined) await releaseParked(turn, customer.tenant_id, customer_id)
   })
 }
 
-async function retryFaulty({ db, now, config, log }: AppContext, eventId: string, by: By): Promise<void> {
-  const about = {
-    actor: by.actor,
-    isLive: config.stripe.environment === 'live',
-    now: now().toISOString(),
-    log,
-  }
+async function retryFaulty({ transact, config, log }: AppContext, eventId: string, by: By): Promise<void> {
+  const about = { isLive: config.stripe.environment === 'live', log }
   try {
-    await db.transact(async (trx) => {
-      if ((await webhook(trx, eventId)).disposition === 'quarantined') await reinterpret(trx, eventId, about)
+    await transact(by, async (turn) => {
+      if ((await webhook(turn.trx, eventId)).disposition === 'quarantined')
+        await reinterpret(turn, eventId, about)
     })
   } catch (error) {
     if (!isFault(error)) throw error
@@ -96,28 +92,28 @@ async function retryFaulty({ db, now, config, log }: AppContext, eventId: string
 const catalogue: readonly string[] = ['product', 'price', 'coupon', 'promotion_code']
 
 async function retryQuarantined(context: AppContext, eventId: string, by: By): Promise<void> {
-  const { db, now, config } = context
+  const { db, config } = context
   const fact = (await factById(db.reader, eventId)) as Fact<'stripe.event_received'>
   const { object_type, object_id, livemode } = fact.data
   if (livemode !== (config.stripe.environment === 'live')) return
   const observation = await fetchObject(context, object_type as StripeObjectType, object_id)
   if (observation === undefined) return
-  await db.transact(async (trx) => {
-    const time = now().toISOString()
+  await context.transact(by, async (turn) => {
+    const { trx } = turn
     if ((await webhook(trx, eventId)).disposition !== 'quarantined') return
     if (catalogue.includes(object_type)) {
-      await recordCatalogue(trx, [observation], `retry:${eventId}`, time, by)
-      await release(trx, fact, null, by, time)
+      await recordCatalogue(turn, [observation], `retry:${eventId}`)
+      await release(turn, fact, null)
       return
     }
     const object = observation.object as unknown as Stripe.Event.Data.Object
     const { tenantId, conflict } = await ownerOf(trx, object_type as StripeObjectType, { object })
     if (tenantId === null || conflict !== null) return
     // The newer one first, so that the event's own payload, which was wrong, is not shown.
-    await recordAnswer(trx, tenantId, observation, `retry:${eventId}`, time, by)
-    await release(trx, fact, tenantId, by, time)
+    await recordAnswer(turn, tenantId, observation, `retry:${eventId}`)
+    await release(turn, fact, tenantId)
     // The outbox tells the sessions that it is about.
-    await enqueueRefresh(trx, { ...observation, tenantId }, `retry:${eventId}`, time)
+    await enqueueRefresh(turn, { ...observation, tenantId }, `retry:${eventId}`)
   })
 }
 
@@ -136,21 +132,19 @@ async function fetchObject(
 }
 
 async function release(
-  trx: Trx,
+  turn: Turn,
   received: Fact<'stripe.event_received'>,
   tenantId: string | null,
-  by: By,
-  now: string,
 ): Promise<void> {
   const { event_id } = received.data
-  const fact: NewFact<'stripe.event_released'> = {
+  const fact: TurnFact<'stripe.event_released'> = {
     fact_id: `release:${event_id}`,
     type: 'stripe.event_released',
     tenant_id: tenantId,
     ...repeated(received),
-    metadata: { actor: by.actor, causation: event_id },
+    metadata: { causation: event_id },
   }
-  await record(trx, tenantId === null ? streams.catalog : streams.billing(tenantId), 'any', [fact], now)
+  await turn.record(tenantId === null ? streams.catalog : streams.billing(tenantId), [fact])
 }
 
 async function webhook(reader: Reader, eventId: string): Promise<WebhookListing> {

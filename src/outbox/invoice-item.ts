@@ -1,12 +1,11 @@
 import { type AppContext, requireStripe } from '../context.ts'
-import type { Reader, Trx } from '../db/tables.ts'
+import type { Reader } from '../db/tables.ts'
 import type { Effect } from '../effects/effects.ts'
 import type { EffectHandler } from '../effects/handler.ts'
-import { type InvoiceLine, invoicedFactId } from '../inbox/invoice-usage.ts'
+import { invoicedFactId } from '../inbox/invoice-usage.ts'
 import { observationFact } from '../inbox/observation-fact.ts'
 import { type Fact, streams } from '../log/facts.ts'
 import { factById } from '../log/read.ts'
-import { record } from '../projections/record.ts'
 import { keyInMetadata } from '../stripe/calls.ts'
 import { StripeFailure } from '../stripe/failure.ts'
 import type { Observation } from '../stripe/gateway.ts'
@@ -16,50 +15,42 @@ import { callStripe } from './stripe-call.ts'
  * Puts one line of `usage.invoiced` on its invoice, without any discount. Whatever Stripe refuses for good, as for an
  * invoice that is a draft no more, is not on it: the line goes on the next invoice.
  */
-export const invoiceItem = (context: Pick<AppContext, 'db' | 'now' | 'stripe' | 'log'>): EffectHandler => ({
+export const invoiceItem = (
+  context: Pick<AppContext, 'db' | 'now' | 'stripe' | 'log'>,
+): EffectHandler<'invoice_item', Observation> => ({
   async run(effect) {
     const params = await paramsOf(context.db.reader, effect)
     const request = { call: 'create_invoice_item', params, key: effect.effectId } as const
     return callStripe(requireStripe(context), effect, request, context.now())
   },
 
-  async done(trx: Trx, effect: Effect, observation: Observation, now: string) {
-    const { tenantId, effectId } = effect
+  async done(turn, { tenantId, effectId }, observation) {
     if (tenantId === null) return
-    const fact = observationFact(observation, {
-      factId: `${effectId}:${observation.objectId}`,
-      tenantId,
-      metadata: { actor: 'worker', causation: effectId },
-      occurredAt: now,
-    })
-    await record(trx, streams.billing(tenantId), 'any', [fact], now)
+    await turn.record(streams.billing(tenantId), [
+      observationFact(observation, { cause: effectId, tenantId }),
+    ])
   },
 
-  async refused(trx: Trx, { effectId, tenantId, stream }: Effect, refusal: Error, now: string) {
-    const { invoiceId: invoice_id, line } = partsOf(effectId)
+  async refused(turn, { effectId, tenantId, stream, params: { invoice_id, line } }, refusal) {
     const reason = refusal instanceof StripeFailure ? refusal.code : 'refused'
-    await record(
-      trx,
-      stream,
-      'any',
-      [
-        {
-          fact_id: `${effectId}:missed`,
-          type: 'usage.line_missed',
-          tenant_id: tenantId,
-          data: { invoice_id, line, reason },
-          metadata: { actor: 'worker', causation: effectId },
-          occurred_at: now,
-        },
-      ],
-      now,
-    )
+    await turn.record(stream, [
+      {
+        fact_id: `${effectId}:missed`,
+        type: 'usage.line_missed',
+        tenant_id: tenantId,
+        data: { invoice_id, line, reason },
+        metadata: { causation: effectId },
+      },
+    ])
     context.log.error({ invoice_id, line, reason }, 'usage is not on its invoice; it goes on the next')
   },
 })
 
-async function paramsOf(reader: Reader, { effectId, tenantId }: Effect): Promise<Record<string, unknown>> {
-  const { invoiceId, line } = partsOf(effectId)
+async function paramsOf(
+  reader: Reader,
+  { effectId, tenantId, params }: Effect<'invoice_item'>,
+): Promise<Record<string, unknown>> {
+  const { invoice_id: invoiceId, line } = params
   const { data } = (await factById(reader, invoicedFactId(invoiceId))) as Fact<'usage.invoiced'>
   const priced = line === 'base' ? data.base : data.lines.find(({ usage_type }) => usage_type === line)
   if (priced === null || priced === undefined) throw new Error(`${invoicedFactId(invoiceId)} has no ${line}`)
@@ -77,10 +68,4 @@ async function paramsOf(reader: Reader, { effectId, tenantId }: Effect): Promise
       [keyInMetadata]: effectId,
     },
   }
-}
-
-/** Of a key that `invoiceItemKey` has made: the last two parts. */
-function partsOf(effectId: string): { invoiceId: string; line: InvoiceLine } {
-  const [invoiceId = '', line = ''] = effectId.split(':').slice(-2)
-  return { invoiceId, line: line as InvoiceLine }
 }

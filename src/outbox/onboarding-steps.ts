@@ -1,7 +1,7 @@
 import { finalStatuses } from '../../machines/onboarding-steps.ts'
 import type { Reader } from '../db/tables.ts'
 import { Conflict } from '../errors.ts'
-import { pendingKey } from '../inbox/sessions/from-stripe.ts'
+import { pendingCall } from '../inbox/sessions/from-stripe.ts'
 import { sessionOf } from '../inbox/sessions/store.ts'
 
 /**
@@ -16,7 +16,7 @@ export async function assertNoPendingStep(reader: Reader, tenantId: string): Pro
     .where('status', 'not in', finalStatuses)
     .execute()
   for (const row of rows)
-    if (pendingKey(await sessionOf(reader, row)) !== null)
+    if (pendingCall(await sessionOf(reader, row)) !== null)
       throw new Conflict("A step of this tenant's onboarding is waiting for Stripe; send the request again", {
         session_id: row.session_id,
       })

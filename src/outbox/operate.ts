@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto'
 import type { AppContext } from '../context.ts'
 import type { Reader, Trx } from '../db/tables.ts'
-import { enqueue } from '../effects/effects.ts'
+import type { NewEffect } from '../effects/effects.ts'
+import type { Turn } from '../effects/turn.ts'
 import { AppError, Conflict } from '../errors.ts'
-import { type By, metadataOf } from '../log/by.ts'
-import { type FactData, type Operation, streams } from '../log/facts.ts'
-import { record } from '../projections/record.ts'
+import type { By } from '../log/by.ts'
+import { type Operation, streams } from '../log/facts.ts'
 import { assertNotErased } from '../projections/tenants.ts'
 import { StripeFailure } from '../stripe/failure.ts'
 import { succeededObject } from './operations.ts'
@@ -29,8 +29,8 @@ export type Wanted<P> = {
    * `key`: the call's, should there be one; `madeBefore`: what an operation under the same client key has made.
    */
   decide: (
-    trx: Trx,
-    about: { now: string; key: string; madeBefore: string | null; prepared: P },
+    turn: Turn,
+    about: { key: string; madeBefore: string | null; prepared: P },
   ) => Promise<Draft | string>
 }
 
@@ -59,17 +59,15 @@ export async function operate<P>(context: AppContext, wanted: Wanted<P>): Promis
       continue
     }
     const prepared = await wanted.prepare()
-    const next = await db.transact(async (trx) => {
+    const next = await context.transact(wanted.by, async (turn) => {
+      const { trx } = turn
       if (wanted.tenantId !== null) await assertNotErased(trx, wanted.tenantId, 'conflict')
       if ((await firstPending(trx, wanted)) !== undefined) return undefined
-      const now = context.now().toISOString()
       const { key, madeBefore } = await nextKey(trx, wanted)
-      const decided = await wanted.decide(trx, { now, key, madeBefore, prepared })
+      const decided = await wanted.decide(turn, { key, madeBefore, prepared })
       if (typeof decided === 'string') return { objectId: decided }
       const draft = { targetId: decided.targetId, params: decided.params(key), key }
-      // The request carries it out itself; the worker takes what a crash has left.
-      const dueAt = new Date(Date.parse(now) + 10_000).toISOString()
-      await requestOperation(trx, wanted, draft, now, dueAt)
+      await turn.claim(await requestOperation(turn, wanted, draft))
       return { key }
     })
     if (next?.objectId !== undefined) return next.objectId
@@ -81,41 +79,22 @@ async function firstPending<P>(reader: Reader, { tenantId, waitsFor = () => true
   return (await pendingOperations(reader, tenantId)).find(waitsFor)
 }
 
-/**
- * Records the intent of an operation, with the effect that carries it out.
- * @param dueAt when the worker takes it at the earliest
- */
+/** Records the intent of an operation. Returns the effect that carries it out, for the turn to ask for. */
 export async function requestOperation(
-  trx: Trx,
-  { tenantId, operation, by }: Pick<Wanted<unknown>, 'tenantId' | 'operation' | 'by'>,
+  turn: Turn,
+  { tenantId, operation }: Pick<Wanted<unknown>, 'tenantId' | 'operation'>,
   { targetId, params, key }: { targetId: string | null; params: Record<string, unknown>; key: string },
-  now: string,
-  dueAt: string,
-): Promise<void> {
+): Promise<NewEffect> {
   const stream = streamOf(tenantId)
-  const data: FactData<'billing.operation_requested'> = {
-    operation,
-    idempotency_key: key,
-    target_id: targetId,
-    personal: { params },
-  }
-  await record(
-    trx,
-    stream,
-    'any',
-    [
-      {
-        fact_id: key,
-        type: 'billing.operation_requested',
-        tenant_id: tenantId,
-        data,
-        metadata: metadataOf(by),
-        occurred_at: now,
-      },
-    ],
-    now,
-  )
-  await enqueue(trx, { effectId: key, tenantId, stream, kind: 'billing_call', params: {} }, dueAt, now)
+  await turn.record(stream, [
+    {
+      fact_id: key,
+      type: 'billing.operation_requested',
+      tenant_id: tenantId,
+      data: { operation, idempotency_key: key, target_id: targetId, personal: { params } },
+    },
+  ])
+  return { effectId: key, tenantId, stream, kind: 'billing_call', params: {} }
 }
 
 /** Under a client key, attempts are counted apart, so that the client's retry finds what the first one has made. */

@@ -1,14 +1,13 @@
 import { type AppContext, requireStripe } from '../context.ts'
-import type { Reader, Trx } from '../db/tables.ts'
+import type { Reader } from '../db/tables.ts'
 import type { Effect } from '../effects/effects.ts'
 import { type EffectHandler, FinalFailure } from '../effects/handler.ts'
+import type { Turn, TurnFact } from '../effects/turn.ts'
 import { recordCatalogue } from '../inbox/catalogue/catalogue.ts'
 import { recordAnswer } from '../inbox/record-answer.ts'
-import { releaseParked } from '../inbox/release.ts'
 import type { Fact, NewFact, Operation } from '../log/facts.ts'
 import { factById, factOf } from '../log/read.ts'
 import { livingPersonal } from '../log/subject.ts'
-import { record } from '../projections/record.ts'
 import { askStripe } from '../stripe/ask-stripe.ts'
 import type { CallName } from '../stripe/calls.ts'
 import { StripeFailure } from '../stripe/failure.ts'
@@ -16,10 +15,10 @@ import { goneObject, type Observation, type StripeGateway } from '../stripe/gate
 import { refreshRedeemed } from './refresh-redeemed.ts'
 import { callStripe } from './stripe-call.ts'
 
-const worker = { actor: 'worker' }
-
 /** Effects of the kind `billing_call`: the fact by which an operation was asked for has the key and the parameters. */
-export const billingCall = (context: Pick<AppContext, 'db' | 'now' | 'stripe'>): EffectHandler => ({
+export const billingCall = (
+  context: Pick<AppContext, 'db' | 'now' | 'stripe'>,
+): EffectHandler<'billing_call', Observation> => ({
   async run(effect) {
     const stripe = requireStripe(context)
     const fact = await requestedFact(context.db.reader, effect)
@@ -41,28 +40,26 @@ export const billingCall = (context: Pick<AppContext, 'db' | 'now' | 'stripe'>):
     }
   },
 
-  async done(trx: Trx, effect: Effect, observation: Observation, now: string) {
+  async done(turn, effect, observation) {
+    const { trx } = turn
     const fact = await requestedFact(trx, effect)
     const { data } = fact
     const { tenantId, effectId } = effect
-    if (tenantId === null) await recordCatalogue(trx, [observation], effectId, now, worker)
-    else await recordAnswer(trx, tenantId, observation, effectId, now)
+    if (tenantId === null) await recordCatalogue(turn, [observation], effectId)
+    else await recordAnswer(turn, tenantId, observation, effectId)
     const { operation, idempotency_key } = data
     if (operation === 'create_subscription')
-      await refreshRedeemed(trx, (await livingPersonal(trx, fact)).params, effectId, now)
-    await recordOutcome(trx, effect, now, {
+      await refreshRedeemed(turn, (await livingPersonal(trx, fact)).params, effectId)
+    await recordOutcome(turn, effect, {
       type: 'billing.operation_succeeded',
       data: { operation, idempotency_key, object_id: observation.objectId },
     })
-    // Webhooks about the new customer may have come before anybody knew whose it is.
-    if (operation === 'create_customer' && tenantId !== null)
-      await releaseParked(trx, tenantId, observation.objectId, now)
   },
 
-  async refused(trx: Trx, effect: Effect, refusal: Error, now: string) {
-    const { operation, idempotency_key } = (await requestedFact(trx, effect)).data
+  async refused(turn, effect, refusal) {
+    const { operation, idempotency_key } = (await requestedFact(turn.trx, effect)).data
     const { code, declineCode, words } = refusal as StripeFailure
-    await recordOutcome(trx, effect, now, {
+    await recordOutcome(turn, effect, {
       type: 'billing.operation_failed',
       data: {
         operation,
@@ -129,9 +126,8 @@ async function endedAlready(
 }
 
 async function recordOutcome(
-  trx: Trx,
+  turn: Turn,
   effect: Effect,
-  now: string,
   outcome:
     | Pick<NewFact<'billing.operation_succeeded'>, 'type' | 'data'>
     | Pick<NewFact<'billing.operation_failed'>, 'type' | 'data'>,
@@ -140,10 +136,9 @@ async function recordOutcome(
     ...outcome,
     fact_id: `${effect.effectId}:${outcome.type === 'billing.operation_succeeded' ? 'succeeded' : 'failed'}`,
     tenant_id: effect.tenantId,
-    metadata: { ...worker, causation: effect.effectId },
-    occurred_at: now,
-  } as NewFact
-  await record(trx, effect.stream, 'any', [fact], now)
+    metadata: { causation: effect.effectId },
+  } as TurnFact
+  await turn.record(effect.stream, [fact])
 }
 
 async function requestedFact(reader: Reader, effect: Effect) {

@@ -1,4 +1,4 @@
-import type { Trx } from '../db/tables.ts'
+import type { Turn } from '../effects/turn.ts'
 import { enqueueRefresh } from '../inbox/enqueue-refresh.ts'
 
 /**
@@ -7,14 +7,13 @@ import { enqueueRefresh } from '../inbox/enqueue-refresh.ts'
  * @param params of the call that made the subscription
  */
 export async function refreshRedeemed(
-  trx: Trx,
+  turn: Turn,
   params: Record<string, unknown>,
   cause: string,
-  now: string,
 ): Promise<void> {
   const discounts = (params.discounts ?? []) as { coupon?: string; promotion_code?: string }[]
   for (const { coupon, promotion_code } of discounts) {
-    const redeemed = await trx
+    const redeemed = await turn.trx
       .selectFrom('billing_discounts')
       .select(['discount_id', 'kind', 'coupon_id'])
       .where('discount_id', '=', promotion_code ?? coupon ?? '')
@@ -23,6 +22,6 @@ export async function refreshRedeemed(
     const objects = [{ objectType: 'coupon', objectId: redeemed.coupon_id } as const]
     const code = { objectType: redeemed.kind, objectId: redeemed.discount_id } as const
     for (const object of redeemed.kind === 'coupon' ? objects : [...objects, code])
-      await enqueueRefresh(trx, { ...object, tenantId: null }, cause, now)
+      await enqueueRefresh(turn, { ...object, tenantId: null }, cause)
   }
 }

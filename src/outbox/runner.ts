@@ -1,12 +1,24 @@
 import { randomUUID } from 'node:crypto'
 import type { Logger } from 'pino'
 import type { EffectRunner } from '../context.ts'
+import { backoffMs } from '../db/backoff.ts'
 import { databaseClock } from '../db/clock.ts'
 import type { Database } from '../db/database.ts'
 import { databaseUnavailable } from '../db/fault.ts'
-import type { Trx } from '../db/tables.ts'
-import { claim, dueEffects, type Effect, type Owner, postpone, renew, settle } from '../effects/effects.ts'
-import { type EffectHandler, FinalFailure, Unknown } from '../effects/handler.ts'
+import {
+  claim,
+  dueEffects,
+  type Effect,
+  leaseSeconds,
+  type NewEffect,
+  type Owner,
+  postpone,
+  renew,
+  settle,
+} from '../effects/effects.ts'
+import { type EffectHandler, type EffectHandlers, FinalFailure, Unknown } from '../effects/handler.ts'
+import { burstMs, type EffectKind, effectKinds, longestWaitMs } from '../effects/kinds.ts'
+import { type Transact, type Turn, transactOn } from '../effects/turn.ts'
 import { AppError } from '../errors.ts'
 import { faultText } from '../logging/mask.ts'
 import { notSent, StripeFailure } from '../stripe/failure.ts'
@@ -15,20 +27,53 @@ import { notSent, StripeFailure } from '../stripe/failure.ts'
 const renewMs = 5_000
 const pollMs = 1_000
 const parallel = 4
+const worker = { actor: 'worker' }
 
+/** Carries effects out, and lets write: what a turn asks for is begun after its commit. */
 export function effectRunner(
   on: { db: Database; log: Logger; now: () => Date },
-  handlers: Record<string, EffectHandler>,
-): EffectRunner {
+  handlers: EffectHandlers,
+): { effects: EffectRunner; transact: Transact } {
   const { db, log } = on
   const running = new Map<string, Promise<void>>()
-  const owner: Owner = { id: randomUUID(), clock: databaseClock(db.dialect) }
+  const owner: Owner = {
+    id: randomUUID(),
+    clock: databaseClock(db.dialect),
+    leaseEnd: databaseClock(db.dialect, leaseSeconds),
+  }
   const time = (offsetMs = 0) => new Date(on.now().getTime() + offsetMs).toISOString()
+  /** Begun by the turns that asked for them: `run` need not ask whose they are. */
+  const claimed = new Map<string, Effect>()
+  /** To be begun when there is room. */
+  const due: string[] = []
+  let isStopped = false
   let timer: NodeJS.Timeout | undefined
   let polling: Promise<void> | undefined
 
+  const transact = transactOn(on, {
+    owner,
+    committed(asked) {
+      for (const effect of asked.claimed) claimed.set(effect.effectId, atFirstAttempt(effect, time()))
+      for (const { effectId, kind } of asked.due) setTimeout(begin, burstMs[kind] ?? 0, effectId).unref()
+    },
+  })
+
+  // Nobody waits for these: the outbox has what fails here, and the log tells the operator.
+  const begin = (effectId?: string) => {
+    if (effectId !== undefined && !due.includes(effectId)) due.push(effectId)
+    while (!isStopped && running.size < parallel) {
+      const next = due.shift()
+      if (next === undefined) return
+      run(next)
+        .catch((error) => log.warn({ err: error, effect_id: next }, 'effect not carried out'))
+        .finally(begin)
+    }
+  }
+
   const attempt = async (effectId: string) => {
-    const effect = await db.transact((trx) => claim(trx, effectId, owner, time()))
+    const own = claimed.get(effectId)
+    claimed.delete(effectId)
+    const effect = own ?? (await db.transact((trx) => claim(trx, effectId, owner, time())))
     if (effect === 'settled') return
     if ('leasedForMs' in effect) throw beingDone(effect.leasedForMs)
     const renewing = setInterval(() => {
@@ -44,14 +89,13 @@ export function effectRunner(
 
   const carryOut = async (effect: Effect) => {
     const { effectId } = effect
-    const handler = handlers[effect.kind]
-    if (handler === undefined) throw new Error(`No handler for effects of kind ${effect.kind}`)
+    const handler = handlers[effect.kind] as EffectHandler<EffectKind>
     const giveBack = (error: unknown) =>
       db.transact((trx) => postpone(trx, effectId, postponement(effect, error, time)))
     // The lease ends with this attempt, also when its result cannot be written: the next one gets the same answer. A
     // database that is away takes no lease back, and needs to take none: who does not run an effect has no lease of it.
-    const recording = (work: (trx: Trx) => Promise<void>) =>
-      db.transact(work).catch(async (error) => {
+    const recording = (work: (turn: Turn) => Promise<void>) =>
+      transact(worker, work).catch(async (error) => {
         if (databaseUnavailable(error) === undefined) await giveBack(error).catch(() => {})
         throw error
       })
@@ -61,18 +105,17 @@ export function effectRunner(
     } catch (thrown) {
       const error = isOwnFault(thrown) ? finalFault(thrown) : thrown
       if (error instanceof FinalFailure) {
-        await recording(async (trx) => {
-          if (await settle(trx, effectId, 'failed', time(), reasonOf(error)))
-            await handler.refused?.(trx, effect, error.refusal, time())
+        await recording(async (turn) => {
+          if (await settle(turn.trx, effectId, 'failed', turn.now, reasonOf(error)))
+            await handler.refused?.(turn, effect, error.refusal)
         })
         throw error.cause
       }
       await giveBack(error)
       throw error instanceof Unknown ? error.cause : error
     }
-    await recording(async (trx) => {
-      if (await settle(trx, effectId, 'done', time()))
-        await handler.done(trx, effect, result as never, time())
+    await recording(async (turn) => {
+      if (await settle(turn.trx, effectId, 'done', turn.now)) await handler.done(turn, effect, result)
     })
   }
 
@@ -87,23 +130,17 @@ export function effectRunner(
 
   const poll = async () => {
     try {
-      for (const effectId of await dueEffects(db.reader, owner, time(), parallel * 5 + running.size)) {
-        if (timer === undefined) return
-        if (running.has(effectId)) continue
-        while (running.size >= parallel) await Promise.race(running.values()).catch(() => {})
-        // What a run throws was kept in the row and will be tried again; the log tells the operator.
-        run(effectId).catch((error) =>
-          log.warn({ err: error, effect_id: effectId }, 'effect not carried out'),
-        )
-      }
+      const effectIds = await dueEffects(db.reader, owner, time(), parallel * 5 + running.size)
+      for (const effectId of effectIds) if (!running.has(effectId)) begin(effectId)
     } catch (error) {
       log.error({ err: error }, 'the outbox cannot be read')
     }
   }
 
-  return {
+  const effects: EffectRunner = {
     run,
     start() {
+      isStopped = false
       const tick = () => {
         polling = poll().finally(() => {
           if (timer !== undefined) timer = setTimeout(tick, pollMs)
@@ -112,13 +149,23 @@ export function effectRunner(
       timer = setTimeout(tick, 0)
     },
     async stop() {
+      isStopped = true
       clearTimeout(timer)
       timer = undefined
       await polling
       await Promise.allSettled(running.values())
     },
   }
+  return { effects, transact }
 }
+
+const atFirstAttempt = (effect: NewEffect, now: string) =>
+  ({
+    ...effect,
+    params: effectKinds[effect.kind].parse(effect.params),
+    attempts: 1,
+    createdAt: now,
+  }) as Effect
 
 const beingDone = (leasedForMs: number) =>
   new AppError('conflict', 'This is being carried out at this moment; send the request again', {
@@ -143,10 +190,9 @@ function reasonOf(error: unknown): string {
 }
 
 function postponement(effect: Effect, error: unknown, time: (offsetMs?: number) => string) {
-  // 2 s, 4 s, 8 s … an hour, with jitter, so that an outage does not end in a stampede.
-  const backoffMs = Math.min(3_600_000, 2 ** effect.attempts * 1000) * (0.75 + Math.random() / 2)
+  const longestMs = longestWaitMs[effect.kind] ?? 3_600_000
   return {
-    dueAt: time(backoffMs),
+    dueAt: time(backoffMs(effect.attempts, { firstMs: 2_000, longestMs })),
     now: time(),
     lastError: reasonOf(error),
     ...(error instanceof Unknown ? { params: error.params } : {}),

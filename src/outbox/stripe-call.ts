@@ -13,18 +13,17 @@ const keyLifetimeMs = 23 * 3_600_000
 /**
  * Makes the call of an effect, with at most one effect at Stripe: under the stored key, and when an earlier attempt's
  * outcome is unknown, or the key may be forgotten, after looking for what that attempt has made, which is adopted.
- * The effect's own params remember `isUnknown` and how many keys were `burnt` by a stored 500.
+ * The effect's own params remember `is_unknown` and how many keys were `burnt` by a stored 500.
  * @throws FinalFailure with Stripe's refusal; Unknown; AppError when nothing happened and it may be tried again
  */
 export async function callStripe(
   stripe: StripeGateway,
-  effect: Effect,
+  effect: Effect<'onboarding_call' | 'billing_call' | 'invoice_item'>,
   request: StripeRequest,
   now: Date,
 ): Promise<Observation> {
   const { key, ...call } = request
-  const isUnknown = effect.params.isUnknown === true
-  const burnt = Number(effect.params.burnt ?? 0)
+  const { is_unknown: isUnknown, burnt } = effect.params
   const mayBeMade = isUnknown || now.getTime() - Date.parse(effect.createdAt) > keyLifetimeMs
   let isLooking = mayBeMade
   try {
@@ -46,6 +45,10 @@ export async function callStripe(
     // A key answers its stored 500 for ever. What it may have made was looked for in vain: the next attempt takes the
     // next key, which is the same one should a crash come between.
     const isBurnt = isUnknown && error.isReplayed
-    throw new Unknown(error.toAppError(), { isUnknown: true, burnt: isBurnt ? burnt + 1 : burnt })
+    throw new Unknown(error.toAppError(), {
+      ...effect.params,
+      is_unknown: true,
+      burnt: isBurnt ? burnt + 1 : burnt,
+    })
   }
 }

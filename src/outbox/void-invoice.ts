@@ -20,7 +20,7 @@ export async function voidInvoice(
     clientKey: undefined,
     isSame: ({ targetId }) => targetId === invoiceId,
     prepare: async () => undefined,
-    async decide(trx) {
+    async decide({ trx }) {
       const invoice = await trx
         .selectFrom('billing_invoices')
         .select('status')

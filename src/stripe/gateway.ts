@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type Stripe from 'stripe'
+import { backoffMs } from '../db/backoff.ts'
 import { headersOf, secretOf, timeOf, withoutSecrets } from './answer.ts'
 import { type CallTally, callTally } from './call-tally.ts'
 import { type CallName, type CallParams, calls, subscriptionExpansions } from './calls.ts'
@@ -89,8 +90,8 @@ export function stripeGateway(stripe: Stripe): StripeGateway {
         if (failure instanceof StripeFailure) tally.add(failure.kind)
         const isLimited = failure instanceof StripeFailure && failure.kind === 'rate_limited'
         if (!isLimited || retries === rateLimitRetries) throw failure
-        // The SDK leaves 429 to us. Full jitter, so that the instances do not come back together.
-        await sleep(Math.random() * 250 * 2 ** retries)
+        // The SDK leaves 429 to us.
+        await sleep(backoffMs(retries + 1, { firstMs: 250, longestMs: 2_000 }))
       }
     }
   }

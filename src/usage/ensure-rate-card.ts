@@ -1,22 +1,20 @@
 import type { Config } from '../config.ts'
-import type { Database } from '../db/database.ts'
+import type { AppContext } from '../context.ts'
 import { canonicalJson } from '../log/canonical-json.ts'
 import { type Rates, rates as ratesSchema, streams, usageTypes } from '../log/facts.ts'
 import { factOf } from '../log/read.ts'
-import { record } from '../projections/record.ts'
 
 /**
  * Appends `rates.card_set` when the configured rates or the currency differ from the last card in the log. The first
  * card holds since ever, so that usage of the days before the first start has a price; later ones hold from now on.
  */
 export async function ensureRateCard(
-  db: Database,
+  { transact }: Pick<AppContext, 'transact'>,
   config: Pick<Config, 'rates' | 'currency'>,
-  now: Date,
 ): Promise<void> {
   const configured = { rates: ratesOf(config), currency: config.currency }
-  await db.transact(async (trx) => {
-    const row = await trx
+  await transact({ actor: 'startup' }, async (turn) => {
+    const row = await turn.trx
       .selectFrom('billing_events')
       .selectAll()
       .where('stream', '=', streams.rates)
@@ -29,23 +27,19 @@ export async function ensureRateCard(
       if (canonicalJson({ rates, currency }) === canonicalJson(configured)) return
     }
     const version = last?.version ?? 0
-    const time = now.toISOString()
     const rate_card_id = `rates_${version + 1}`
-    await record(
-      trx,
+    const effective_at = version === 0 ? sinceEver : turn.now
+    await turn.record(
       streams.rates,
-      version,
       [
         {
           fact_id: rate_card_id,
           type: 'rates.card_set',
           tenant_id: null,
-          data: { rate_card_id, ...configured, effective_at: version === 0 ? sinceEver : time },
-          metadata: { actor: 'startup' },
-          occurred_at: time,
+          data: { rate_card_id, ...configured, effective_at },
         },
       ],
-      time,
+      version,
     )
   })
 }

@@ -7,7 +7,7 @@ import type { RecordedBatch } from './tracking.ts'
  * `record` for `usageTracking`: batches of our own API's calls, each once by its key. Unlike reported usage they are
  * taken however old they are, and for any tenant whose key proved itself: they were counted when they were made.
  */
-export function recordCalls({ db, now }: Pick<AppContext, 'db' | 'now'>) {
+export function recordCalls({ transact }: Pick<AppContext, 'transact'>) {
   return async (batches: readonly RecordedBatch[]): Promise<void> => {
     const drafts = batches.map(({ tenantId, quantity, idempotencyKey, occurredAt }): UsageDraft => {
       const id = derivedId(['api-calls', idempotencyKey])
@@ -23,18 +23,17 @@ export function recordCalls({ db, now }: Pick<AppContext, 'db' | 'now'>) {
           is_late: false,
           personal: { idempotency_key: null, metadata: {} },
         },
-        metadata: { actor: 'worker' },
         occurred_at: occurredAt,
       }
     })
-    await db.transact(async (trx) => {
+    await transact({ actor: 'worker' }, async (turn) => {
       // Counted before the erasure, which has forgiven what was due.
       const erased = await erasedTenants(
-        trx,
+        turn.trx,
         drafts.map((one) => one.tenant_id),
       )
       const counted = drafts.filter((one) => !erased.has(one.tenant_id))
-      await appendUsage(trx, counted, now().toISOString())
+      await appendUsage(turn, counted)
     })
   }
 }

@@ -1,18 +1,12 @@
 import { createHash, randomUUID } from 'node:crypto'
 import type { AppContext } from '../context.ts'
 import type { Trx } from '../db/tables.ts'
+import type { Turn, TurnFact } from '../effects/turn.ts'
 import { AppError, type FieldProblem } from '../errors.ts'
+import type { By } from '../log/by.ts'
 import { canonicalJson } from '../log/canonical-json.ts'
-import {
-  type Fact,
-  type FactData,
-  type Metadata,
-  type NewFact,
-  streams,
-  type UsageType,
-} from '../log/facts.ts'
+import { type Fact, type FactData, streams, type UsageType } from '../log/facts.ts'
 import { factOf } from '../log/read.ts'
-import { record } from '../projections/record.ts'
 import { knownTenants } from '../projections/tenants.ts'
 
 /** Usage as a caller reports it; `occurred_at` (UTC, milliseconds) is now when left out. */
@@ -26,7 +20,8 @@ export type UsageInput = {
   metadata: Record<string, unknown>
 }
 
-export type UsageRequest = { metadata: Metadata; by: 'platform' | 'tenant'; key?: string | undefined }
+/** `whose`: whose idempotency keys its records have. `key`: the request's own. */
+export type UsageRequest = { by: By; whose: 'platform' | 'tenant'; key?: string | undefined }
 
 export type UsageRecord = Omit<FactData<'usage.recorded'>, 'personal'> & {
   idempotency_key: string | null
@@ -53,7 +48,7 @@ export const backMs = 35 * 24 * 3_600_000
 
 /**
  * Records all or nothing. A record whose key has been used for its tenant already is answered as it stands in the log.
- * @param request.by whose keys they are: what a tenant sends neither collides with the platform's records nor reads them
+ * @param request.whose whose keys they are: what a tenant sends neither collides with the platform's records nor reads them
  * @param request.key the request's own idempotency key and whose it is: a repeated request counts once even where its
  *   records have no keys of their own
  * @param request.pathOf how the caller calls a field of a record
@@ -73,7 +68,8 @@ export async function recordUsage(
   const problems = (message: string, field: string, isBad: (one: UsageDraft) => boolean): FieldProblem[] =>
     drafts.flatMap((one, index) => (isBad(one) ? [{ path: request.pathOf(index, field), message }] : []))
 
-  return context.db.transact(async (trx) => {
+  return context.transact(request.by, async (turn) => {
+    const { trx } = turn
     const tenants = await knownTenants(
       trx,
       drafts.map((one) => one.tenant_id),
@@ -93,7 +89,7 @@ export async function recordUsage(
       })
 
     const fresh = [...firstUnder.values()].filter(({ fact_id }) => !recorded.has(fact_id))
-    for (const fact of await appendUsage(trx, fresh, now)) recorded.set(fact.fact_id, fact)
+    for (const fact of await appendUsage(turn, fresh)) recorded.set(fact.fact_id, fact)
     // What stands under a key has this content, or it would have been refused: nothing sealed has to be opened.
     return drafts.map(({ fact_id, tenant_id, data: { personal } }) => {
       const fact = recorded.get(fact_id)
@@ -110,22 +106,21 @@ export async function recordUsage(
   })
 }
 
-export type UsageDraft = NewFact<'usage.recorded'> & { tenant_id: string }
+export type UsageDraft = TurnFact<'usage.recorded'> & { tenant_id: string; occurred_at: string }
 
 /** Marks what is late and appends. Returns the facts that are new. */
 export async function appendUsage(
-  trx: Trx,
+  turn: Turn,
   drafts: readonly UsageDraft[],
-  now: string,
 ): Promise<Fact<'usage.recorded'>[]> {
   const recorded: Fact<'usage.recorded'>[] = []
   for (const [tenantId, ofTenant] of Map.groupBy(drafts, (one) => one.tenant_id)) {
-    const periods = await takenPeriods(trx, tenantId)
+    const periods = await takenPeriods(turn.trx, tenantId)
     const facts = ofTenant.map((one) => ({
       ...one,
       data: { ...one.data, is_late: periods.some((period) => isWithin(one.occurred_at, period)) },
     }))
-    const appended = await record(trx, streams.usage(tenantId), 'any', facts, now)
+    const appended = await turn.record(streams.usage(tenantId), facts)
     recorded.push(...(appended as Fact<'usage.recorded'>[]))
   }
   return recorded
@@ -139,18 +134,13 @@ export const derivedId = (parts: unknown) =>
  * Under a key both ids follow from the request: the fact's from the key alone, so that the log holds one of them, and
  * the record's from the content too, so that other content under the key is seen.
  */
-function draft(
-  input: UsageInput,
-  { metadata, by, key }: UsageRequest,
-  index: number,
-  now: string,
-): UsageDraft {
+function draft(input: UsageInput, { whose, by, key }: UsageRequest, index: number, now: string): UsageDraft {
   const { tenant_id, usage_type, action, quantity, occurred_at, idempotency_key } = input
   const ownKey =
     idempotency_key === undefined
       ? undefined
-      : [by === 'tenant' ? 'usage-of-tenant' : 'usage', tenant_id, idempotency_key]
-  const requestKey = key === undefined ? undefined : ['usage-request', metadata.actor, key, index]
+      : [whose === 'tenant' ? 'usage-of-tenant' : 'usage', tenant_id, idempotency_key]
+  const requestKey = key === undefined ? undefined : ['usage-request', by.actor, key, index]
   const id = derivedId(ownKey ?? requestKey ?? randomUUID())
   return {
     fact_id: `usage_${id}`,
@@ -164,7 +154,6 @@ function draft(
       is_late: false,
       personal: { idempotency_key: idempotency_key ?? null, metadata: input.metadata },
     },
-    metadata,
     occurred_at: occurred_at ?? now,
   }
 }

@@ -1,8 +1,8 @@
 import type { AppContext } from '../context.ts'
 import type { Row } from '../db/tables.ts'
 import { AppError, NotFound } from '../errors.ts'
-import { type Metadata, streams, type UsageType } from '../log/facts.ts'
-import { record } from '../projections/record.ts'
+import type { By } from '../log/by.ts'
+import { streams, type UsageType } from '../log/facts.ts'
 import type { UsageRecord } from './record.ts'
 
 export type VoidedUsage = UsageRecord & { voided_at: string }
@@ -13,12 +13,11 @@ export type VoidedUsage = UsageRecord & { voided_at: string }
  */
 export function voidUsage(
   context: AppContext,
-  request: { recordId: string; reason: string | null; metadata: Metadata },
+  request: { recordId: string; reason: string | null; by: By },
 ): Promise<VoidedUsage> {
-  const { recordId, reason, metadata } = request
-  const now = context.now().toISOString()
-  return context.db.transact(async (trx) => {
-    const row = await trx
+  const { recordId, reason, by } = request
+  return context.transact(by, async (turn) => {
+    const row = await turn.trx
       .selectFrom('billing_usage_records')
       .selectAll()
       .$narrowType<{ usage_type: UsageType }>()
@@ -30,23 +29,15 @@ export function voidUsage(
       throw new AppError('conflict', 'This usage is on an invoice already: it cannot be voided', {
         details: { invoice_id: row.invoice_id },
       })
-    await record(
-      trx,
-      streams.usage(row.tenant_id),
-      'any',
-      [
-        {
-          fact_id: `void_${recordId}`,
-          type: 'usage.voided',
-          tenant_id: row.tenant_id,
-          data: { record_id: recordId, personal: { reason } },
-          metadata,
-          occurred_at: now,
-        },
-      ],
-      now,
-    )
-    return view(row, now)
+    await turn.record(streams.usage(row.tenant_id), [
+      {
+        fact_id: `void_${recordId}`,
+        type: 'usage.voided',
+        tenant_id: row.tenant_id,
+        data: { record_id: recordId, personal: { reason } },
+      },
+    ])
+    return view(row, turn.now)
   })
 }
 

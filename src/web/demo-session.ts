@@ -46,12 +46,12 @@ export function demoSessionRoute(context: AppContext): Hono<Env> {
           createHash('sha256')
             .update(JSON.stringify([key, person, phone]))
             .digest('hex'),
-        (trx, { sessionId, tenantId }, expiresAt) =>
+        ({ trx, now }, { sessionId, tenantId }, expiresAt) =>
           storeSessionToken(trx, {
             token: token(sessionId),
             sessionId,
             tenantId,
-            now: context.now().toISOString(),
+            now,
             expiresAt,
           }),
       )

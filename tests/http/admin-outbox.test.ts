@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { enqueue } from '../../src/effects/effects.ts'
 import { enqueueRefresh } from '../../src/inbox/enqueue-refresh.ts'
 import { observed, recordAll } from '../support/facts.ts'
 import { type Service, startService } from '../support/service.ts'
+import { transactAt } from '../support/turns.ts'
 import { settled, type Wizard, wizard } from '../support/wizard.ts'
 
 let service: Service
@@ -82,14 +82,19 @@ test('events are listed newest first, in pages; an unknown one is 404', async ()
 
 test('a pending effect is carried out at once; its row says what became of it', async () => {
   const { db, now } = service.context
-  const time = now().toISOString()
   const later = new Date(now().getTime() + 3_600_000).toISOString()
   const tenantId = ada.of.tenantId
-  const good = await db.transact((trx) =>
-    enqueueRefresh(trx, { objectType: 'customer', objectId: ada.of.customerId, tenantId }, 'a:test', time),
-  )
-  const bad = { effectId: 'bad:one', tenantId, stream: 'stripe', kind: 'unheard_of', params: {} }
-  await db.transact((trx) => enqueue(trx, bad, later, time))
+  const good = `refresh:${ada.of.customerId}:a:test`
+  await transactAt(db, now)({ actor: 'worker' }, async (turn) => {
+    await enqueueRefresh(turn, { objectType: 'customer', objectId: ada.of.customerId, tenantId }, 'a:test')
+    const bad = { effectId: 'bad:one', tenantId, stream: 'stripe', kind: 'sweep_events' } as const
+    await turn.enqueue({ ...bad, params: { since: 0 }, dueAt: later })
+    await turn.trx
+      .updateTable('effects')
+      .set({ kind: 'unheard_of' })
+      .where('effect_id', '=', 'bad:one')
+      .execute()
+  })
   const effect = (id: string) => `/effects/${encodeURIComponent(id)}`
   expect((await retry(effect(good))).body.data).toMatchObject({
     effect_id: good,

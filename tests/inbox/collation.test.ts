@@ -6,6 +6,7 @@ import { replay, verifyTables } from '../../src/projections/replay.ts'
 import { createIcuPostgres, eachDatabase, type TestDatabase } from '../support/databases.ts'
 import { at, epoch, observed, recordAll, usageRecorded } from '../support/facts.ts'
 import { customer } from '../support/stripe-objects.ts'
+import { transactAt } from '../support/turns.ts'
 
 /** How a database sorts text is its owner's choice: nothing here may depend on it. */
 const databases = [...eachDatabase, { name: 'PostgreSQL with an ICU collation', create: createIcuPostgres }]
@@ -22,15 +23,17 @@ describe.each(databases)('on $name', ({ create }) => {
   }) => {
     const db = await opened(onTestFinished)
     const ask = (objectId: string, cause: string) =>
-      db.transact((trx) =>
-        enqueueRefresh(trx, { objectType: 'invoice', objectId, tenantId: 'tenant' }, cause, at(0)),
+      transactAt(db, at(0))({ actor: 'worker' }, (turn) =>
+        enqueueRefresh(turn, { objectType: 'invoice', objectId, tenantId: 'tenant' }, cause),
       )
-    const first = await ask('in_1', 'evt_1')
-    for (const cause of ['evt_2', 'evt_3', 'EVT_4']) expect(await ask('in_1', cause)).toBe(first)
+    const asked = async () => (await db.reader.selectFrom('effects').select('effect_id').execute()).length
+    for (const cause of ['evt_1', 'evt_2', 'evt_3', 'EVT_4']) await ask('in_1', cause)
+    expect(await asked()).toBe(1)
     const ids = ['in_10', 'in_', 'IN_1', 'in-1', 'in_1a', 'ín_1']
-    const others = await Promise.all(ids.map((id) => ask(id, 'evt_1')))
-    expect(new Set([first, ...others]).size).toBe(ids.length + 1)
-    for (const [index, id] of ids.entries()) expect(await ask(id, 'evt_2')).toBe(others[index])
+    await Promise.all(ids.map((id) => ask(id, 'evt_1')))
+    expect(await asked()).toBe(ids.length + 1)
+    for (const id of ids) await ask(id, 'evt_2')
+    expect(await asked()).toBe(ids.length + 1)
   })
 
   test('pages of rows and of lists skip nothing and repeat nothing, whatever the ids look like', async ({
@@ -50,9 +53,9 @@ describe.each(databases)('on $name', ({ create }) => {
         usageRecorded(`usg_${n.toString(36)}${n % 2 ? 'A' : 'a'}-${n}`, n),
       ),
     )
-    await db.transact((trx) =>
+    await transactAt(db, at(0))({ actor: 'worker' }, (turn) =>
       recordCatalogue(
-        trx,
+        turn,
         ids.map((id) => ({
           objectType: 'coupon',
           objectId: id,
@@ -61,8 +64,6 @@ describe.each(databases)('on $name', ({ create }) => {
           object: { id, object: 'coupon', created: epoch, percent_off: 5, duration: 'once', valid: true },
         })),
         'test',
-        at(0),
-        { actor: 'worker' },
       ),
     )
     const listed: string[] = []

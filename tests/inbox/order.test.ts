@@ -99,10 +99,10 @@ describe.each(['lives on', 'ends'] as const)('a tenant who %s', (fate) => {
         const seen = await context.stripe?.fetch(objectType as StripeObjectType, id)
         if (seen === undefined) throw new Error('Stripe is switched off')
         const { observation } = seen
-        await context.db.transact<unknown>((trx) =>
+        await context.transact<unknown>({ actor: 'worker' }, (turn) =>
           objectType === 'product' || objectType === 'price'
-            ? recordCatalogue(trx, [observation], id, context.now().toISOString(), { actor: 'worker' })
-            : recordAnswer(trx, tenant.of.tenantId, observation, id, context.now().toISOString()),
+            ? recordCatalogue(turn, [observation], id)
+            : recordAnswer(turn, tenant.of.tenantId, observation, id),
         )
       }
     })

@@ -78,7 +78,7 @@ test('an event whose interpretation throws is quarantined with its reason, answe
 })
 
 test('the sweep goes on over an event that cannot be interpreted, and is not repeated for it', async () => {
-  await scheduleSweep(db(), service.context.now())
+  await scheduleSweep(service.context)
   await carryOutDue(service)
   await breakIt()
   const event = await poisoned()
@@ -219,7 +219,7 @@ test.each(eachDatabase)(
       expect(await row(event.id), what).toBeDefined()
     }
     await service.stripe.customers.update(tenant.of.customerId, { name: 'Still works' })
-    await scheduleSweep(db(), service.context.now())
+    await scheduleSweep(service.context)
     await carryOutDue(service)
     await settled(service)
     expect((await verifyTables(db())).drift).toEqual([])

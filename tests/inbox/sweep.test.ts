@@ -34,7 +34,7 @@ const worker = async () => {
   await settled(service)
 }
 const restart = async () => {
-  await scheduleSweep(service.context.db, service.context.now())
+  await scheduleSweep(service.context)
   await worker()
 }
 const customerName = async () => {
@@ -169,11 +169,11 @@ test.each([
 })
 
 test('the first sweep of a new database asks by our own clock, which may be 20 minutes ahead', async () => {
-  const { db, now } = service.context
+  const { db } = service.context
   await db.transact((trx) => trx.deleteFrom('effects').where('kind', '=', 'sweep_events').execute())
   await db.transact((trx) => trx.deleteFrom('stripe_events').execute())
   skewMs = 20 * 60_000
-  await scheduleSweep(db, now())
+  await scheduleSweep(service.context)
   clock.nowMs += 60_000
   await rename('In the first minutes')
   clock.nowMs += 3 * hourMs

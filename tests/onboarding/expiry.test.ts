@@ -183,7 +183,7 @@ test('a timer that rings too early, or is lost, leaves no session without one', 
   )
   await timePasses()
   expect((await rowOf(tenant)).status).toBe('plan_selected')
-  await db.transact((trx) => wakeOverdue(trx, service.context.now().toISOString()))
+  await service.context.transact({ actor: 'startup' }, wakeOverdue)
   await carryOutDue(service)
   expect(await rowOf(tenant)).toMatchObject({ status: 'expired', reserved_coupon_id: null })
 })

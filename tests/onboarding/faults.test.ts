@@ -3,10 +3,10 @@ import { expect, type TestContext, test, vi } from 'vitest'
 import { createApp } from '../../src/http/app.ts'
 import { ingest } from '../../src/inbox/ingest.ts'
 import { onboardingCall } from '../../src/onboarding/calls.ts'
-import { effectRunner } from '../../src/outbox/runner.ts'
 import { stripeGateway } from '../../src/stripe/gateway.ts'
 import type { FaultKind } from '../../src/stripe-sandbox/faults.ts'
 import { startHoldingProxy } from '../support/holding-proxy.ts'
+import { runnerOf } from '../support/runner.ts'
 import { adminKey, type Service, type ServiceOptions, startService } from '../support/service.ts'
 import {
   authenticate,
@@ -188,7 +188,7 @@ test.concurrent.for(calls)(
       new Stripe(secretKey, { host, port, protocol: 'http', timeout: 100, maxNetworkRetries: 1 }),
     )
     const hasty = { ...service.context, stripe: impatient }
-    hasty.effects = effectRunner(hasty, { onboarding_call: onboardingCall(hasty) })
+    Object.assign(hasty, runnerOf(hasty, { onboarding_call: onboardingCall(hasty) }))
     const app = createApp(hasty)
     const impatiently = wizard({
       ...service,
@@ -370,8 +370,8 @@ test.concurrent.for(calls)(
     Object.assign(db, {
       transact: (work: Parameters<typeof transact>[0]) => {
         writes += 1
-        // The third is the one that records the answer.
-        if (writes === 3) return Promise.reject(new Error('disk full'))
+        // The second is the one that records the answer.
+        if (writes === 2) return Promise.reject(new Error('disk full'))
         return transact(work)
       },
     })

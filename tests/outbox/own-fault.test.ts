@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { enqueue } from '../../src/effects/effects.ts'
 import { start } from '../../src/onboarding/start.ts'
-import { effectRunner } from '../../src/outbox/runner.ts'
+import { runnerOf } from '../support/runner.ts'
 import { type Service, startService } from '../support/service.ts'
+import { transactAt } from '../support/turns.ts'
 import { carryOutDue, factsOf, requestsTo, type Wizard, wizard } from '../support/wizard.ts'
 
 /** An effect that fails for a reason of our own before anything was sent is over: nothing may wait for it for ever. */
@@ -110,17 +110,17 @@ test('a database that is away, or Stripe, ends no effect', async () => {
     ['aborted', new DOMException('stopping', 'AbortError')],
     ['fault', new TypeError('a bug')],
   ] as const) {
-    const runner = effectRunner(
+    const { effects } = runnerOf(
       { db, log, now },
-      { tried: { run: () => Promise.reject(error), done: async () => {} } },
+      { list_customer: { run: () => Promise.reject(error), done: async () => {} } },
     )
-    const time = now().toISOString()
-    await db.transact((trx) =>
-      enqueue(trx, { effectId: id, tenantId: null, stream: 'x', kind: 'tried', params: {} }, time, time),
+    const about = { tenantId: null, stream: 'x', kind: 'list_customer' } as const
+    await transactAt(db, now)({ actor: 'worker' }, (turn) =>
+      turn.enqueue({ ...about, effectId: id, params: { customer_id: 'cus_1', since: 0 } }),
     )
-    await runner.run(id).catch(() => {})
+    await effects.run(id).catch(() => {})
   }
-  const tried = (await rows()).filter(({ kind }) => kind === 'tried')
+  const tried = (await rows()).filter(({ kind }) => kind === 'list_customer')
   expect(Object.fromEntries(tried.map(({ effect_id, status }) => [effect_id, status]))).toEqual({
     lost: 'pending',
     busy: 'pending',

@@ -4,6 +4,7 @@ import { readRateCards } from '../../src/pricing/rate-cards.ts'
 import { ensureRateCard } from '../../src/usage/ensure-rate-card.ts'
 import { eachDatabase } from '../support/databases.ts'
 import { type TestApp, testApp } from '../support/test-app.ts'
+import { transactAt } from '../support/turns.ts'
 
 describe.each(eachDatabase)('on $name', ({ create }) => {
   let t: TestApp
@@ -12,6 +13,7 @@ describe.each(eachDatabase)('on $name', ({ create }) => {
   })
   afterEach(() => t.close())
 
+  const at = (time: string) => ({ transact: transactAt(t.db, time) })
   const cardFacts = () => Array.fromAsync(readFacts(t.db.reader, { type: 'rates.card_set' }))
 
   test('the first start sets a card that holds since ever', async () => {
@@ -28,15 +30,15 @@ describe.each(eachDatabase)('on $name', ({ create }) => {
   })
 
   test('a start with the same rates sets none', async () => {
-    await ensureRateCard(t.db, t.config, new Date('2026-04-01T00:00:00.000Z'))
+    await ensureRateCard(at('2026-04-01T00:00:00.000Z'), t.config)
     expect(await cardFacts()).toHaveLength(1)
   })
 
   test('a start with other rates or another currency sets a card from now on, also back to old rates', async () => {
     const dearer = { ...t.config, rates: { ...t.config.rates, agent: 6000 } }
-    await ensureRateCard(t.db, dearer, new Date('2026-04-01T00:00:00.000Z'))
-    await ensureRateCard(t.db, { ...dearer, currency: 'eur' }, new Date('2026-05-01T00:00:00.000Z'))
-    await ensureRateCard(t.db, t.config, new Date('2026-06-01T00:00:00.000Z'))
+    await ensureRateCard(at('2026-04-01T00:00:00.000Z'), dearer)
+    await ensureRateCard(at('2026-05-01T00:00:00.000Z'), { ...dearer, currency: 'eur' })
+    await ensureRateCard(at('2026-06-01T00:00:00.000Z'), t.config)
     const cards = await readRateCards(t.db.reader)
     expect(
       cards.map(({ currency, effective_at, rates }) => [currency, effective_at, rates.agent.rate_cents]),
@@ -50,8 +52,8 @@ describe.each(eachDatabase)('on $name', ({ create }) => {
 
   test('two instances that start at once set one card', async () => {
     const dearer = { ...t.config, rates: { ...t.config.rates, agent: 6000 } }
-    const now = new Date('2026-04-01T00:00:00.000Z')
-    await Promise.all([ensureRateCard(t.db, dearer, now), ensureRateCard(t.db, dearer, now)])
+    const april = at('2026-04-01T00:00:00.000Z')
+    await Promise.all([ensureRateCard(april, dearer), ensureRateCard(april, dearer)])
     expect(await cardFacts()).toHaveLength(2)
   })
 })

@@ -72,7 +72,7 @@ async function start(name: string, environment: Record<string, string>): Promise
   const db = openDatabase(config.databaseUrl, testKeys())
   await migrate(db)
   const context = createContext({ config, db, log: createLog({ level: 'warn' }) })
-  await scheduleSweep(db, context.now())
+  await scheduleSweep(context)
   const app = createApp(context)
   return {
     context,
@@ -98,7 +98,7 @@ async function untilSwept(service: Service, isThere: () => Promise<boolean>): Pr
   await expect
     .poll(
       async () => {
-        await scheduleSweep(service.context.db, service.context.now())
+        await scheduleSweep(service.context)
         await carryOutDue(service)
         await refreshed(service)
         return isThere()

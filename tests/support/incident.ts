@@ -6,6 +6,7 @@ import { record } from '../../src/projections/record.ts'
 import { machineVersion } from '../../src/session/session.ts'
 import { ensureRateCard } from '../../src/usage/ensure-rate-card.ts'
 import { at, epoch, newFact, observed, recordAll, stripeEvent, tenant, usageRecorded } from './facts.ts'
+import { transactAt } from './turns.ts'
 
 export const session = '11111111-1111-4111-8111-111111111111'
 /** All that is personal in the incident. */
@@ -139,7 +140,7 @@ export const invoice = (status: 'open' | 'paid', totalCents: number) => ({
 export async function recordIncident(
   db: Database,
 ): Promise<{ planSelected: number; live: number; end: number }> {
-  await ensureRateCard(db, { rates, currency: 'usd' }, new Date(at(0)))
+  await ensureRateCard({ transact: transactAt(db, at(0)) }, { rates, currency: 'usd' })
   await recordSteps(db, steps.slice(0, 3))
   await recordAll(db, [observed('customer', customer('ada@example.com'), 3)], at(3))
   await recordSteps(db, steps.slice(3, 8), 3)

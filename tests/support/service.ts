@@ -101,7 +101,7 @@ export async function startService(options: ServiceOptions = {}): Promise<Servic
     destination: { write: (line) => void logLines.push(line) },
   })
   const context = createContext({ config, db, log, ...(now && { now }) })
-  await ensureRateCard(db, config, context.now())
+  await ensureRateCard(context, config)
   if (options.catalogue !== false && context.stripe !== undefined) await syncCatalogue(context)
   const platform = (await createKey(db, { scope: 'platform', now: context.now() })).key
   const app = createApp(context, { pages: webRoutes(context) })

@@ -9,6 +9,7 @@ import { record } from '../../src/projections/record.ts'
 import { ensureRateCard } from '../../src/usage/ensure-rate-card.ts'
 import { webRoutes } from '../../src/web/web-routes.ts'
 import { createSqlite, type TestDatabase } from './databases.ts'
+import { transactAt } from './turns.ts'
 
 export const adminKey = 'an-admin-key-of-the-tests'
 
@@ -45,10 +46,11 @@ export async function testApp(
     }),
     now: () => clock.now,
     stripe: undefined,
+    transact: transactAt(db, () => clock.now),
     closing: new AbortController().signal,
     ...options.context,
   } as AppContext
-  await ensureRateCard(db, config, clock.now)
+  await ensureRateCard(context, config)
   for (const tenantId of ['tenant_a', 'tenant_b']) await addCustomer(db, tenantId)
   const keys = {
     platform: (await createKey(db, { scope: 'platform', now: clock.now })).key,

@@ -99,7 +99,7 @@ describe.each(eachDatabase)('on $name', ({ create }) => {
       await record({ quantity: 1, occurred_at: '2026-03-02T00:00:00.000Z' })
       t.clock.now = new Date('2026-03-16T00:00:00.000Z')
       const dearer = { ...t.config, rates: { ...t.config.rates, case: 3000 } }
-      await ensureRateCard(t.db, dearer, t.clock.now)
+      await ensureRateCard(t.context, dearer)
       await record({ quantity: 1 })
       expect(await lineOf('case')).toMatchObject({ quantity: 2, unit_rate_cents: 3000, amount_cents: 4000 })
     })

@@ -5,6 +5,7 @@ import { barriersOn, complaintsOf, launchBrowser, sidewaysOverflow } from '../su
 import { logInTo } from '../support/console-page.ts'
 import { observed, recordAll } from '../support/facts.ts'
 import { adminKey, type Service, startService } from '../support/service.ts'
+import { transactAt } from '../support/turns.ts'
 import { settled, type Wizard, wizard } from '../support/wizard.ts'
 
 let browser: Browser
@@ -265,9 +266,9 @@ test('a parked webhook is released by its button once the customer is known', as
 
 test('a pending effect is carried out by its button', async () => {
   const seen = { objectType: 'customer', objectId: ada.of.customerId, tenantId: ada.of.tenantId } as const
-  const effectId = await service.context.db.transact((trx) =>
-    enqueueRefresh(trx, seen, 'a:test', service.context.now().toISOString()),
-  )
+  const effectId = `refresh:${ada.of.customerId}:a:test`
+  const { db, now } = service.context
+  await transactAt(db, now)({ actor: 'worker' }, (turn) => enqueueRefresh(turn, seen, 'a:test'))
   await withPage(async (page) => {
     await logIn(page, '#/effects?status=pending')
     await page.getByRole('button', { name: `Try now: ${effectId}` }).click()

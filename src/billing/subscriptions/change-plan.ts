@@ -29,10 +29,10 @@ export async function changePlan(
       params.proration_behavior === proration_behavior &&
       (params.items as { price: string }[])[0]?.price === price_id,
     prepare: () => resolvePrice(stripe, price_id),
-    async decide(row, { trx, now, prepared: price }) {
+    async decide(row, { turn, prepared: price }) {
       assertRunning(row, 'changed')
       assertSameCurrency(row, price)
-      await recordCatalogue(trx, price.observations, `${subscriptionId}:change_plan:${now}`, now, by)
+      await recordCatalogue(turn, price.observations, `${subscriptionId}:change_plan:${turn.now}`)
       if (row.price_id === price_id) return null
       return {
         items: itemsOf(row, price_id),

@@ -86,7 +86,8 @@ function request(
     clientKey,
     isSame: (pending, reader) => isFor(input, pending.params, reader),
     prepare: () => termsOf(context, by, input),
-    async decide(trx, { now, madeBefore, prepared }) {
+    async decide(turn, { madeBefore, prepared }) {
+      const { trx } = turn
       await assertCustomer(trx, input)
       await assertNoPendingStep(trx, tenantId)
       const live = await liveSubscription(trx, tenantId)
@@ -99,7 +100,7 @@ function request(
         throw new Conflict('The subscription has ended meanwhile; send the request again')
       const { price, discount } = prepared
       if (discount !== null) await assertRedeemable(trx, discount)
-      await recordCatalogue(trx, price.observations, `${tenantId}:subscribe:${now}`, now, by)
+      await recordCatalogue(turn, price.observations, `${tenantId}:subscribe:${turn.now}`)
       return { targetId: null, params: paramsOf(input, prepared, behavior) }
     },
   })

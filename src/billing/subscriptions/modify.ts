@@ -1,5 +1,5 @@
 import { type AppContext, requireStripe } from '../../context.ts'
-import type { Trx } from '../../db/tables.ts'
+import type { Turn } from '../../effects/turn.ts'
 import { AppError } from '../../errors.ts'
 import type { Caller } from '../../log/by.ts'
 import type { Operation } from '../../log/facts.ts'
@@ -23,7 +23,7 @@ export type Change<P> = {
   /** The update's parameters, null when the subscription is as wanted already; or throws. */
   decide: (
     row: SubscriptionRow,
-    about: { trx: Trx; now: string; prepared: P },
+    about: { turn: Turn; prepared: P },
   ) => Promise<Record<string, unknown> | null>
 }
 
@@ -45,9 +45,9 @@ export async function modify<P>(
       clientKey,
       isSame: ({ targetId, params }) => targetId === subscriptionId && isSame(params),
       prepare,
-      async decide(trx, { now, prepared }) {
-        const row = await ownSubscription(trx, subscriptionId, by)
-        const params = await decide(row, { trx, now, prepared })
+      async decide(turn, { prepared }) {
+        const row = await ownSubscription(turn.trx, subscriptionId, by)
+        const params = await decide(row, { turn, prepared })
         return params === null ? subscriptionId : { targetId: subscriptionId, params: () => params }
       },
     })

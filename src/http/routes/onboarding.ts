@@ -43,12 +43,12 @@ export function onboardingRoutes(context: AppContext): OpenAPIHono<Env> {
       caller,
       { applicant: { ...person, phone }, successUrl },
       c.get('idempotencyKey'),
-      (trx, { sessionId, tenantId }, expiresAt) =>
+      ({ trx, now }, { sessionId, tenantId }, expiresAt) =>
         storeSessionToken(trx, {
           token: token(sessionId),
           sessionId,
           tenantId,
-          now: context.now().toISOString(),
+          now,
           expiresAt: new Date(Date.parse(expiresAt) + tokenGraceMs).toISOString(),
         }),
     )

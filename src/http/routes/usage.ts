@@ -3,7 +3,7 @@ import type { Context } from 'hono'
 import type { AppContext } from '../../context.ts'
 import { cents, metadata, resourceId, tenantId, text, time, timeOut } from '../../db/fields.ts'
 import { AppError, InvalidRequest } from '../../errors.ts'
-import { type Metadata, usageTypes } from '../../log/facts.ts'
+import { usageTypes } from '../../log/facts.ts'
 import { assertKnownTenant } from '../../projections/tenants.ts'
 import { aheadMs, backMs, quantityProblem, recordUsage, type UsageInput } from '../../usage/record.ts'
 import { voidUsage } from '../../usage/void.ts'
@@ -12,6 +12,7 @@ import { assertTenant } from '../auth.ts'
 import type { Env } from '../env.ts'
 import { body, optionalBody, route } from '../route.ts'
 import { envelope, success } from '../schemas.ts'
+import { callerOf } from './onboarding.ts'
 
 /** Metering: works without Stripe. */
 export function usageRoutes(context: AppContext): OpenAPIHono<Env> {
@@ -25,8 +26,8 @@ export function usageRoutes(context: AppContext): OpenAPIHono<Env> {
   ) => {
     const isTenant = c.get('caller').scope === 'tenant'
     if (isTenant) assertAdded(inputs)
-    const by = isTenant ? ('tenant' as const) : ('platform' as const)
-    return recordUsage(context, inputs, { metadata: metadataOf(c), by, key: c.get('idempotencyKey'), pathOf })
+    const whose = isTenant ? ('tenant' as const) : ('platform' as const)
+    return recordUsage(context, inputs, { by: callerOf(c), whose, key: c.get('idempotencyKey'), pathOf })
   }
 
   app.openapi(recordOne, async (c) => {
@@ -46,7 +47,7 @@ export function usageRoutes(context: AppContext): OpenAPIHono<Env> {
     const voided = await voidUsage(context, {
       recordId: c.req.valid('param').id,
       reason: c.req.valid('json').reason ?? null,
-      metadata: metadataOf(c),
+      by: callerOf(c),
     })
     return c.json(success(voided), 200)
   })
@@ -191,11 +192,6 @@ const usageSummaryReply = z
     totals: z.object({ amount_cents: cents, billed_amount_cents: cents, unbilled_amount_cents: cents }),
   })
   .meta({ id: 'UsageSummary' })
-
-const metadataOf = (c: Context<Env>): Metadata => ({
-  actor: c.get('caller').actor,
-  request_id: c.get('requestId'),
-})
 
 /** The first instant of this month (0) or the next one (1), UTC. */
 const monthOf = (now: Date, offset: number) =>

@@ -1,14 +1,14 @@
 import type Stripe from 'stripe'
 import { type AppContext, requireStripe } from '../../context.ts'
-import type { Reader, Trx } from '../../db/tables.ts'
-import { type By, metadataOf } from '../../log/by.ts'
+import type { Reader } from '../../db/tables.ts'
+import type { Turn } from '../../effects/turn.ts'
+import type { By } from '../../log/by.ts'
 import { canonicalJson } from '../../log/canonical-json.ts'
 import { type Fact, streams } from '../../log/facts.ts'
 import { factOf } from '../../log/read.ts'
 import { personalOf } from '../../log/subject.ts'
 import { type JsonObject, putTogether, type Texts } from '../../log/take-apart.ts'
 import { idOf } from '../../projections/read-value.ts'
-import { record } from '../../projections/record.ts'
 import { askStripe } from '../../stripe/ask-stripe.ts'
 import type { Observation } from '../../stripe/gateway.ts'
 import { observationFact } from '../observation-fact.ts'
@@ -16,8 +16,7 @@ import { observationFact } from '../observation-fact.ts'
 /** Brings products, prices, coupons and promotion codes up to what Stripe has now. Returns how many had changed. */
 export async function syncCatalogue(context: AppContext, by: By = { actor: 'startup' }): Promise<number> {
   const observations = await askStripe(() => requireStripe(context).catalogue())
-  const now = context.now().toISOString()
-  return context.db.transact((trx) => recordCatalogue(trx, observations, `catalogue:${now}`, now, by))
+  return context.transact(by, (turn) => recordCatalogue(turn, observations, `catalogue:${turn.now}`))
 }
 
 /**
@@ -26,22 +25,13 @@ export async function syncCatalogue(context: AppContext, by: By = { actor: 'star
  * @param cause of the facts' ids: the same cause again records nothing
  */
 export async function recordCatalogue(
-  trx: Trx,
+  turn: Turn,
   observations: readonly Observation[],
   cause: string,
-  now: string,
-  by: By,
 ): Promise<number> {
-  const changed = await changedOf(trx, observations)
-  const facts = changed.map((seen) =>
-    observationFact(seen, {
-      factId: `${cause}:${seen.objectId}:${seen.asOf}`,
-      tenantId: null,
-      metadata: metadataOf(by, { causation: cause }),
-      occurredAt: now,
-    }),
-  )
-  return (await record(trx, streams.catalog, 'any', facts, now)).length
+  const changed = await changedOf(turn.trx, observations)
+  const facts = changed.map((each) => observationFact(each, { cause, tenantId: null }))
+  return (await turn.record(streams.catalog, facts)).length
 }
 
 /** Those that differ from what the log has last about their object. */

@@ -33,8 +33,7 @@ export async function lookUpDiscount(
 export async function refreshDiscount(context: AppContext, code: string, by: By): Promise<Observation[]> {
   const { db } = context
   const observations = await lookUpDiscount(requireStripe(context), db.reader, code)
-  const now = context.now().toISOString()
   if ((await changedOf(db.reader, observations)).length > 0)
-    await db.transact((trx) => recordCatalogue(trx, observations, `discount:${code}:${now}`, now, by))
+    await context.transact(by, (turn) => recordCatalogue(turn, observations, `discount:${code}:${turn.now}`))
   return observations
 }

@@ -4,7 +4,8 @@ import { callsUnderWay } from '../../../machines/onboarding-places.ts'
 import { hasEnded, isInOrder } from '../../../machines/subscription.ts'
 import type { Trx } from '../../db/tables.ts'
 import { settle } from '../../effects/effects.ts'
-import type { By } from '../../log/by.ts'
+import type { EffectParams } from '../../effects/kinds.ts'
+import type { Turn } from '../../effects/turn.ts'
 import { isoTime } from '../../projections/projection.ts'
 import { evolve, placeOf, type Snapshot } from '../../session/session.ts'
 import { keyInMetadata } from '../../stripe/calls.ts'
@@ -30,22 +31,18 @@ export function factsFromStripe(snapshot: Snapshot, seen: Seen): OnboardingFact[
 
 /** Records what the object says to the session. @param cause the id of the answer or of Stripe's event */
 export async function applyToSession(
-  trx: Trx,
+  turn: Turn,
   session: Session,
   seen: Seen,
-  about: { by: By; now: string; cause: string },
+  cause: string,
 ): Promise<Session> {
+  const { trx, now } = turn
   let after = session
   for (const fact of factsFromStripe(session.snapshot, await asMirrored(trx, seen))) {
-    const pending = pendingKey(after)
-    after = await dispatch(trx, after, fact, {
-      by: about.by,
-      now: about.now,
-      factId: `${about.cause}:${fact.type}`,
-      causation: about.cause,
-    })
+    const pending = pendingCall(after)
+    after = await dispatch(turn, after, fact, { factId: `${cause}:${fact.type}`, causation: cause })
     // A webhook can be earlier than the answer to the call that it is about.
-    if (pending !== null && pendingKey(after) === null) await settle(trx, pending, 'done', about.now)
+    if (pending !== null && pendingCall(after) === null) await settle(trx, pending.key, 'done', now)
   }
   return after
 }
@@ -79,20 +76,24 @@ async function withRemovedCard(trx: Trx, seen: Seen): Promise<Seen> {
 export const isRemoved = (card: string | Pick<Stripe.PaymentMethod, 'customer'> | null) =>
   card !== null && typeof card === 'object' && card.customer === null
 
-/** The key of the call that the session waits for; null: for none. */
-export function pendingKey(session: Session): string | null {
-  return keyOf(session.snapshot, session.sessionId)
-}
+/** A call that the session waits for: its key, which is its effect's id. */
+export type PendingCall = { key: string; call: EffectParams<'onboarding_call'>['call'] }
 
-function keyOf(snapshot: Snapshot, sessionId: string): string | null {
-  const step = callsUnderWay.get(placeOf(snapshot))?.step
-  return step === undefined ? null : callKey(sessionId, step, snapshot.context.attempts[step])
+/** Null: the session waits for none. */
+export function pendingCall({ snapshot }: Pick<Session, 'snapshot'>): PendingCall | null {
+  const calling = callsUnderWay.get(placeOf(snapshot))
+  if (calling === undefined) return null
+  const { session_id, attempts } = snapshot.context
+  return {
+    key: callKey(session_id, calling.step, attempts[calling.step]),
+    call: calling.call.request,
+  }
 }
 
 function candidates(snapshot: Snapshot, { objectType, isDeleted, object }: Seen): OnboardingFact[] {
   const { context } = snapshot
-  const key = keyOf(snapshot, context.session_id)
-  const isOurs = (metadata: Stripe.Metadata | null) => key !== null && metadata?.[keyInMetadata] === key
+  const key = pendingCall({ snapshot })?.key
+  const isOurs = (metadata: Stripe.Metadata | null) => key !== undefined && metadata?.[keyInMetadata] === key
 
   switch (objectType) {
     case 'customer': {

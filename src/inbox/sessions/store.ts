@@ -1,11 +1,11 @@
 import type { OnboardingFact, OnboardingFactType } from '../../../machines/onboarding-facts.ts'
 import type { SessionStatus, StepName } from '../../../machines/onboarding-steps.ts'
-import type { Reader, Row, Trx } from '../../db/tables.ts'
-import { type Effect, enqueue, setTimer } from '../../effects/effects.ts'
+import type { Reader, Row } from '../../db/tables.ts'
+import type { NewEffect } from '../../effects/effects.ts'
+import type { EffectParams } from '../../effects/kinds.ts'
+import type { Turn, TurnFact } from '../../effects/turn.ts'
 import { AppError, NotFound } from '../../errors.ts'
-import { type By, metadataOf } from '../../log/by.ts'
-import { type NewFact, streams } from '../../log/facts.ts'
-import { record } from '../../projections/record.ts'
+import { streams } from '../../log/facts.ts'
 import {
   allowedSteps,
   endingOf,
@@ -60,95 +60,83 @@ export async function sessionOf(reader: Reader, row: Row<'onboarding_sessions'>)
  * @throws AppError step_not_allowed when the statechart does not take the fact now
  */
 export async function dispatch(
-  trx: Trx,
+  turn: Turn,
   session: Session,
   fact: OnboardingFact,
-  about: { by: By; now: string; factId: string; causation?: string },
+  about: { factId: string; causation?: string },
 ): Promise<Session> {
   if (!session.snapshot.can(fact)) throw notAllowed(session)
+  const { now } = turn
+  const { factId, causation } = about
   const { snapshot, effects } = evolve(session.snapshot, fact)
   const stream = streams.onboarding(session.sessionId)
-  const [recorded] = await record(
-    trx,
+  const [recorded] = await turn.record(
     stream,
-    session.version,
     [
       {
         ...fact,
-        fact_id: about.factId,
+        fact_id: factId,
         tenant_id: session.tenantId,
-        metadata: metadataOf(about.by, {
-          machine_version: machineVersion,
-          ...(about.causation === undefined ? {} : { causation: about.causation }),
-        }),
-        occurred_at: about.now,
-      } as NewFact<OnboardingFactType>,
+        metadata: { machine_version: machineVersion, ...(causation === undefined ? {} : { causation }) },
+      } as TurnFact<OnboardingFactType>,
     ],
-    about.now,
+    session.version,
   )
   if (recorded === undefined) return session
-  const scope = { tenantId: session.tenantId, stream }
   for (const effect of effects) {
-    if (effect.type === 'callStripe')
-      await enqueue(
-        trx,
-        { ...scope, effectId: about.factId, kind: 'onboarding_call', params: {} },
-        afterTheRequest(about.now),
-        about.now,
+    if (effect.type === 'callStripe') await turn.claim(callOf(session, factId, effect.params.call))
+    else
+      await wakeAt(
+        turn,
+        session,
+        effect.type === 'expireAt' ? effect.params.due_at : hoursAfter(now, effect.params.hours),
       )
-    else {
-      const dueAt =
-        effect.type === 'expireAt' ? effect.params.due_at : hoursAfter(about.now, effect.params.hours)
-      await wakeAt(trx, session, dueAt, about.now)
-    }
   }
   const after = {
     ...session,
     snapshot,
     version: recorded.version,
     lastPosition: recorded.position,
-    updatedAt: about.now,
+    updatedAt: now,
   }
-  const ending = endingOf(session.snapshot, about.now) === null ? endingOf(snapshot, about.now) : null
-  return ending === null ? after : end(trx, after, ending, { now: about.now, cause: about.factId })
+  const ending = endingOf(session.snapshot, now) === null ? endingOf(snapshot, now) : null
+  return ending === null ? after : end(turn, after, ending, factId)
 }
 
+/** The call that a fact of this id asks for. */
+export const callOf = (
+  { sessionId, tenantId }: Pick<Session, 'sessionId' | 'tenantId'>,
+  factId: string,
+  call: EffectParams<'onboarding_call'>['call'],
+): NewEffect => ({
+  effectId: factId,
+  tenantId,
+  stream: streams.onboarding(sessionId),
+  kind: 'onboarding_call',
+  params: { session_id: sessionId, call },
+})
+
 /** Records the end of a session that nobody has asked for. */
-export const end = (
-  trx: Trx,
-  session: Session,
-  fact: OnboardingFact,
-  about: { now: string; cause: string },
-) =>
-  dispatch(trx, session, fact, {
-    by: { actor: 'worker' },
-    now: about.now,
+export const end = (turn: Turn, session: Session, fact: OnboardingFact, cause: string) =>
+  dispatch(turn.as({ actor: 'worker' }), session, fact, {
     factId: `${session.sessionId}:ended`,
-    causation: about.cause,
+    causation: cause,
   })
 
 /** Has the worker look at the session at that time, or earlier where it would have; see `sessionTimer`. */
 export const wakeAt = (
-  trx: Trx,
+  turn: Turn,
   { sessionId, tenantId }: Pick<Session, 'sessionId' | 'tenantId'>,
   dueAt: string,
-  now: string,
 ) =>
-  setTimer(
-    trx,
-    {
-      effectId: `expire:${sessionId}`,
-      tenantId,
-      stream: streams.onboarding(sessionId),
-      kind: 'expire_session',
-      params: {},
-    },
+  turn.wake({
+    effectId: `expire:${sessionId}`,
+    tenantId,
+    stream: streams.onboarding(sessionId),
+    kind: 'expire_session',
+    params: { session_id: sessionId },
     dueAt,
-    now,
-  )
-
-/** The session whose effect it is. */
-export const sessionIdOf = (effect: Effect) => effect.stream.slice(streams.onboarding('').length)
+  })
 
 export const hoursAfter = (time: string, hours: number) =>
   new Date(Date.parse(time) + hours * 3_600_000).toISOString()
@@ -182,9 +170,6 @@ export function notAllowed(session: Session, message?: string): AppError {
 /** The key of a step's call, and the id of the fact that asks for it: session, step and attempt. */
 export const callKey = (sessionId: string, step: StepName, attempt: number) =>
   `stepledger:${sessionId}:${step}:${attempt}`
-
-/** The request that asks carries the effect out itself; the worker takes what a crash has left. */
-export const afterTheRequest = (now: string) => new Date(Date.parse(now) + 10_000).toISOString()
 
 const quarantined = (error: unknown): never => {
   if (!(error instanceof StrandedFact)) throw error

@@ -1,7 +1,6 @@
 import { finalStatuses } from '../../../machines/onboarding-steps.ts'
-import type { Trx } from '../../db/tables.ts'
+import type { Turn } from '../../effects/turn.ts'
 import { AppError } from '../../errors.ts'
-import type { By } from '../../log/by.ts'
 import type { StripeObjectType } from '../../stripe/object-types.ts'
 import { applyToSession } from './from-stripe.ts'
 import { type Session, sessionOf } from './store.ts'
@@ -18,13 +17,10 @@ export type SeenObject = {
 /**
  * What was seen becomes a fact of the onboarding sessions that it is about, if the statechart takes it now: those of the
  * same customer, and the one whose own call has made the object.
- * @param about.cause the id of Stripe's event, or of the effect that has asked
+ * @param cause the id of Stripe's event, or of the effect that has asked
  */
-export async function tellSessions(
-  trx: Trx,
-  seen: SeenObject,
-  { by, now, cause }: { by: By; now: string; cause: string },
-): Promise<void> {
+export async function tellSessions(turn: Turn, seen: SeenObject, cause: string): Promise<void> {
+  const { trx } = turn
   const { object } = seen
   const metadata = 'metadata' in object ? (object.metadata as Record<string, string> | null) : null
   const rows = await trx
@@ -41,8 +37,7 @@ export async function tellSessions(
     .execute()
   for (const row of rows) {
     const session = await sessionOf(trx, row).catch(undefinedIfQuarantined)
-    if (session !== undefined)
-      await applyToSession(trx, session, seen, { by, now, cause: `${cause}:${row.session_id}` })
+    if (session !== undefined) await applyToSession(turn, session, seen, `${cause}:${row.session_id}`)
   }
 }
 

@@ -1,0 +1,89 @@
+import type { Database } from '../db/database.ts'
+import type { Trx } from '../db/tables.ts'
+import { type By, metadataOf } from '../log/by.ts'
+import type { Fact, FactType, Metadata, NewFact } from '../log/facts.ts'
+import { record } from '../projections/record.ts'
+import { insertEffect, type NewEffect, type Owner, setTimer } from './effects.ts'
+
+/** One write: what is recorded and asked for in it is there as a whole, or not at all. */
+export type Turn = {
+  trx: Trx
+  /** UTC ISO 8601 with milliseconds. */
+  now: string
+  by: By
+  /**
+   * Appends facts to a stream and brings the tables up to date: the only way that anything enters the log. Returns the
+   * facts that are new.
+   * @param expectedVersion the version of the stream's last fact as it was decided on; by default any
+   * @throws StreamMoved
+   */
+  record(stream: string, facts: readonly TurnFact[], expectedVersion?: number): Promise<Fact[]>
+  /** Asks for an effect, which is carried out after the commit, at once where it is due. One of this id stays as it is. */
+  enqueue(effect: NewEffect): Promise<void>
+  /** As `enqueue`, for who then calls `effects.run`: nobody else begins it meanwhile. */
+  claim(effect: NewEffect): Promise<void>
+  /** As `enqueue`, for what is looked at again and again: it comes at the earlier time, or anew. */
+  wake(timer: NewEffect & { dueAt: string }): Promise<void>
+  /** The same turn, for what it does in somebody else's name. */
+  as(by: By): Turn
+}
+
+/** A fact of this turn: `occurred_at` is the turn's time, and `metadata` says who, where nothing else is given. */
+export type TurnFact<T extends FactType = FactType> = {
+  [K in T]: Omit<NewFact<K>, 'metadata' | 'occurred_at'> & {
+    metadata?: Partial<Metadata>
+    occurred_at?: string
+  }
+}[T]
+
+/** The one way to write. @throws what `work` throws: then nothing has happened; AppError database_busy */
+export type Transact = <T>(by: By, work: (turn: Turn) => Promise<T>) => Promise<T>
+
+/** Who carries the effects of a turn out: told of them after its commit. */
+export type Outbox = { owner: Owner; committed(effects: Asked): void }
+/** Effects that a turn has asked for: those that wait for nothing, and those that its caller carries out. */
+export type Asked = { due: NewEffect[]; claimed: NewEffect[] }
+
+export function transactOn(on: { db: Database; now: () => Date }, outbox: Outbox): Transact {
+  return async (by, work) => {
+    // Begun again where the database was busy.
+    let asked: Asked = { due: [], claimed: [] }
+    const result = await on.db.transact((trx) => {
+      asked = { due: [], claimed: [] }
+      return work(turnOf(trx, { by, now: on.now().toISOString(), owner: outbox.owner, asked }))
+    })
+    if (asked.due.length + asked.claimed.length > 0) outbox.committed(asked)
+    return result
+  }
+}
+
+function turnOf(trx: Trx, of: { by: By; now: string; owner: Owner; asked: Asked }): Turn {
+  const { by, now, owner, asked } = of
+  return {
+    trx,
+    now,
+    by,
+    record: (stream, facts, expectedVersion) =>
+      record(
+        trx,
+        stream,
+        expectedVersion ?? 'any',
+        facts.map(
+          (fact) => ({ occurred_at: now, ...fact, metadata: metadataOf(by, fact.metadata) }) as NewFact,
+        ),
+        now,
+      ),
+    async enqueue(effect) {
+      await insertEffect(trx, effect, now)
+      if ((effect.dueAt ?? now) <= now) asked.due.push(effect)
+    },
+    async claim(effect) {
+      if (await insertEffect(trx, effect, now, owner)) asked.claimed.push(effect)
+    },
+    async wake(timer) {
+      await setTimer(trx, timer, now)
+      if (timer.dueAt <= now) asked.due.push(timer)
+    },
+    as: (another) => turnOf(trx, { ...of, by: another }),
+  }
+}
