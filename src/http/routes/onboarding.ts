@@ -1,6 +1,7 @@
 import { OpenAPIHono, z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import { selectedPlan } from '../../../machines/onboarding-facts.ts'
+import { sessionStatuses } from '../../../machines/onboarding-steps.ts'
 import { sessionToken, storeSessionToken } from '../../auth/keys.ts'
 import type { AppContext } from '../../context.ts'
 import { resourceId, text, timeOut } from '../../db/fields.ts'
@@ -173,16 +174,7 @@ export const callerOf = (c: Context<Env>): Caller => ({ ...c.get('caller'), requ
 const where = {
   session_id: z.string(),
   tenant_id: z.string(),
-  status: z.enum([
-    'started',
-    'customer_created',
-    'payment_setup',
-    'plan_selected',
-    'subscription_created',
-    'completed',
-    'cancelled',
-    'expired',
-  ]),
+  status: z.enum(sessionStatuses),
   next_step: z.string().nullable(),
   allowed_events: z.array(z.string()),
 }

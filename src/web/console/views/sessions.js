@@ -6,22 +6,18 @@ import { counted, placeName } from '../words.js'
 
 /** @typedef {import('../../../ops/sessions.ts').SessionListing} SessionListing */
 
-const statuses = [
-  ...['started', 'customer_created', 'payment_setup', 'plan_selected', 'subscription_created'],
-  ...['completed', 'cancelled', 'expired'],
-]
-
 /** Sessions by state. @type {import('../router.js').View} */
 export async function sessionsView({ query, signal }) {
   const status = query.get('status') ?? ''
   const tenant_id = query.get('tenant_id') ?? ''
   const stuck = query.get('stuck') === 'true'
   const cursor = query.get('cursor')
-  const { items, next_cursor } = await get(
-    '/sessions',
-    { status, tenant_id, stuck: stuck || null, cursor, limit: 25 },
-    signal,
-  )
+  /** @type {[{ items: SessionListing[], next_cursor: string | null }, import('../statechart.js').Statechart]} */
+  const [{ items, next_cursor }, { graph }] = await Promise.all([
+    get('/sessions', { status, tenant_id, stuck: stuck || null, cursor, limit: 25 }, signal),
+    get('/statechart', {}, signal),
+  ])
+  const statuses = graph.states.filter((one) => one.parent === null && !one.is_initial).map(({ key }) => key)
   const form = h(
     'form',
     { class: 'filter' },
