@@ -11,8 +11,8 @@ import { readFacts } from '../log/read.ts'
 import { strandedVersion } from '../projections/onboarding-sessions.ts'
 import { StrandedFact } from '../session/session.ts'
 import { snapshotOf } from '../session/snapshot.ts'
-import { place } from '../views/position.ts'
 import { urlsOf } from '../views/session-urls.ts'
+import { standingBesidesDue } from '../views/standing.ts'
 import { isRetrying } from './outbox-gauges.ts'
 import { type RedactedFact, redact } from './redact.ts'
 import { type PathStep, type Stranded, sessionPath } from './session-path.ts'
@@ -87,7 +87,7 @@ export async function listSessions(
   return pageOf(query, page, 'session_id', (row) => listing(reader, row))
 }
 
-export type SessionView = ReturnType<typeof place> & {
+export type SessionView = ReturnType<typeof standingBesidesDue> & {
   place: string
   machine_version: string
   is_quarantined: boolean
@@ -117,7 +117,7 @@ export async function showSession(reader: Reader, sessionId: string): Promise<Se
     updatedAt: row.updated_at,
   }
   return {
-    ...place(session, await urlsOf(reader, sessionId)),
+    ...standingBesidesDue(session, await urlsOf(reader, sessionId)),
     place: row.place,
     machine_version: row.machine_version,
     is_quarantined: isStranded,

@@ -10,8 +10,8 @@ import { watchStreams } from '../../log/watch.ts'
 import { loadOwnSession } from '../../onboarding/access.ts'
 import { duesNow } from '../../pricing/due-terms.ts'
 import { evolve, initialSnapshot } from '../../session/session.ts'
-import { position } from '../../views/position.ts'
 import { urlsOf } from '../../views/session-urls.ts'
+import { fullStanding } from '../../views/standing.ts'
 import type { Env } from '../env.ts'
 import type { LiveStreams } from '../live-streams.ts'
 import { route } from '../route.ts'
@@ -58,7 +58,7 @@ export function onboardingStreamRoutes(context: AppContext, live: LiveStreams): 
               id: String(fact.position),
               event: fact.type,
               data: JSON.stringify(
-                position(at, await urlsOf(context.db.reader, at.sessionId), await duesNow(context)),
+                fullStanding(at, await urlsOf(context.db.reader, at.sessionId), await duesNow(context)),
               ),
             })
             told = fact.position

@@ -17,8 +17,8 @@ import { previewPlan, selectPlan } from '../../onboarding/select-plan.ts'
 import { setupPayment } from '../../onboarding/setup-payment.ts'
 import { start } from '../../onboarding/start.ts'
 import { duesNow, withDue } from '../../pricing/due-terms.ts'
-import { position, standing } from '../../views/position.ts'
 import { urlsOf } from '../../views/session-urls.ts'
+import { fullStanding, standing } from '../../views/standing.ts'
 import type { Env } from '../env.ts'
 import { body, route } from '../route.ts'
 import { envelope, success } from '../schemas.ts'
@@ -155,7 +155,7 @@ export function onboardingRoutes(context: AppContext): OpenAPIHono<Env> {
     const session = await loadOwnSession(reader, c.req.valid('param').session_id, callerOf(c))
     return c.json(
       success({
-        ...position(session, await urlsOf(context.db.reader, session.sessionId), await duesNow(context)),
+        ...fullStanding(session, await urlsOf(context.db.reader, session.sessionId), await duesNow(context)),
         applicant: await applicantOf(reader, session.sessionId),
         publishable_key: context.config.stripe.publishableKey ?? null,
       }),

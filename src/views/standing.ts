@@ -6,7 +6,7 @@ import { withDue } from '../pricing/due-terms.ts'
 import { allowedSteps, nextStepOf, placeOf } from '../session/session.ts'
 import type { SessionUrls } from './session-urls.ts'
 
-/** What every reply of onboarding has: where the session stands, and what may be sent now. */
+/** What every reply of onboarding has: how the session stands, and what may be sent now. */
 export function standing(session: Session) {
   const status = sessionStatus(session)
   return {
@@ -19,19 +19,19 @@ export function standing(session: Session) {
 }
 
 /**
- * The whole position: all that a wizard needs to go on from here, on this device or another. No secrets.
+ * All that a wizard needs to go on from here, on this device or another. No secrets.
  * @param dueOfOrder what will be charged for the plan, as `duesNow` says
  */
-export function position(session: Session, urls: SessionUrls, dueOfOrder: (order: Order) => Due) {
+export function fullStanding(session: Session, urls: SessionUrls, dueOfOrder: (order: Order) => Due) {
   const { plan } = session.snapshot.context
-  return { ...place(session, urls), plan: plan && withDue(plan, dueOfOrder) }
+  return { ...standingBesidesDue(session, urls), plan: plan && withDue(plan, dueOfOrder) }
 }
 
-/** The position, but for what is due by today's rules. */
-export function place(session: Session, urls: SessionUrls) {
+/** All but what is due by today's rules. */
+export function standingBesidesDue(session: Session, urls: SessionUrls) {
   const { context } = session.snapshot
   const status = sessionStatus(session)
-  const at = placeOf(session.snapshot)
+  const place = placeOf(session.snapshot)
   return {
     ...standing(session),
     position: session.lastPosition,
@@ -39,7 +39,7 @@ export function place(session: Session, urls: SessionUrls) {
     expires_at: context.expires_at,
     success_url: urls.success_url,
     steps_done: stepsDone(status, context),
-    is_waiting_for_stripe: callsUnderWay.has(at),
+    is_waiting_for_stripe: callsUnderWay.has(place),
     customer_id: context.customer_id,
     payment: {
       setup_intent_id: context.setup_intent_id,
@@ -56,7 +56,7 @@ export function place(session: Session, urls: SessionUrls) {
             subscription_id: context.subscription_id,
             subscription_status: context.subscription_status,
             trial_ends_at: context.trial_ends_at,
-            requires_action: at === 'subscription_created.awaiting_authentication',
+            requires_action: place === 'subscription_created.awaiting_authentication',
           },
   }
 }
