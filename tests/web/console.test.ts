@@ -182,6 +182,16 @@ test('Stripe’s objects, names and companies are shown, and each is found by wh
   })
 })
 
+test('a session with a discount says what is paid for the plan, and for how long less', async () => {
+  const plan = { plan_id: 'enterprise', price_id: 'price_enterprise_monthly', discount_code: 'LAUNCH50' }
+  const saver = wizard(service, { choice: plan })
+  await saver.to('selectPlan')
+  await withPage(async (page) => {
+    await logIn(page, `#/sessions/${saver.of.sessionId}`)
+    await page.getByText('Enterprise, $299.00 every month; LAUNCH50: $149.50 off once').waitFor()
+  })
+})
+
 test('a link to a moment of a session shows that moment', async () => {
   const { body } = await service.request('GET', `/admin/sessions/${ada.of.sessionId}`)
   const { position } = body.data.path.find(

@@ -94,7 +94,7 @@ function standing({
     ...pair(
       'Plan',
       plan &&
-        `${plan.plan_name}, ${money(plan.amount_after_discount_cents, plan.currency)} every ${periodOf(plan)}`,
+        `${plan.plan_name}, ${money(plan.amount_cents, plan.currency)} every ${periodOf(plan)}${discounted(plan)}`,
     ),
     ...pair(
       'Subscription',
@@ -117,4 +117,16 @@ function timeline({ facts, path }) {
     { class: 'facts' },
     ...facts.map((fact) => factItem(fact, { note: `→ ${placeName(places.get(fact.position) ?? null)}` })),
   )
+}
+
+/** For how long it costs less. @param {import('../../../../machines/onboarding-facts.ts').SelectedPlan} plan */
+function discounted({ discount, discount_cents, currency }) {
+  if (discount === null) return ''
+  const { code, duration, duration_in_months } = discount
+  const times = {
+    once: 'once',
+    repeating: `for ${counted(duration_in_months ?? 0, 'month')}`,
+    forever: 'always',
+  }
+  return `; ${code}: ${money(discount_cents, currency)} off ${times[duration]}`
 }
