@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import Sqlite from 'better-sqlite3'
 import pg from 'pg'
 import { inject } from 'vitest'
 import { type Database, openDatabase } from '../../src/db/database.ts'
@@ -15,6 +16,8 @@ export const testKeys = () => new PersonalKeys([testKey])
 /** A migrated database of one test. `close` removes it; `url` is for other processes and second connections. */
 export type TestDatabase = Database & { url: string }
 
+export type FreshDatabase = { url: string; remove: () => Promise<void> }
+
 /**
  * Both kinds, for `describe.each(eachDatabase)('on $name', ({ create }) => …)`. What holds for the one holds for the
  * other.
@@ -26,8 +29,7 @@ export const eachDatabase: { name: string; create: () => Promise<TestDatabase> }
 
 /** A SQLite file in a directory of its own. */
 export async function createSqlite(): Promise<TestDatabase> {
-  const directory = await mkdtemp(join(tmpdir(), 'stepledger-test-'))
-  return opened(`file:${join(directory, 'test.db')}`, () => rm(directory, { recursive: true, force: true }))
+  return opened(await freshSqlite())
 }
 
 /** A fresh database on the test run's PostgreSQL server. */
@@ -39,14 +41,47 @@ export async function createPostgres(): Promise<TestDatabase> {
 export const createIcuPostgres = (): Promise<TestDatabase> =>
   createdPostgres("template template0 locale_provider icu icu_locale 'en-US-u-ka-shifted'")
 
-async function createdPostgres(options: string): Promise<TestDatabase> {
+/** Makes databases, which nobody has opened yet, with what is in this one now. It is of no other use from then on. */
+export async function templateOf(origin: TestDatabase): Promise<() => Promise<FreshDatabase>> {
+  if (origin.dialect === 'sqlite') {
+    const path = origin.url.slice('file:'.length)
+    return () =>
+      freshSqlite(async (file) => {
+        const source = new Sqlite(path, { readonly: true })
+        await source.backup(file)
+        source.close()
+      })
+  }
+  const name = new URL(origin.url).pathname.slice(1)
+  // A template must have no connections.
+  await onServer(inject('postgresUrl'), `alter database ${name} with allow_connections false`)
+  await onServer(
+    inject('postgresUrl'),
+    `select pg_terminate_backend(pid) from pg_stat_activity where datname = '${name}'`,
+  )
+  return () => freshPostgres(`template ${name}`)
+}
+
+const createdPostgres = async (options: string) => opened(await freshPostgres(options))
+
+async function freshPostgres(options: string): Promise<FreshDatabase> {
   const server = inject('postgresUrl')
   const name = `test_${randomUUID().replaceAll('-', '')}`
   await onServer(server, `create database ${name} ${options}`)
-  return opened(`${server}/${name}`, () => onServer(server, `drop database ${name} with (force)`))
+  return {
+    url: `${server}/${name}`,
+    remove: () => onServer(server, `drop database ${name} with (force)`),
+  }
 }
 
-async function opened(url: string, remove: () => Promise<void>): Promise<TestDatabase> {
+async function freshSqlite(fill: (file: string) => Promise<void> = async () => {}): Promise<FreshDatabase> {
+  const directory = await mkdtemp(join(tmpdir(), 'stepledger-test-'))
+  const file = join(directory, 'test.db')
+  await fill(file)
+  return { url: `file:${file}`, remove: () => rm(directory, { recursive: true, force: true }) }
+}
+
+async function opened({ url, remove }: FreshDatabase): Promise<TestDatabase> {
   const db = openDatabase(url, testKeys())
   await migrate(db)
   const close = async () => {
