@@ -4,14 +4,16 @@ import type { OnboardingFact } from './onboarding-facts.ts'
 import type { CallingStep } from './onboarding-steps.ts'
 import { hasEnded } from './subscription.ts'
 
-/** What a transition asks of the outbox: the action's type and its `params`, as they are put there. */
-export type OnboardingEffect =
-  | { type: 'callStripe'; params: { session_id: string; call: CallingStep['call']['request'] } }
+/** What a transition asks of the outbox: an action and its params, which go there as they are. */
+export type OnboardingEffects = {
+  callStripe: { session_id: string; call: CallingStep['call']['request'] }
   /** The session is looked at: at a time, or so long after the fact. */
-  | { type: 'expireAt'; params: { due_at: string } }
-  | { type: 'lookAfter'; params: { hours: number } }
-
-type Params<T extends OnboardingEffect['type']> = Extract<OnboardingEffect, { type: T }>['params']
+  expireAt: { due_at: string }
+  lookAfter: { hours: number }
+}
+export type OnboardingEffect = {
+  [Type in keyof OnboardingEffects]: { type: Type; params: OnboardingEffects[Type] }
+}[keyof OnboardingEffects]
 
 /** A SetupIntent is asked for first, when one or its card can no longer be used, and after a declined payment. */
 const requestSetupIntent = {
@@ -75,9 +77,9 @@ export const onboardingMachine = setup({
   },
   actions: {
     remember: assign(remembered),
-    callStripe: (_, _params: Params<'callStripe'>) => {},
-    expireAt: (_, _params: Params<'expireAt'>) => {},
-    lookAfter: (_, _params: Params<'lookAfter'>) => {},
+    callStripe: (_, _params: OnboardingEffects['callStripe']) => {},
+    expireAt: (_, _params: OnboardingEffects['expireAt']) => {},
+    lookAfter: (_, _params: OnboardingEffects['lookAfter']) => {},
   },
 }).createMachine({
   id: 'onboarding',

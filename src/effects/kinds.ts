@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { callingSteps } from '../../machines/onboarding-steps.ts'
 import { usageTypes } from '../log/facts.ts'
 import { stripeObjectTypes } from '../stripe/object-types.ts'
 
@@ -11,7 +12,7 @@ export const effectKinds = {
   /** A step's call: the fact with the effect's id asks for it. */
   onboarding_call: z.object({
     session_id: id,
-    call: z.enum(['create_customer', 'create_setup_intent', 'create_subscription']),
+    call: z.enum(callingSteps.map(({ call }) => call.request)),
     ...attempts,
   }),
   /** An operation: likewise. */

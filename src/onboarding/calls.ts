@@ -1,17 +1,19 @@
 import { type CallingStep, callingSteps } from '../../machines/onboarding-steps.ts'
 import { type AppContext, requireStripe } from '../context.ts'
 import type { Reader } from '../db/tables.ts'
+import type { Effect } from '../effects/effects.ts'
 import type { EffectHandler } from '../effects/handler.ts'
 import type { Turn } from '../effects/turn.ts'
 import { enqueueRefresh } from '../inbox/enqueue-refresh.ts'
 import { recordAnswer } from '../inbox/record-answer.ts'
-import { applyToSession, type PendingCall, unusable } from '../inbox/sessions/from-stripe.ts'
+import { applyToSession, unusable } from '../inbox/sessions/from-stripe.ts'
 import { callOf, dispatch, loadSession, type Session } from '../inbox/sessions/store.ts'
 import type { Fact } from '../log/facts.ts'
 import { factById } from '../log/read.ts'
 import { livingPersonal } from '../log/subject.ts'
 import { refreshRedeemed } from '../outbox/refresh-redeemed.ts'
 import { callStripe, type StripeRequest } from '../outbox/stripe-call.ts'
+import type { PendingCall } from '../session/calls.ts'
 import type { StripeFailure } from '../stripe/failure.ts'
 import type { Observation } from '../stripe/gateway.ts'
 
@@ -20,30 +22,30 @@ export const onboardingCall = (
   context: Pick<AppContext, 'db' | 'now' | 'stripe'>,
 ): EffectHandler<'onboarding_call', Observation> => ({
   async run(effect) {
-    const { reader } = context.db
-    const request = await requestOf(reader, await factById(reader, effect.effectId))
+    const request = await requestOf(context.db.reader, effect)
     return callStripe(requireStripe(context), effect, request, context.now())
   },
 
-  async done(turn, { effectId, params }, observation) {
+  async done(turn, effect, observation) {
+    const { effectId, params } = effect
     const session = await loadSession(turn.trx, params.session_id)
     await recordAnswer(turn, session.tenantId, observation, effectId)
     await applyToSession(turn, session, observation, `${effectId}:answer`)
     if (params.call !== 'create_subscription') return
-    const request = await requestOf(turn.trx, await factById(turn.trx, effectId))
-    await refreshRedeemed(turn, request.params, effectId)
+    await refreshRedeemed(turn, (await requestOf(turn.trx, effect)).params, effectId)
   },
 
-  async refused(turn, { effectId, params }, refusal) {
+  async refused(turn, effect, refusal) {
     const { trx } = turn
+    const { effectId, params } = effect
     const session = await loadSession(trx, params.session_id)
-    const { data } = (await factById(trx, effectId)) as Fact<'onboarding.subscription_requested'>
+    const { data } = await askingFact(trx, effectId)
     const failure = refusal as StripeFailure
     const after = await dispatch(
       turn,
       session,
       {
-        type: failedFactOf(params.call),
+        type: failedFactOf(effect),
         data: {
           attempt: data.attempt,
           is_decline: failure.kind === 'declined',
@@ -71,28 +73,23 @@ export const onboardingCall = (
 })
 
 /** Puts the call that the session waits for back in the outbox, should it not be there any more. */
-export const keepCall = (turn: Turn, session: Session, { key, call }: PendingCall) =>
-  turn.claim(callOf(session, key, call))
+export const keepCall = (turn: Turn, session: Session, { key, params }: PendingCall) =>
+  turn.claim(callOf(session, key, params))
 
-async function requestOf(reader: Reader, fact: Fact): Promise<StripeRequest> {
-  switch (fact.type) {
-    case 'onboarding.customer_requested':
-      return {
-        call: 'create_customer',
-        params: (await livingPersonal(reader, fact)).params,
-        key: fact.data.idempotency_key,
-      }
-    case 'onboarding.payment_setup_requested':
-      return { call: 'create_setup_intent', params: fact.data.params, key: fact.data.idempotency_key }
-    case 'onboarding.subscription_requested':
-      return { call: 'create_subscription', params: fact.data.params, key: fact.data.idempotency_key }
-    default:
-      throw new Error(`${fact.type} asks for no call`)
-  }
+type Call = Pick<Effect<'onboarding_call'>, 'effectId' | 'params'>
+
+async function requestOf(reader: Reader, { effectId, params: { call } }: Call): Promise<StripeRequest> {
+  const fact = await askingFact(reader, effectId)
+  const isSealed = fact.type === 'onboarding.customer_requested'
+  const { params } = isSealed ? await livingPersonal(reader, fact) : fact.data
+  return { call, params, key: fact.data.idempotency_key }
 }
 
-function failedFactOf(request: CallingStep['call']['request']): CallingStep['call']['fails'] {
-  const step = callingSteps.find(({ call }) => call.request === request)
-  if (step === undefined) throw new Error(`No step asks for ${request}`)
+const askingFact = async (reader: Reader, effectId: string) =>
+  (await factById(reader, effectId)) as Fact<CallingStep['asks']>
+
+function failedFactOf({ params }: Call): CallingStep['call']['fails'] {
+  const step = callingSteps.find(({ call }) => call.request === params.call)
+  if (step === undefined) throw new Error(`No step asks for ${params.call}`)
   return step.call.fails
 }

@@ -1,11 +1,11 @@
 import type { Applicant } from '../../machines/onboarding-facts.ts'
 import type { AppContext } from '../context.ts'
 import { Conflict } from '../errors.ts'
-import { pendingCall } from '../inbox/sessions/from-stripe.ts'
 import { dispatch, notAllowed, type Session } from '../inbox/sessions/store.ts'
 import type { Caller } from '../log/by.ts'
 import { operate } from '../outbox/operate.ts'
 import { refusedField } from '../outbox/refused-field.ts'
+import { pendingCall } from '../session/calls.ts'
 import { loadOwnSession } from './access.ts'
 import { applicantOf } from './applicant-of.ts'
 

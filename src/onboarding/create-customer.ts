@@ -1,9 +1,9 @@
 import { type AppContext, requireStripe } from '../context.ts'
 import { Conflict } from '../errors.ts'
-import { pendingCall } from '../inbox/sessions/from-stripe.ts'
-import { callKey, dispatch, type Session } from '../inbox/sessions/store.ts'
+import { dispatch, type Session } from '../inbox/sessions/store.ts'
 import type { Caller } from '../log/by.ts'
 import { pendingOperations } from '../outbox/pending-operations.ts'
+import { nextAttempt, pendingCall } from '../session/calls.ts'
 import { keyInMetadata } from '../stripe/calls.ts'
 import { refusedElsewhere, takeStep } from './access.ts'
 import { applicantOf } from './applicant-of.ts'
@@ -18,7 +18,7 @@ export async function createCustomer(
   requireStripe(context)
   const after = await takeStep(context, caller, sessionId, async (turn, session) => {
     const { trx } = turn
-    const { customer_id, attempts } = session.snapshot.context
+    const { customer_id } = session.snapshot.context
     if (customer_id !== null) return null
     const pending = pendingCall(session)
     if (pending !== null) {
@@ -39,8 +39,8 @@ export async function createCustomer(
       await dispatch(turn, session, created, { factId: `${sessionId}:known_customer` })
       return null
     }
-    const attempt = attempts.create_customer + 1
-    const key = callKey(sessionId, 'create_customer', attempt)
+    const attempt = nextAttempt(session, 'create_customer')
+    const key = attempt.idempotency_key
     const { email, name, company_name, phone } = await applicantOf(trx, sessionId)
     await dispatch(
       turn,
@@ -48,8 +48,7 @@ export async function createCustomer(
       {
         type: 'onboarding.customer_requested',
         data: {
-          attempt,
-          idempotency_key: key,
+          ...attempt,
           personal: {
             params: {
               email,

@@ -3,10 +3,10 @@ import type { Config } from '../config.ts'
 import { type AppContext, requireStripe } from '../context.ts'
 import type { Turn } from '../effects/turn.ts'
 import { AppError, Conflict } from '../errors.ts'
-import { pendingCall } from '../inbox/sessions/from-stripe.ts'
-import { callKey, dispatch, notAllowed, type Session, sessionStatus } from '../inbox/sessions/store.ts'
+import { dispatch, notAllowed, type Session, sessionStatus } from '../inbox/sessions/store.ts'
 import type { Caller } from '../log/by.ts'
 import { pendingOperations } from '../outbox/pending-operations.ts'
+import { nextAttempt, pendingCall } from '../session/calls.ts'
 import { keyInMetadata } from '../stripe/calls.ts'
 import { loadOwnSession, refusedElsewhere, takeStep } from './access.ts'
 import { askForAuthentication } from './authentication.ts'
@@ -27,7 +27,7 @@ export async function createSubscription(
   const attempt = () =>
     takeStep(context, caller, sessionId, async (turn, session) => {
       const pending = pendingCall(session)
-      if (pending?.call === 'create_subscription') {
+      if (pending?.params.call === 'create_subscription') {
         await keepCall(turn, session, pending)
         return pending.key
       }
@@ -57,7 +57,7 @@ async function requestSubscription(
   { trialPeriodDays }: Pick<Config, 'trialPeriodDays'>,
 ): Promise<string> {
   const { trx } = turn
-  const { customer_id, payment_method_id, plan, decline, attempts } = session.snapshot.context
+  const { customer_id, payment_method_id, plan, decline } = session.snapshot.context
   if (sessionStatus(session) !== 'plan_selected' || plan === null) throw notAllowed(session)
   if (payment_method_id === null) throw new NoCardYet(session)
   // Its outcome is not known yet: it may be making what this step is about to make.
@@ -72,16 +72,15 @@ async function requestSubscription(
   if (live !== undefined)
     throw new AppError('already_subscribed', 'This tenant has a subscription already', { details: live })
 
-  const attempt = attempts.create_subscription + 1
-  const key = callKey(session.sessionId, 'create_subscription', attempt)
+  const attempt = nextAttempt(session, 'create_subscription')
+  const key = attempt.idempotency_key
   await dispatch(
     turn,
     session,
     {
       type: 'onboarding.subscription_requested',
       data: {
-        attempt,
-        idempotency_key: key,
+        ...attempt,
         params: {
           customer: customer_id,
           items: [{ price: plan.price_id }],

@@ -3,9 +3,10 @@ import { isAbandoned } from '../../machines/onboarding-steps.ts'
 import { type AppContext, requireStripe } from '../context.ts'
 import type { Turn } from '../effects/turn.ts'
 import { AppError } from '../errors.ts'
-import { isRemoved, pendingCall } from '../inbox/sessions/from-stripe.ts'
-import { callKey, dispatch, type Session, sessionStatus } from '../inbox/sessions/store.ts'
+import { isRemoved } from '../inbox/sessions/from-stripe.ts'
+import { dispatch, type Session, sessionStatus } from '../inbox/sessions/store.ts'
 import type { Caller } from '../log/by.ts'
+import { nextAttempt, pendingCall } from '../session/calls.ts'
 import { keyInMetadata } from '../stripe/calls.ts'
 import { refusedElsewhere, takeStep } from './access.ts'
 import { allowedUrl } from './allowed-url.ts'
@@ -62,11 +63,11 @@ async function requestSetup(
   about: { returnUrl: string; usedUpId: string | null },
 ): Promise<string | null> {
   const { returnUrl } = about
-  const { setup_intent_id, payment_method_id, decline, customer_id, attempts } = session.snapshot.context
+  const { setup_intent_id, payment_method_id, decline, customer_id } = session.snapshot.context
   const pending = pendingCall(session)
   if (pending !== null && sessionStatus(session) !== 'started') {
     // While the subscription is being created there is nothing to wait for here.
-    if (pending.call !== 'create_setup_intent') return null
+    if (pending.params.call !== 'create_setup_intent') return null
     await keepCall(turn, session, pending)
     return pending.key
   }
@@ -75,16 +76,15 @@ async function requestSetup(
   if (setup_intent_id !== null && !isAbandoned(status) && !isDeclined && setup_intent_id !== about.usedUpId)
     return null
 
-  const attempt = attempts.setup_payment + 1
-  const key = callKey(session.sessionId, 'setup_payment', attempt)
+  const attempt = nextAttempt(session, 'setup_payment')
+  const key = attempt.idempotency_key
   await dispatch(
     turn,
     session,
     {
       type: 'onboarding.payment_setup_requested',
       data: {
-        attempt,
-        idempotency_key: key,
+        ...attempt,
         personal: { return_url: returnUrl },
         params: {
           customer: customer_id,

@@ -1,8 +1,8 @@
 import { finalStatuses } from '../../machines/onboarding-steps.ts'
 import type { Reader } from '../db/tables.ts'
 import { Conflict } from '../errors.ts'
-import { pendingCall } from '../inbox/sessions/from-stripe.ts'
 import { sessionOf } from '../inbox/sessions/store.ts'
+import { pendingCall } from '../session/calls.ts'
 
 /**
  * An onboarding step of the tenant that waits for Stripe may be making what the caller is about to make.

@@ -1,16 +1,15 @@
 import type Stripe from 'stripe'
 import type { OnboardingFact } from '../../../machines/onboarding-facts.ts'
-import { callsUnderWay } from '../../../machines/onboarding-places.ts'
 import { hasEnded, isInOrder } from '../../../machines/subscription.ts'
 import type { Trx } from '../../db/tables.ts'
 import { settle } from '../../effects/effects.ts'
-import type { EffectParams } from '../../effects/kinds.ts'
 import type { Turn } from '../../effects/turn.ts'
 import { isoTime } from '../../projections/projection.ts'
-import { evolve, placeOf, type Snapshot } from '../../session/session.ts'
+import { pendingCall } from '../../session/calls.ts'
+import { evolve, type Snapshot } from '../../session/session.ts'
 import { keyInMetadata } from '../../stripe/calls.ts'
 import type { StripeObjectType } from '../../stripe/object-types.ts'
-import { callKey, dispatch, type Session } from './store.ts'
+import { dispatch, type Session } from './store.ts'
 
 type Seen = { objectType: StripeObjectType; isDeleted: boolean; object: object }
 
@@ -75,20 +74,6 @@ async function withRemovedCard(trx: Trx, seen: Seen): Promise<Seen> {
 /** Whether it is shown, not named alone, and belongs to nobody. Stripe attaches such a card to nobody again. */
 export const isRemoved = (card: string | Pick<Stripe.PaymentMethod, 'customer'> | null) =>
   card !== null && typeof card === 'object' && card.customer === null
-
-/** A call that the session waits for: its key, which is its effect's id. */
-export type PendingCall = { key: string; call: EffectParams<'onboarding_call'>['call'] }
-
-/** Null: the session waits for none. */
-export function pendingCall({ snapshot }: Pick<Session, 'snapshot'>): PendingCall | null {
-  const calling = callsUnderWay.get(placeOf(snapshot))
-  if (calling === undefined) return null
-  const { session_id, attempts } = snapshot.context
-  return {
-    key: callKey(session_id, calling.step, attempts[calling.step]),
-    call: calling.call.request,
-  }
-}
 
 function candidates(snapshot: Snapshot, { objectType, isDeleted, object }: Seen): OnboardingFact[] {
   const { context } = snapshot

@@ -1,8 +1,8 @@
+import type { OnboardingEffects } from '../../../machines/onboarding.ts'
 import type { OnboardingFact, OnboardingFactType } from '../../../machines/onboarding-facts.ts'
-import type { SessionStatus, StepName } from '../../../machines/onboarding-steps.ts'
+import type { SessionStatus } from '../../../machines/onboarding-steps.ts'
 import type { Reader, Row } from '../../db/tables.ts'
 import type { NewEffect } from '../../effects/effects.ts'
-import type { EffectParams } from '../../effects/kinds.ts'
 import type { Turn, TurnFact } from '../../effects/turn.ts'
 import { AppError, NotFound } from '../../errors.ts'
 import { streams } from '../../log/facts.ts'
@@ -84,7 +84,7 @@ export async function dispatch(
   )
   if (recorded === undefined) return session
   for (const effect of effects) {
-    if (effect.type === 'callStripe') await turn.claim(callOf(session, factId, effect.params.call))
+    if (effect.type === 'callStripe') await turn.claim(callOf(session, factId, effect.params))
     else
       await wakeAt(
         turn,
@@ -107,13 +107,13 @@ export async function dispatch(
 export const callOf = (
   { sessionId, tenantId }: Pick<Session, 'sessionId' | 'tenantId'>,
   factId: string,
-  call: EffectParams<'onboarding_call'>['call'],
+  params: OnboardingEffects['callStripe'],
 ): NewEffect => ({
   effectId: factId,
   tenantId,
   stream: streams.onboarding(sessionId),
   kind: 'onboarding_call',
-  params: { session_id: sessionId, call },
+  params,
 })
 
 /** Records the end of a session that nobody has asked for. */
@@ -166,10 +166,6 @@ export function notAllowed(session: Session, message?: string): AppError {
     { details: { status, next_step: next, allowed_events: allowedSteps(session.snapshot) } },
   )
 }
-
-/** The key of a step's call, and the id of the fact that asks for it: session, step and attempt. */
-export const callKey = (sessionId: string, step: StepName, attempt: number) =>
-  `stepledger:${sessionId}:${step}:${attempt}`
 
 const quarantined = (error: unknown): never => {
   if (!(error instanceof StrandedFact)) throw error
