@@ -45,13 +45,13 @@ export const selectedPlan = z.object({
 })
 export type SelectedPlan = z.infer<typeof selectedPlan>
 
-const applicant = z.object({
+/** Whom a session is for. */
+export const applicant = z.object({
   email: z.string(),
   name: z.string(),
   company_name: z.string(),
   phone: z.string().nullable(),
 })
-/** Whom a session is for. */
 export type Applicant = z.infer<typeof applicant>
 
 /**

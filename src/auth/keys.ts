@@ -1,5 +1,7 @@
 import { createHash, createHmac, randomBytes, randomUUID, timingSafeEqual } from 'node:crypto'
+import { z } from 'zod'
 import type { Database } from '../db/database.ts'
+import { shownOf, timeOut } from '../db/fields.ts'
 import type { Reader, Row, Trx } from '../db/tables.ts'
 import { InvalidRequest, usedForAnother } from '../errors.ts'
 import { derivedUuid } from './derived-uuid.ts'
@@ -7,6 +9,27 @@ import { derivedUuid } from './derived-uuid.ts'
 export type Scope = Row<'api_keys'>['scope']
 /** What can be said of a key without giving it away. Times are UTC ISO 8601. */
 export type KeyListing = Omit<Row<'api_keys'>, 'hash'>
+
+/** A key as the API shows it. */
+export const KeyView = z.object({
+  id: z.string(),
+  scope: z.string(),
+  tenant_id: z.string().nullable(),
+  created_at: timeOut,
+  expires_at: timeOut.nullable(),
+  revoked_at: timeOut.nullable(),
+})
+export type KeyView = z.infer<typeof KeyView>
+export const keyView = (row: KeyListing): KeyView => ({ ...shownOf(KeyView, row), id: row.key_id })
+
+export const NewKey = z.object({
+  id: z.string(),
+  key: z.string().nullable().meta({
+    description: 'Shown once: null in the answer to the same request again, under its Idempotency-Key',
+  }),
+  scope: z.string(),
+  tenant_id: z.string().nullable(),
+})
 
 export type KeyWanted = { scope: Exclude<Scope, 'session'>; tenantId?: string | null; now: Date }
 type KeyMade = { id: string; scope: Scope; tenant_id: string | null }

@@ -1,4 +1,6 @@
+import { z } from 'zod'
 import { type AppContext, requireStripe } from '../context.ts'
+import { text } from '../db/fields.ts'
 import type { Caller } from '../log/by.ts'
 import { assertNoPendingStep } from '../outbox/onboarding-steps.ts'
 import { operate } from '../outbox/operate.ts'
@@ -6,14 +8,36 @@ import { refusedField } from '../outbox/refused-field.ts'
 import { keyInMetadata } from '../stripe/calls.ts'
 import { type Customer, customerOf, findCustomer } from '../views/customer.ts'
 
-export type CustomerInput = {
-  tenant_id: string
-  email: string
-  name: string
-  phone?: string | undefined
-  company_name?: string | undefined
-  metadata: Record<string, string>
-}
+/** As Stripe takes it, beside what we put there ourselves. */
+const stripeMetadata = z
+  .record(
+    z
+      .string()
+      .max(40)
+      .regex(/^[^[\]]+$/, 'must have no square brackets'),
+    z.string().max(500),
+  )
+  .refine((value) => Object.keys(value).length <= 40, 'must have at most 40 fields')
+  .refine(
+    (value) => !['tenant_id', 'company_name', keyInMetadata].some((name) => name in value),
+    `must leave tenant_id, company_name and ${keyInMetadata} to us`,
+  )
+
+export const CustomerInput = z.strictObject({
+  tenant_id: z
+    .string()
+    .regex(/^[A-Za-z0-9_-]{1,128}$/, 'must be 1 to 128 letters, digits, _ and -')
+    .meta({ example: 'Jeturing_123' }),
+  email: z.email('must be an e-mail address').max(254),
+  name: text(200),
+  phone: z
+    .string()
+    .regex(/^\+?[0-9 ().-]{5,30}$/, 'must be a phone number: digits, with + before the country')
+    .optional(),
+  company_name: text(200).optional(),
+  metadata: stripeMetadata.default({}),
+})
+export type CustomerInput = z.infer<typeof CustomerInput>
 
 /**
  * The tenant's customer at Stripe, which is made if there is none: one per tenant, whatever else the request says.

@@ -1,4 +1,6 @@
+import { z } from 'zod'
 import { type AppContext, requireStripe } from '../context.ts'
+import { text, time } from '../db/fields.ts'
 import { AppError, Conflict, InvalidRequest } from '../errors.ts'
 import { refreshDiscount } from '../inbox/catalogue/look-up-discount.ts'
 import type { By } from '../log/by.ts'
@@ -8,20 +10,42 @@ import { ppmOf } from '../projections/read-value.ts'
 import { keyInMetadata } from '../stripe/calls.ts'
 import { type Discount, type FoundDiscount, findDiscount, shownDiscount } from './discounts.ts'
 
-/** The terms are checked by then: one of `percent_off` and `amount_off`, months where it repeats. */
-export type DiscountInput = {
-  code: string
-  name?: string | undefined
-  /** Up to four decimals. */
-  percent_off?: number | undefined
-  /** In the currency's minor unit. */
-  amount_off?: number | undefined
-  currency?: string | undefined
-  duration: 'once' | 'repeating' | 'forever'
-  duration_in_months?: number | undefined
-  max_redemptions?: number | undefined
-  expires_at?: string | undefined
-}
+const hasFourDecimals = (value: number) => Number(value.toFixed(4)) === value
+
+export const DiscountInput = z
+  .strictObject({
+    // What Stripe takes for a promotion code.
+    code: z.string().regex(/^[A-Za-z0-9-]{1,64}$/, 'must be 1 to 64 letters, digits and dashes'),
+    name: text(40).optional(),
+    percent_off: z
+      .number()
+      .min(0.0001)
+      .max(100)
+      .refine(hasFourDecimals, 'must have at most four decimals')
+      .optional(),
+    amount_off: z.int().min(1).max(99_999_999).optional(),
+    currency: z
+      .string()
+      .toLowerCase()
+      .regex(/^[a-z]{3}$/, 'must be a code such as usd')
+      .optional(),
+    duration: z.enum(['once', 'repeating', 'forever']).default('once'),
+    duration_in_months: z.int().min(1).max(120).optional(),
+    max_redemptions: z.int().min(1).max(2_147_483_647).optional(),
+    expires_at: time.optional(),
+  })
+  .superRefine((input, context) => {
+    const problem = (path: keyof typeof input, message: string) =>
+      context.addIssue({ code: 'custom', path: [path], message })
+    const { percent_off, amount_off, currency, duration, duration_in_months } = input
+    if ((percent_off === undefined) === (amount_off === undefined))
+      problem('percent_off', 'either percent_off or amount_off must be given')
+    if ((amount_off === undefined) !== (currency === undefined))
+      problem('currency', 'must be given with amount_off, and only then')
+    if ((duration === 'repeating') !== (duration_in_months !== undefined))
+      problem('duration_in_months', 'must be given with the duration repeating, and only then')
+  })
+export type DiscountInput = z.infer<typeof DiscountInput>
 
 /**
  * A coupon with the code as its id, and a promotion code with the same code for customers to type. Two calls: what a

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { cents, columnsOf, timeOut } from '../db/fields.ts'
+import { cents, fieldsOf, timeOut } from '../db/fields.ts'
 import { type Page, type PageQuery, pageOf } from '../db/page.ts'
 import type { Reader } from '../db/tables.ts'
 import { assertKnownTenant } from '../projections/tenants.ts'
@@ -39,7 +39,7 @@ export async function listInvoices(
   await assertKnownTenant(reader, tenantId)
   const invoices = reader
     .selectFrom('billing_invoices')
-    .select(columnsOf(Invoice))
+    .select(fieldsOf(Invoice))
     .where('tenant_id', '=', tenantId)
     .where('status', '!=', 'deleted')
   return pageOf(invoices, page, 'invoice_id', (invoice) => invoice)

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { columnsOf, timeOut } from '../db/fields.ts'
+import { fieldsOf, timeOut } from '../db/fields.ts'
 import { type Page, type PageQuery, pageOf } from '../db/page.ts'
 import type { Reader } from '../db/tables.ts'
 import { assertKnownTenant } from '../projections/tenants.ts'
@@ -30,7 +30,7 @@ export async function listPaymentMethods(
   await assertKnownTenant(reader, tenantId)
   const methods = reader
     .selectFrom('billing_payment_methods')
-    .select(columnsOf(PaymentMethod.omit({ is_default: true })))
+    .select(fieldsOf(PaymentMethod.omit({ is_default: true })))
     .where('tenant_id', '=', tenantId)
     .where('detached_at', 'is', null)
   const defaults = await defaultIds(reader, tenantId)

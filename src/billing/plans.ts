@@ -1,36 +1,52 @@
 import type { NotNull } from 'kysely'
+import { z } from 'zod'
 import type { AppContext } from '../context.ts'
+import { cents } from '../db/fields.ts'
+import { badCursor, type Page, type PageQuery } from '../db/page.ts'
 import type { Reader } from '../db/tables.ts'
 import { syncCatalogue } from '../inbox/catalogue/catalogue.ts'
-import type { Due, Order } from '../pricing/due.ts'
+import { Due, type Order } from '../pricing/due.ts'
 import { duesNow } from '../pricing/due-terms.ts'
 
-export type Plan = {
-  plan_id: string
-  product_id: string
-  name: string
-  description: string | null
-  /** Cheapest first. */
-  prices: {
-    price_id: string
-    amount_cents: number
-    currency: string
-    billing_interval: string
-    interval_count: number
-    /** Without a discount. */
-    due: Due
-  }[]
-}
+export const Plan = z
+  .object({
+    plan_id: z.string(),
+    product_id: z.string(),
+    name: z.string(),
+    description: z.string().nullable(),
+    /** Cheapest first; what is due, without a discount. */
+    prices: z.array(
+      z.object({
+        price_id: z.string(),
+        amount_cents: cents,
+        currency: z.string(),
+        billing_interval: z.string(),
+        interval_count: z.int(),
+        due: Due,
+      }),
+    ),
+  })
+  .meta({ id: 'Plan' })
+export type Plan = z.infer<typeof Plan>
 
-/** What can be subscribed to: active products with an active price of one amount each period, by their lowest price. */
-export async function listPlans(context: AppContext): Promise<Plan[]> {
+/**
+ * What can be subscribed to: active products with an active price of one amount each period, by their lowest price.
+ * @throws InvalidRequest on `cursor`
+ */
+export async function listPlans(context: AppContext, { limit, cursor }: PageQuery): Promise<Page<Plan>> {
   const { reader } = context.db
   const dueOfOrder = await duesNow(context)
-  const plans = await readPlans(reader, dueOfOrder)
+  let plans = await readPlans(reader, dueOfOrder)
   // Before the first sync there is nothing to show, and that would not be true.
-  if (plans.length > 0 || context.stripe === undefined) return plans
-  await syncCatalogue(context)
-  return readPlans(reader, dueOfOrder)
+  if (plans.length === 0 && context.stripe !== undefined) {
+    await syncCatalogue(context)
+    plans = await readPlans(reader, dueOfOrder)
+  }
+  const start = cursor === undefined ? 0 : plans.findIndex(({ product_id }) => product_id === cursor) + 1
+  if (cursor !== undefined && start === 0) throw badCursor()
+  const items = plans.slice(start, start + limit)
+  const hasMore = start + limit < plans.length
+  return { items, next_cursor: hasMore ? (items.at(-1)?.product_id ?? null) : null }
 }
 
 async function readPlans(reader: Reader, dueOfOrder: (order: Order) => Due): Promise<Plan[]> {

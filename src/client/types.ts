@@ -1,42 +1,42 @@
 import type { z } from 'zod'
-import type { CustomersApi } from '../http/routes/customers.ts'
-import type { DiscountsApi } from '../http/routes/discounts.ts'
-import type { InvoicesApi } from '../http/routes/invoices.ts'
-import type { OnboardingApi } from '../http/routes/onboarding.ts'
-import type { PaymentMethodsApi } from '../http/routes/payment-methods.ts'
-import type { PlansApi } from '../http/routes/plans.ts'
-import type { StatusApi } from '../http/routes/status.ts'
-import type { SubscriptionsApi } from '../http/routes/subscriptions.ts'
-import type { UsageApi } from '../http/routes/usage.ts'
+import type * as customers from '../billing/create-customer.ts'
+import type * as newDiscounts from '../billing/create-discount.ts'
+import type * as discounts from '../billing/discounts.ts'
+import type * as invoices from '../billing/invoices.ts'
+import type * as paymentMethods from '../billing/payment-methods.ts'
+import type * as plans from '../billing/plans.ts'
+import type * as changes from '../billing/subscriptions/change-plan.ts'
+import type * as newSubscriptions from '../billing/subscriptions/create.ts'
+import type * as previews from '../billing/subscriptions/preview-change.ts'
+import type * as corrections from '../onboarding/correct-applicant.ts'
+import type * as choices from '../onboarding/select-plan.ts'
+import type * as starts from '../onboarding/start.ts'
+import type * as wizards from '../onboarding/wizard-standing.ts'
+import type * as usage from '../usage/record.ts'
+import type * as voids from '../usage/void.ts'
+import type * as customerViews from '../views/customer.ts'
+import type * as standings from '../views/standing.ts'
+import type * as status from '../views/status.ts'
+import type * as steps from '../views/step-replies.ts'
+import type * as subscriptions from '../views/subscriptions.ts'
+import type * as summaries from '../views/usage-summary.ts'
 
 /**
- * What the routes' schemas say of requests and replies. Types only: nothing of the service is loaded, and the package has
- * them written out (see build.ts).
+ * What the service's schemas say of requests and replies. Types only: nothing of the service is loaded, and the package
+ * has them written out (see build.ts).
  */
 
-type Reply<Route> = Route extends {
-  responses: { 200: { content: { 'application/json': { schema: infer S extends z.ZodType } } } }
-}
-  ? z.output<S>
-  : never
-type Data<Route> = Reply<Route> extends { data: infer D } ? D : never
-type Body<Route> = Route extends {
-  request: { body: { content: { 'application/json': { schema: infer S extends z.ZodType } } } }
-}
-  ? z.input<S>
-  : never
-
 /** The session's token is a key for one session: its id goes into every body by itself. */
-type OfSession<Route> = Omit<Body<Route>, 'session_id'>
+type OfSession<S extends z.ZodType> = Omit<z.input<S>, 'session_id'>
 
-export type Applicant = Body<OnboardingApi['start']>
+export type Applicant = z.input<typeof starts.StartInput>
 /** What is left out stays as it is. */
-export type ApplicantCorrection = OfSession<OnboardingApi['applicant']>
+export type ApplicantCorrection = OfSession<typeof corrections.Correction>
 /** All that a subscription will be charged; amounts in the currency's minor unit. */
 export type Due = Plan['prices'][number]['due']
-export type StartedSession = Data<OnboardingApi['start']>
+export type StartedSession = z.output<typeof steps.StartedSession>
 /** The whole position of a session; times are UTC ISO 8601. */
-export type Position = Data<OnboardingApi['show']>
+export type Position = wizards.WizardStanding
 /** A change of a session: the position after it. The applicant and the publishable key come with `session()` alone. */
 export type SessionChange = {
   /** The position in the log, for `after`. */
@@ -45,32 +45,32 @@ export type SessionChange = {
   type: string
   position: Omit<Position, 'publishable_key' | 'applicant'>
 }
-export type CreatedCustomer = Data<OnboardingApi['createCustomer']>
-export type PaymentSetup = Data<OnboardingApi['setupPayment']>
-export type PlanChoice = OfSession<OnboardingApi['selectPlan']>
+export type CreatedCustomer = z.output<typeof steps.CreatedCustomer>
+export type PaymentSetup = z.output<typeof steps.PaymentSetup>
+export type PlanChoice = OfSession<typeof choices.PlanChoice>
 /** Amounts in the currency's minor unit. */
-export type SelectedPlan = Data<OnboardingApi['selectPlan']>
-export type CreatedSubscription = Data<OnboardingApi['createSubscription']>
-export type CompletedSession = Data<OnboardingApi['complete']>
-export type CorrectedApplicant = Data<OnboardingApi['applicant']>
-export type CancelledSession = Data<OnboardingApi['cancel']>
-export type Plan = Data<PlansApi['list']>['items'][number]
-export type CustomerInput = Body<CustomersApi['create']>
-export type Customer = Data<CustomersApi['show']>
-export type SubscriptionInput = Body<SubscriptionsApi['create']>
-export type Subscription = Data<SubscriptionsApi['show']>
+export type SelectedPlan = z.output<typeof steps.SelectedPlan>
+export type CreatedSubscription = z.output<typeof steps.CreatedSubscription>
+export type CompletedSession = z.output<typeof steps.CompletedSession>
+export type CorrectedApplicant = standings.Standing
+export type CancelledSession = standings.Standing
+export type Plan = plans.Plan
+export type CustomerInput = z.input<typeof customers.CustomerInput>
+export type Customer = customerViews.Customer
+export type SubscriptionInput = z.input<typeof newSubscriptions.SubscriptionInput>
+export type Subscription = subscriptions.Subscription
 /** With `requires_action`, Stripe.js goes on with `client_secret`. */
-export type NewSubscription = Data<SubscriptionsApi['create']>
-export type PlanChange = Body<SubscriptionsApi['changePlan']>
-export type ChangePreview = Data<SubscriptionsApi['previewChange']>
-export type DiscountInput = Body<DiscountsApi['create']>
-export type Discount = Data<DiscountsApi['show']>
-export type Invoice = Data<InvoicesApi['list']>['items'][number]
-export type PaymentMethod = Data<PaymentMethodsApi['list']>['items'][number]
-export type UsageInput = Body<UsageApi['recordOne']>
-export type UsageRecord = Data<UsageApi['recordOne']>
-export type VoidedUsage = Data<UsageApi['voidOne']>
-export type UsageSummary = Data<UsageApi['summary']>
-export type BillingStatus = Reply<StatusApi['show']>
+export type NewSubscription = newSubscriptions.NewSubscription
+export type PlanChange = z.input<typeof changes.PlanChange>
+export type ChangePreview = previews.ChangePreview
+export type DiscountInput = z.input<typeof newDiscounts.DiscountInput>
+export type Discount = discounts.Discount
+export type Invoice = invoices.Invoice
+export type PaymentMethod = paymentMethods.PaymentMethod
+export type UsageInput = z.input<ReturnType<typeof usage.UsageInput>>
+export type UsageRecord = usage.UsageRecord
+export type VoidedUsage = voids.VoidedUsage
+export type UsageSummary = summaries.UsageSummary
+export type BillingStatus = status.BillingStatus
 /** `limit`: 1 to 100, by default 20. `cursor`: the `next_cursor` of the page before, which is null after the last. */
 export type PageInput = { limit?: number | undefined; cursor?: string | undefined }

@@ -50,8 +50,8 @@ export const wholeNumber = z.coerce.number().int().min(0).max(Number.MAX_SAFE_IN
 /** A row of a table as it stands there. */
 export const tableRow = z.record(z.string(), z.union([z.string(), z.number(), z.null()]))
 
-/** The columns that a reply shows, by its schema's own list: what it does not name is not read. */
-export const columnsOf = <S extends z.ZodRawShape>(reply: z.ZodObject<S>) =>
+/** A reply's fields, by its schema's own list: the columns to read of a table, and no others. */
+export const fieldsOf = <S extends z.ZodRawShape>(reply: z.ZodObject<S>) =>
   Object.keys(reply.shape) as (keyof S & string)[]
 
 /** The part of a row that a reply shows as it stands. */
@@ -59,6 +59,9 @@ export function shownOf<S extends z.ZodRawShape, R extends object>(
   reply: z.ZodObject<S>,
   row: R,
 ): Pick<R, keyof S & keyof R> {
-  const columns = columnsOf(reply).filter((column) => column in row) as unknown as (keyof S & keyof R)[]
-  return Object.fromEntries(columns.map((column) => [column, row[column]])) as Pick<R, keyof S & keyof R>
+  const fields: ReadonlySet<string> = new Set(fieldsOf(reply))
+  return Object.fromEntries(Object.entries(row).filter(([column]) => fields.has(column))) as Pick<
+    R,
+    keyof S & keyof R
+  >
 }

@@ -6,7 +6,7 @@ import { allow, authenticate } from './auth.ts'
 import { readBody } from './body.ts'
 import { crossOrigin, crossOriginPaths } from './cross-origin.ts'
 import type { Env } from './env.ts'
-import { errorReply, refusal } from './error-reply.ts'
+import { errorReply } from './error-reply.ts'
 import { idempotency } from './idempotency.ts'
 import { type LiveStreams, liveStreams } from './live-streams.ts'
 import { createMetrics } from './metrics.ts'
@@ -14,6 +14,7 @@ import { describeApi } from './openapi.ts'
 import { checkQuery } from './query.ts'
 import { requestId } from './request-id.ts'
 import { requestLog } from './request-log.ts'
+import type { Route } from './route.ts'
 import { adminCauseRoutes } from './routes/admin-causes.ts'
 import { adminEventRoutes } from './routes/admin-events.ts'
 import { adminExportRoutes } from './routes/admin-export.ts'
@@ -22,14 +23,13 @@ import { adminKeyRoutes } from './routes/admin-keys.ts'
 import { adminOutboxRoutes } from './routes/admin-outbox.ts'
 import { adminOverviewRoutes } from './routes/admin-overview.ts'
 import { adminSessionRoutes } from './routes/admin-sessions.ts'
-import { adminStatechartRoutes } from './routes/admin-statechart.ts'
 import { adminTenantRoutes } from './routes/admin-tenants.ts'
 import { customerRoutes } from './routes/customers.ts'
 import { discountRoutes } from './routes/discounts.ts'
 import { healthRoutes } from './routes/health.ts'
 import { invoiceRoutes } from './routes/invoices.ts'
-import { onboardingRoutes } from './routes/onboarding.ts'
-import { onboardingStreamRoutes } from './routes/onboarding-stream.ts'
+import { onboardingStandingRoutes } from './routes/onboarding-standing.ts'
+import { onboardingStepRoutes } from './routes/onboarding-steps.ts'
 import { paymentMethodRoutes } from './routes/payment-methods.ts'
 import { planRoutes } from './routes/plans.ts'
 import { statusRoutes } from './routes/status.ts'
@@ -37,10 +37,10 @@ import { subscriptionRoutes } from './routes/subscriptions.ts'
 import { usageRoutes } from './routes/usage.ts'
 import { webhookRoutes } from './routes/webhooks.ts'
 
-/** Under /api/v1, with a key: each makes its routes with `route()`, which says who may use them. */
-const resources: ((context: AppContext, live: LiveStreams) => OpenAPIHono<Env>)[] = [
-  onboardingRoutes,
-  onboardingStreamRoutes,
+/** Under /api/v1, with a key. */
+const resources: ((context: AppContext, live: LiveStreams) => Route[])[] = [
+  onboardingStepRoutes,
+  onboardingStandingRoutes,
   customerRoutes,
   subscriptionRoutes,
   discountRoutes,
@@ -56,13 +56,9 @@ const resources: ((context: AppContext, live: LiveStreams) => OpenAPIHono<Env>)[
   adminJobRoutes,
   adminOutboxRoutes,
   adminKeyRoutes,
-  adminStatechartRoutes,
   adminCauseRoutes,
   adminOverviewRoutes,
 ]
-/** Under /api/v1, without a key: the raw body is what is signed. */
-const webhooks: ((context: AppContext) => OpenAPIHono<Env>)[] = [webhookRoutes]
-
 export type AppOptions = {
   /** What is shown outside /api/v1. Default: nothing. */
   pages?: Hono<Env>
@@ -77,11 +73,7 @@ export function createApp(context: AppContext, options: AppOptions = {}): OpenAP
   const { log } = context
   const { pages, tracking, bodyTimeoutMs: timeoutMs = 10_000 } = options
   const metrics = createMetrics(context)
-  const app = new OpenAPIHono<Env>({
-    defaultHook: (result) => {
-      if (!result.success) throw refusal(result.target, result.error)
-    },
-  })
+  const app = new OpenAPIHono<Env>()
   app.onError((error, c) => errorReply(error, c, log))
   app.notFound((c) => errorReply(new NotFound('route'), c, log))
 
@@ -91,7 +83,7 @@ export function createApp(context: AppContext, options: AppOptions = {}): OpenAP
   if (pages) app.route('/', pages)
 
   app.use('/api/v1/billing/webhooks', readBody({ limitBytes: mebibyte, timeoutMs, json: false }))
-  for (const routes of webhooks) app.route('/api/v1', routes(context))
+  app.route('/api/v1', webhookRoutes(context))
 
   // Before whatever may refuse: a page must be able to read why, and a preflight has no key.
   for (const path of crossOriginPaths) app.use(path, crossOrigin(context.config))
@@ -107,7 +99,9 @@ export function createApp(context: AppContext, options: AppOptions = {}): OpenAP
   app.use('/api/v1/admin/*', allow([]))
   app.use('/api/v1/*', idempotency(context))
   const live = liveStreams(context)
-  for (const routes of resources) app.route('/api/v1', routes(context, live))
+  const api = new OpenAPIHono<Env>()
+  for (const routes of resources) for (const mount of routes(context, live)) mount(api)
+  app.route('/api/v1', api)
   return app
 }
 

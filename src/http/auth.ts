@@ -5,7 +5,7 @@ import { findLogin } from '../auth/logins.ts'
 import type { AppContext } from '../context.ts'
 import { AppError, NotFound } from '../errors.ts'
 import { attemptLimit } from './attempt-limit.ts'
-import type { Caller, Env } from './env.ts'
+import type { ApiCaller, Env } from './env.ts'
 import { loginCookie } from './login-cookie.ts'
 import { sameOrigin } from './same-origin.ts'
 
@@ -21,9 +21,9 @@ export function authenticate(context: AppContext) {
   const cookie = loginCookie(config)
   const fromOurPage = sameOrigin(config)
 
-  const callerOf = async (key: string): Promise<Caller | undefined> => {
+  const callerOf = async (key: string, requestId: string): Promise<ApiCaller | undefined> => {
     if (adminHash !== undefined && sameHash(adminHash, hashOfKey(key)))
-      return { actor: 'key:admin', scope: 'admin', tenantId: null, sessionId: null, keyId: 'admin' }
+      return { ...everywhere, actor: 'key:admin', keyId: 'admin', requestId }
     const row = await findKey(db.reader, key, now())
     if (row === undefined) return undefined
     return {
@@ -32,13 +32,14 @@ export function authenticate(context: AppContext) {
       tenantId: row.tenant_id,
       sessionId: row.session_id,
       keyId: row.key_id,
+      requestId,
     }
   }
 
   const loginOf = (token: string) => findLogin(db.reader, token, { adminKey: config.adminApiKey, now: now() })
 
   /** A browser sends a cookie whoever asks it to: what changes anything must come from a page of ours. */
-  const byCookie = async (c: Context<Env>, token: string): Promise<Caller | undefined> => {
+  const byCookie = async (c: Context<Env>, token: string): Promise<ApiCaller | undefined> => {
     const login = await loginOf(token)
     if (login === undefined) return undefined
     if (c.req.method !== 'GET' && c.req.method !== 'HEAD') {
@@ -49,13 +50,8 @@ export function authenticate(context: AppContext) {
         )
       await fromOurPage(c, async () => {})
     }
-    return {
-      actor: `key:${login.keyId}`,
-      scope: 'admin',
-      tenantId: null,
-      sessionId: null,
-      keyId: login.loginId,
-    }
+    const actor = `key:${login.keyId}`
+    return { ...everywhere, actor, keyId: login.loginId, requestId: c.get('requestId') }
   }
 
   return createMiddleware<Env>(async (c, next) => {
@@ -69,7 +65,8 @@ export function authenticate(context: AppContext) {
       return next()
     }
     if (key === undefined) throw unauthenticated()
-    const caller = await callerOf(key)
+    const requestId = c.get('requestId')
+    const caller = await callerOf(key, requestId)
     if (caller === undefined) {
       const attempt = failures.take(c.env?.incoming?.socket.remoteAddress ?? 'unknown')
       if (attempt.allowed) throw unauthenticated()
@@ -77,7 +74,7 @@ export function authenticate(context: AppContext) {
     }
     c.set('caller', caller)
     c.set('apiKey', key)
-    c.set('isStillIn', async () => (await callerOf(key)) !== undefined)
+    c.set('isStillIn', async () => (await callerOf(key, requestId)) !== undefined)
     await next()
   })
 }
@@ -108,18 +105,21 @@ export function allow(scopes: readonly Scope[]) {
 }
 
 /** For tenants that a request names elsewhere, and for the owner of what was found. @throws NotFound */
-export function assertTenant(caller: Caller, tenantId: string, what = 'tenant'): void {
+export function assertTenant(caller: ApiCaller, tenantId: string, what = 'tenant'): void {
   if (caller.tenantId !== null && caller.tenantId !== tenantId) throw new NotFound(what)
 }
 
 /** The tenant whose API call this is: made with its own key. The platform's calls, and the wizard's, are nobody's. */
 export function provenTenant(c: Context): string | null {
-  const caller: Caller | undefined = c.get('caller')
+  const caller: ApiCaller | undefined = c.get('caller')
   return caller?.scope === 'tenant' ? caller.tenantId : null
 }
 
 /** What the console says of itself in `X-Requested-With`, which no form and no simple request of another site has. */
 const consoleName = 'stepledger-console'
+
+/** An operator. */
+const everywhere = { scope: 'admin', tenantId: null, sessionId: null } as const
 
 const unauthenticated = () =>
   new AppError('unauthenticated', 'A valid key is needed, in X-API-Key or as Authorization: Bearer')

@@ -28,15 +28,9 @@ export function readBody({ limitBytes, timeoutMs, json }: BodyOptions) {
         details: { limit_bytes: limitBytes },
       })
     const text = decode(bytes)
+    if (json) c.set('body', parse(text))
     // Hono's type leaves out that the cache holds promises.
-    Object.assign(c.req.bodyCache, { text: Promise.resolve(text) })
-    if (json) {
-      const body = parse(text)
-      c.set('body', body)
-      // The routes' validators go by the header and the text: a body that may be left out is `{}` to its schema.
-      if (body === undefined) Object.assign(c.req.bodyCache, { text: Promise.resolve('{}') })
-      c.req.raw.headers.set('Content-Type', 'application/json')
-    }
+    else Object.assign(c.req.bodyCache, { text: Promise.resolve(text) })
     return next()
   })
 }

@@ -1,18 +1,10 @@
 import type { HttpBindings } from '@hono/node-server'
 import type { Scope } from '../auth/keys.ts'
 import type { ErrorCode } from '../errors.ts'
+import type { Caller } from '../log/by.ts'
 
-/** Who is asking, as proven by the key. */
-export type Caller = {
-  /** For facts and the log: `key:<id>` or `session:<session id>`. */
-  actor: string
-  scope: Scope
-  /** Set for the scopes tenant and session. */
-  tenantId: string | null
-  /** Set for the scope session. */
-  sessionId: string | null
-  keyId: string
-}
+/** Who is asking, as proven by the key: `key:<id>` or `session:<session id>`. */
+export type ApiCaller = Caller & { scope: Scope; keyId: string; requestId: string }
 
 /** What the frame sets for the routes under /api/v1: `c.get('caller')` and so on. */
 export type Env = {
@@ -20,7 +12,7 @@ export type Env = {
   Bindings: Partial<HttpBindings>
   Variables: {
     requestId: string
-    caller: Caller
+    caller: ApiCaller
     /** The key itself, for `sessionToken`. Never put it anywhere else. */
     apiKey: string
     /** Whether the same key or login would be let in now. */

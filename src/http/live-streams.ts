@@ -1,7 +1,8 @@
 import type { Context } from 'hono'
-import { type SSEStreamingApi, streamSSE } from 'hono/streaming'
+import { streamSSE } from 'hono/streaming'
+import { z } from 'zod'
 import type { AppContext } from '../context.ts'
-import { AppError } from '../errors.ts'
+import { AppError, InvalidRequest } from '../errors.ts'
 import type { Env } from './env.ts'
 
 /** Open at once: under one session's token (a browser's tabs), under any other key (a server, a console), and in all. */
@@ -11,12 +12,28 @@ const retryAfterSeconds = 10
 const lookMs = 1_000
 /** A comment now and then keeps proxies from closing a quiet stream. */
 const heartbeatMs = 15_000
+/** A reply begins with its first bytes: a client of a stream that is quiet from the start shall know that it is open. */
+const firstBeatMs = 100
 
-/** Answers with server-sent events: `run` writes them, and ends soon after `signal` is aborted. */
+/** In a route's description. */
+export const eventStream = z.string().meta({ description: 'text/event-stream' })
+
+/** `position`: the event's id, in the log. `type`: its name. */
+export type LiveEvent = { position: number; type?: string; data: unknown }
+
+/** Answers with server-sent events: what `source` yields. It ends soon after `signal` is aborted. */
 export type LiveStreams = (
   c: Context<Env>,
-  run: (stream: SSEStreamingApi, signal: AbortSignal) => Promise<void>,
+  source: (signal: AbortSignal) => AsyncIterable<LiveEvent>,
 ) => Response
+
+/** After which event a client that comes back goes on. @throws InvalidRequest */
+export function lastEventId(c: Context): number | undefined {
+  const header = c.req.header('Last-Event-ID')
+  if (header === undefined) return undefined
+  if (/^\d{1,15}$/.test(header)) return Number(header)
+  throw new InvalidRequest([{ path: 'Last-Event-ID', message: 'must be the id of an event of this stream' }])
+}
 
 /**
  * Replies that go on for hours: so many and no more, and none longer than its caller may come in. A stream ends when
@@ -47,7 +64,7 @@ export function liveStreams({ closing, log }: Pick<AppContext, 'closing' | 'log'
     }
   }
 
-  return (c, run) => {
+  return (c, source) => {
     c.header('X-Accel-Buffering', 'no')
     // Of a HEAD nobody would read the body, or ever leave it.
     if (c.req.method === 'HEAD') return c.body(null, 200, { 'Content-Type': 'text/event-stream' })
@@ -67,13 +84,21 @@ export function liveStreams({ closing, log }: Pick<AppContext, 'closing' | 'log'
         // A database that is away says nothing about the key.
         if (!(await isStillIn().catch(() => true))) cutOff()
       }, lookMs)
-      const heartbeat = setInterval(() => void stream.write(': still here\n\n'), heartbeatMs)
+      const beat = () => void stream.write(': still here\n\n')
+      const firstBeat = setTimeout(beat, firstBeatMs)
+      const heartbeat = setInterval(beat, heartbeatMs)
       try {
-        await run(stream, over.signal)
+        for await (const { position, type, data } of source(over.signal))
+          await stream.writeSSE({
+            id: String(position),
+            ...(type !== undefined && { event: type }),
+            data: JSON.stringify(data),
+          })
       } catch (error) {
         log.warn({ err: error, request_id: c.get('requestId') }, 'a stream broke off')
       } finally {
         clearInterval(door)
+        clearTimeout(firstBeat)
         clearInterval(heartbeat)
         closing.removeEventListener('abort', cutOff)
         give()

@@ -2,7 +2,7 @@ import type { Context } from 'hono'
 import { createMiddleware } from 'hono/factory'
 import { matchedRoutes } from 'hono/route'
 import type { Logger } from 'pino'
-import type { Caller, Env } from './env.ts'
+import type { ApiCaller, Env } from './env.ts'
 import type { Metrics } from './metrics.ts'
 
 /** One line and one measurement per request: the route's pattern, never the path, query, headers or bodies. */
@@ -14,7 +14,7 @@ export function requestLog(log: Logger, metrics: Metrics) {
     const { status } = c.res
     const route = routeOf(c)
     metrics.observe({ method: c.req.method, route, status, durationMs })
-    const caller: Caller | undefined = c.get('caller')
+    const caller: ApiCaller | undefined = c.get('caller')
     log[status >= 500 ? 'error' : isRoutine(route) ? 'debug' : 'info'](
       {
         method: c.req.method,

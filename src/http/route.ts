@@ -1,27 +1,15 @@
-import { createRoute, z } from '@hono/zod-openapi'
-import type { MiddlewareHandler } from 'hono'
+import type { OpenAPIHono } from '@hono/zod-openapi'
+import type { Context } from 'hono'
+import { z } from 'zod'
 import type { Scope } from '../auth/keys.ts'
 import { AppError } from '../errors.ts'
 import { allow } from './auth.ts'
-import type { Env } from './env.ts'
-import { errorEnvelope } from './schemas.ts'
+import type { ApiCaller, Env } from './env.ts'
+import { refusal } from './error-reply.ts'
+import { envelope, errorEnvelope, success } from './schemas.ts'
 
-type Request = {
-  params?: z.ZodObject
-  query?: z.ZodObject
-  headers?: z.ZodObject
-  body?: { required: boolean; content: { 'application/json': { schema: z.ZodType } } }
-}
-
-type RouteOf<M, P, R, S> = {
-  method: M
-  path: P
-  request: R
-  responses: { 200: { description: string; content: { 'application/json': { schema: S } } } }
-  getRoutingPath(): string
-}
-
-type Method = 'get' | 'post' | 'put' | 'patch' | 'delete'
+type Fields = z.ZodObject
+type NoFields = z.ZodObject<Record<never, never>>
 
 /**
  * What a tenant may change with its own key: `steps` of its onboarding session, which the session's token may take too,
@@ -33,71 +21,115 @@ const tenantsWrites = { steps: ['tenant', 'session'], usage: ['tenant'] } as con
 >
 
 /** A read is for whom it names. A write is never a tenant's, unless it says which of the two it is. */
-type Access<M extends Method> = M extends 'get'
-  ? { allow: readonly Exclude<Scope, 'admin'>[]; tenants?: never }
-  : { allow: readonly 'platform'[]; tenants?: keyof typeof tenantsWrites }
+type Access =
+  | { method: 'get'; allow: readonly Exclude<Scope, 'admin'>[]; tenants?: never }
+  | { method: 'post' | 'delete'; allow: readonly 'platform'[]; tenants?: keyof typeof tenantsWrites }
+
+/** A request as its handler gets it: parsed. */
+export type Call<P extends Fields, Q extends Fields, B extends z.ZodType> = {
+  params: z.output<P>
+  query: z.output<Q>
+  body: z.output<B>
+  by: ApiCaller
+  /** The request's own Idempotency-Key. */
+  clientKey: string | undefined
+  c: Context<Env>
+}
+
+/** A route of the API, to be mounted under /api/v1. */
+export type Route = (api: OpenAPIHono<Env>) => void
 
 /**
- * A route under /api/v1, as the router, the validators and /openapi.json take it.
- * `allow` names the scopes besides admin that may use it; see `allow` in auth.ts for what that checks.
- * `response` is the whole reply: mostly `envelope(…)`, answered with `c.json(success(…), 200)`.
+ * An endpoint: what it takes, who may use it, what it answers, and how, for the router and /openapi.json alike.
+ * @param spec.allow the scopes besides admin that may use it; see `allow` in auth.ts for what that checks
+ * @param spec.body a JSON object; one that may be left out is `{}` to its schema then
+ * @param spec.reply what stands in the reply's `data`; of one that `isBare` all of it, which `handle` answers itself
+ * @param handle answers the data, or a whole reply
  */
-export function route<M extends Method, const P extends string, R extends Request, S extends z.ZodType>(
+export function route<
+  S extends z.ZodType,
+  P extends Fields = NoFields,
+  Q extends Fields = NoFields,
+  B extends z.ZodType = NoFields,
+>(
   spec: {
-    method: M
-    path: P
+    path: string
     tag: string
     summary: string
     description?: string
-    request: R
-    response: S
-  } & Access<M>,
-): RouteOf<M, P, R, S> {
-  const { method, path, tag, summary, description, request, response } = spec
+    params?: P
+    query?: Q
+    body?: B
+    isBodyOptional?: boolean
+    reply: S
+    isBare?: boolean
+  } & Access,
+  handle: (call: Call<P, Q, B>) => z.output<S> | Response | Promise<z.output<S> | Response>,
+): Route {
+  const { method, path, params, query, body } = spec
+  const isBodyRequired = body !== undefined && !spec.isBodyOptional
   const ofTenants = spec.tenants === undefined ? [] : tenantsWrites[spec.tenants]
   const scopes: Scope[] = ['admin', ...spec.allow, ...ofTenants]
-  const middleware: MiddlewareHandler<Env>[] = [allow(scopes)]
-  if (request.body?.required) middleware.push(requireBody)
-  return createRoute({
-    method,
-    path,
-    tags: [tag],
-    summary,
-    ...(description !== undefined && { description }),
-    security: [{ ApiKey: [] }, { Bearer: [] }],
-    'x-scopes': scopes,
-    middleware,
-    request: {
-      ...request,
-      ...(method === 'post' && { headers: idempotencyHeader }),
-    },
-    responses: {
-      200: { description: 'Done', content: { 'application/json': { schema: response } } },
-      default: {
-        description: 'Refused or failed; `error.code` says why',
-        content: { 'application/json': { schema: errorEnvelope } },
+
+  return (api) => {
+    api.openAPIRegistry.registerPath({
+      method,
+      path,
+      tags: [spec.tag],
+      summary: spec.summary,
+      ...(spec.description !== undefined && { description: spec.description }),
+      security: [{ ApiKey: [] }, { Bearer: [] }],
+      'x-scopes': scopes,
+      request: {
+        ...(params && { params }),
+        ...(query && { query }),
+        ...(body && {
+          body: { required: isBodyRequired, content: { 'application/json': { schema: body } } },
+        }),
+        ...(method === 'post' && { headers: idempotencyHeader }),
       },
-    },
-  }) as unknown as RouteOf<M, P, R, S>
+      responses: {
+        200: {
+          description: 'Done',
+          content: { 'application/json': { schema: spec.isBare ? spec.reply : envelope(spec.reply) } },
+        },
+        default: {
+          description: 'Refused or failed; `error.code` says why',
+          content: { 'application/json': { schema: errorEnvelope } },
+        },
+      },
+    })
+    api.on(method, path.replaceAll(/\{(\w+)\}/g, ':$1'), allow(scopes), async (c) => {
+      const given = c.get('body')
+      if (isBodyRequired && given === undefined)
+        throw new AppError('malformed_request', 'The body is empty; a JSON object is expected')
+      const answer = await handle({
+        query: parsed('query', query, queryOf(c)),
+        params: parsed('param', params, c.req.param()),
+        body: parsed('json', body, given ?? {}),
+        by: c.get('caller'),
+        clientKey: c.get('idempotencyKey'),
+        c,
+      })
+      return answer instanceof Response ? answer : c.json(success(answer), 200)
+    })
+  }
 }
 
-/** A JSON body that must be there. */
-export const body = <S extends z.ZodType>(schema: S) => ({
-  required: true,
-  content: { 'application/json': { schema } },
-})
-
-/** A JSON body that may be left out: the schema then sees `{}`. */
-export const optionalBody = <S extends z.ZodType>(schema: S) => ({
-  required: false,
-  content: { 'application/json': { schema } },
-})
-
-const requireBody: MiddlewareHandler<Env> = async (c, next) => {
-  if (c.get('body') === undefined)
-    throw new AppError('malformed_request', 'The body is empty; a JSON object is expected')
-  await next()
+/** What a route does not describe, it does not get. */
+function parsed<S extends z.ZodType>(target: string, schema: S | undefined, value: unknown): z.output<S> {
+  const { data, error } = (schema ?? nothing).safeParse(value)
+  if (error !== undefined) throw refusal(target, error)
+  return data as z.output<S>
 }
+
+const nothing = z.object({})
+
+/** A parameter that comes more than once is a list. */
+const queryOf = (c: Context) =>
+  Object.fromEntries(
+    Object.entries(c.req.queries()).map(([name, values]) => [name, values.length === 1 ? values[0] : values]),
+  )
 
 /** Documented here; idempotency.ts is what reads it. */
 const idempotencyHeader = z.object({

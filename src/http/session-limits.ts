@@ -1,7 +1,7 @@
 import { rowsOfCode } from '../billing/discounts.ts'
 import type { Database } from '../db/database.ts'
 import { UnknownCode } from '../inbox/catalogue/unknown-code.ts'
-import type { Caller } from './env.ts'
+import type { ApiCaller } from './env.ts'
 import { hourlyLimit } from './hourly-limit.ts'
 
 /**
@@ -26,7 +26,7 @@ export function sessionLimits({ reader }: Database) {
 
   return {
     /** @throws AppError rate_limited */
-    step(caller: Caller, sessionId: string): void {
+    step(caller: ApiCaller, sessionId: string): void {
       steps.take(keyOf(caller, sessionId))
     },
 
@@ -36,7 +36,7 @@ export function sessionLimits({ reader }: Database) {
      * @throws AppError rate_limited, whatever the code, once too many were unknown
      */
     async withCode<T>(
-      caller: Caller,
+      caller: ApiCaller,
       choice: { session_id: string; discount_code?: string | undefined },
       choose: () => Promise<T>,
     ): Promise<T> {
@@ -58,6 +58,6 @@ export function sessionLimits({ reader }: Database) {
   }
 }
 
-const keyOf = ({ tenantId }: Caller, sessionId: string) => `${tenantId ?? ''} ${sessionId}`
+const keyOf = ({ tenantId }: ApiCaller, sessionId: string) => `${tenantId ?? ''} ${sessionId}`
 const memoryMs = 30_000
 const maxCodes = 1_000

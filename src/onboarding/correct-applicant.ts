@@ -1,5 +1,6 @@
 import type { Applicant } from '../../machines/onboarding-facts.ts'
 import type { AppContext } from '../context.ts'
+import { resourceId } from '../db/fields.ts'
 import { Conflict } from '../errors.ts'
 import { dispatch, notAllowed, type Session } from '../inbox/sessions/store.ts'
 import type { Caller } from '../log/by.ts'
@@ -8,8 +9,15 @@ import { refusedField } from '../outbox/refused-field.ts'
 import { pendingCall } from '../session/calls.ts'
 import { loadOwnSession } from './access.ts'
 import { applicantOf } from './applicant-of.ts'
+import { ApplicantInput } from './start.ts'
 
 /** What is left out stays as it is. */
+export const Correction = ApplicantInput.partial()
+  .extend({ session_id: resourceId, phone: ApplicantInput.shape.phone.nullable() })
+  .refine(
+    (given) => Object.keys(given).length > 1,
+    'must have a field to correct: email, name, company_name or phone',
+  )
 export type Correction = { [Field in keyof Applicant]?: Applicant[Field] | undefined }
 
 /**

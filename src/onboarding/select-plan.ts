@@ -1,6 +1,8 @@
+import { z } from 'zod'
 import type { SelectedPlan } from '../../machines/onboarding-facts.ts'
 import { isAbandoned } from '../../machines/onboarding-steps.ts'
 import { type AppContext, requireStripe } from '../context.ts'
+import { resourceId, text } from '../db/fields.ts'
 import { InvalidRequest } from '../errors.ts'
 import { recordCatalogue } from '../inbox/catalogue/catalogue.ts'
 import { assertRedeemable, resolveDiscount } from '../inbox/catalogue/discount-terms.ts'
@@ -14,7 +16,13 @@ import type { Observation, StripeGateway } from '../stripe/gateway.ts'
 import { loadOwnSession } from './access.ts'
 import { assertCard } from './card.ts'
 
-export type PlanChoice = { plan_id: string; price_id: string; discount_code?: string | undefined }
+export const PlanChoice = z.strictObject({
+  session_id: resourceId,
+  plan_id: text(128),
+  price_id: resourceId,
+  discount_code: text(128).optional(),
+})
+export type PlanChoice = Omit<z.infer<typeof PlanChoice>, 'session_id'>
 
 /**
  * Step 4: a plan, at the price that Stripe has now, and a discount, whose redemption is reserved from here until the

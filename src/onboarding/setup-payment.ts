@@ -1,6 +1,8 @@
 import type Stripe from 'stripe'
+import { z } from 'zod'
 import { isAbandoned } from '../../machines/onboarding-steps.ts'
 import { type AppContext, requireStripe } from '../context.ts'
+import { resourceId } from '../db/fields.ts'
 import type { Turn } from '../effects/turn.ts'
 import { AppError } from '../errors.ts'
 import { isRemoved } from '../inbox/sessions/from-stripe.ts'
@@ -12,6 +14,15 @@ import { refusedElsewhere, takeStep } from './access.ts'
 import { allowedUrl } from './allowed-url.ts'
 import { takeIn } from './asked.ts'
 import { keepCall } from './calls.ts'
+
+export const SetupInput = z.strictObject({
+  session_id: resourceId,
+  return_url: z.string().min(1).max(2048),
+  another_card: z
+    .boolean()
+    .optional()
+    .meta({ description: 'A new SetupIntent, where the last one has confirmed a card already' }),
+})
 
 /**
  * Step 3: a SetupIntent, by which the browser confirms a card. Asking again gives the same one; a new one only when

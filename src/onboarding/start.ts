@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto'
+import { z } from 'zod'
 import type { Applicant } from '../../machines/onboarding-facts.ts'
 import { derivedUuid } from '../auth/derived-uuid.ts'
 import type { AppContext } from '../context.ts'
+import { text } from '../db/fields.ts'
 import type { Trx } from '../db/tables.ts'
 import type { Turn } from '../effects/turn.ts'
 import { usedForAnother } from '../errors.ts'
@@ -13,6 +15,20 @@ import { factOf } from '../log/read.ts'
 import { assertNotErased } from '../projections/tenants.ts'
 import { loadOwnSession } from './access.ts'
 import { allowedUrl } from './allowed-url.ts'
+
+export const ApplicantInput = z.strictObject({
+  email: z.email('must be an e-mail address').max(254),
+  name: text(200),
+  company_name: text(200),
+  phone: z
+    .string()
+    // Without an example: what looks like a phone number is masked in errors.
+    .regex(/^\+?[0-9 ().-]{5,20}$/, 'must be a phone number: digits, with + before the country')
+    .max(20, 'must be at most 20 characters long: Stripe takes no more')
+    .optional(),
+})
+
+export const StartInput = ApplicantInput.extend({ success_url: z.string().min(1).max(2048).optional() })
 
 /**
  * Opens a session for a new tenant. With an idempotency key the same request gives the same session and tenant, for

@@ -1,24 +1,31 @@
+import { z } from 'zod'
+import { timeOut } from '../db/fields.ts'
 import type { Reader } from '../db/tables.ts'
 import type { Fact } from '../log/facts.ts'
 import { factOf } from '../log/read.ts'
 import { aboutIn } from './about.ts'
 
-/** A fact as the reason of something. */
-export type Cause = {
-  position: number
-  type: string
-  fact_id: string
-  actor: string
-  /** The fact, or Stripe's event, that led to it. */
-  causation: string | null
-  /** What the fact says beside its type; see `aboutOf`. */
-  about: string | null
-  /** The event of Stripe's behind it, where its causation names one: of a refresh, the event that asked for it. */
-  event: { position: number; event_id: string; about: string | null } | null
-  occurred_at: string
-  stream: string
-  version: number
-}
+/** A fact as the reason of something. `causation`: the fact, or Stripe's event, that led to it. */
+export const Cause = z
+  .object({
+    position: z.int(),
+    type: z.string(),
+    fact_id: z.string(),
+    actor: z.string(),
+    causation: z.string().nullable(),
+    about: z.string().nullable().meta({
+      description: "Stripe's event type and object, a decline's code, usage: what the type leaves out",
+    }),
+    event: z
+      .object({ position: z.int(), event_id: z.string(), about: z.string().nullable() })
+      .nullable()
+      .meta({ description: 'The event of Stripe’s behind it, where `causation` names one' }),
+    occurred_at: timeOut,
+    stream: z.string(),
+    version: z.int(),
+  })
+  .meta({ id: 'Cause' })
+export type Cause = z.infer<typeof Cause>
 
 /** The facts at these positions. */
 export async function causesAt(reader: Reader, positions: Iterable<number>): Promise<Map<number, Cause>> {

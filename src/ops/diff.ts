@@ -1,45 +1,61 @@
+import { z } from 'zod'
 import type { Database } from '../db/database.ts'
+import { cents, timeOut } from '../db/fields.ts'
 import type { Reader } from '../db/tables.ts'
 import { NotFound } from '../errors.ts'
 import { readRateCards } from '../pricing/rate-cards.ts'
 import { nextInvoiceAmountCents } from '../views/next-invoice.ts'
 import { latestSubscription } from '../views/subscriptions.ts'
 import { unbilledUsage } from '../views/usage-summary.ts'
-import { type Cause, causesAt } from './causes.ts'
+import { Cause, causesAt } from './causes.ts'
 import { ImpossiblePast, positionAt } from './past.ts'
-import { type ColumnChange, columnChanges, type RowChange, rowChanges } from './row-changes.ts'
+import { ColumnChange, columnChanges, type RowChange, rowChanges } from './row-changes.ts'
 import { timeAt } from './session-at.ts'
 
-/** `facts`: what caused it, in their order. */
-export type Diff = {
-  tenant_id: string
-  /** `time`: when the fact at the position was recorded; null before the first. */
-  from: { position: number; time: string | null }
-  to: { position: number; time: string | null }
-  sessions: { session_id: string; before: string | null; after: string | null; facts: Cause[] }[]
-  rows: {
-    table: string
-    key: string
-    change: 'added' | 'changed'
-    columns: (ColumnChange & { facts: Cause[] })[]
-  }[]
+const moment = z.object({ position: z.int(), time: timeOut.nullable() })
+const amounts = [
+  'next_invoice_cents',
+  'outstanding_cents',
+  'unbilled_usage_cents',
+  'subscription_cents',
+] as const
+
+/** `time`: when the fact at the position was recorded; null before the first. `facts`: what caused it, in their order. */
+export const Diff = z.object({
+  tenant_id: z.string(),
+  from: moment,
+  to: moment,
+  sessions: z.array(
+    z.object({
+      session_id: z.string(),
+      before: z.string().nullable(),
+      after: z.string().nullable(),
+      facts: z.array(Cause),
+    }),
+  ),
+  rows: z.array(
+    z.object({
+      table: z.string(),
+      key: z.string(),
+      change: z.enum(['added', 'changed']),
+      columns: z.array(ColumnChange.extend({ facts: z.array(Cause) })),
+    }),
+  ),
   /** Those that differ. Null: there was none, or no next invoice. */
-  money: {
-    amount: keyof Money
-    before: number | null
-    after: number | null
-    delta: number
-    facts: Cause[]
-  }[]
-}
+  money: z.array(
+    z.object({
+      amount: z.enum(amounts),
+      before: cents.nullable(),
+      after: cents.nullable(),
+      delta: cents,
+      facts: z.array(Cause),
+    }),
+  ),
+})
+export type Diff = z.infer<typeof Diff>
 
 /** In cents. */
-export type Money = {
-  next_invoice_cents: number | null
-  outstanding_cents: number
-  unbilled_usage_cents: number
-  subscription_cents: number | null
-}
+export type Money = Record<(typeof amounts)[number], number | null>
 
 /**
  * What changed for a tenant between two moments of the log, and by which facts: where its sessions stand, its rows, its
@@ -139,7 +155,6 @@ function moneyChanges(
   factsAt: FactsAt,
 ): Diff['money'] {
   if (before === undefined || after === undefined) return []
-  const amounts = Object.keys(sources) as (keyof Money)[]
   return amounts
     .filter((amount) => before[amount] !== after[amount])
     .map((amount) => {

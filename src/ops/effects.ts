@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { AppContext } from '../context.ts'
-import { columnsOf, timeOut } from '../db/fields.ts'
+import { fieldsOf, timeOut } from '../db/fields.ts'
 import { type Page, type PageQuery, pageOf } from '../db/page.ts'
 import type { Reader, Row } from '../db/tables.ts'
 import { Conflict, NotFound } from '../errors.ts'
@@ -38,7 +38,7 @@ export async function listEffects(
   { status, waitsFor, retrying }: EffectFilter,
   page: PageQuery,
 ): Promise<Page<EffectListing>> {
-  let query = reader.selectFrom('effects').select(columnsOf(EffectListing))
+  let query = reader.selectFrom('effects').select(fieldsOf(EffectListing))
   if (status !== undefined) query = query.where('status', '=', status)
   if (waitsFor !== undefined)
     query = query.where((eb) => (waitsFor === 'time' ? isTimer(eb) : eb.not(isTimer(eb))))
@@ -72,7 +72,7 @@ export async function retryEffect(context: AppContext, effectId: string): Promis
 async function effectOf(reader: Reader, effectId: string): Promise<EffectListing> {
   const row = await reader
     .selectFrom('effects')
-    .select(columnsOf(EffectListing))
+    .select(fieldsOf(EffectListing))
     .where('effect_id', '=', effectId)
     .executeTakeFirst()
   if (row === undefined) throw new NotFound('effect')

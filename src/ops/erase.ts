@@ -1,6 +1,8 @@
 import { sql } from 'kysely'
+import { z } from 'zod'
 import { finalStatuses } from '../../machines/onboarding-steps.ts'
 import type { AppContext } from '../context.ts'
+import { timeOut } from '../db/fields.ts'
 import { assertPersonalKeys, isErased } from '../db/seals.ts'
 import type { Reader, Tables, Trx } from '../db/tables.ts'
 import type { Turn, TurnFact } from '../effects/turn.ts'
@@ -14,13 +16,16 @@ import { voidInvoice } from '../outbox/void-invoice.ts'
 import { knownTenants } from '../projections/tenants.ts'
 import { assertFree, obstaclesOf } from './erase-obstacles.ts'
 
-export type Erasure = {
-  tenant_id: string
-  erased_at: string
-  keeps_stripe: boolean
-  /** False: a long read keeps old pages of the database alive; the same request again wipes them. */
-  is_scrubbed: boolean
-}
+export const Erasure = z.object({
+  tenant_id: z.string(),
+  erased_at: timeOut,
+  keeps_stripe: z.boolean(),
+  is_scrubbed: z.boolean().meta({
+    description:
+      'False: a long read keeps old pages of the database alive; the same request again wipes them',
+  }),
+})
+export type Erasure = z.infer<typeof Erasure>
 
 export type ErasureWanted = {
   tenantId: string

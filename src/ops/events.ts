@@ -1,8 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { z } from 'zod'
+import type { Page } from '../db/page.ts'
 import type { Reader } from '../db/tables.ts'
 import type { Fact } from '../log/facts.ts'
 import { factOf, type LogFilter, readPage } from '../log/read.ts'
 import { aboutIn } from './about.ts'
+import { RedactedFact, redact } from './redact.ts'
 
 /** A fact with its place in its stream's hash chain, and what it is about (see `aboutOf`). */
 export type StoredFact = Fact & { previous_hash: string; hash: string; about: string | null }
@@ -13,6 +16,25 @@ export type EventsFilter = Pick<LogFilter, 'stream' | 'tenantId' | 'type' | 'aft
   /** Waits for more at the log's end, until `signal`. */
   follow: boolean
   signal: AbortSignal
+}
+
+export const LogEntry = RedactedFact.and(z.object({ previous_hash: z.string(), hash: z.string() }))
+export type LogEntry = z.infer<typeof LogEntry>
+
+export function logEntry(fact: StoredFact): LogEntry {
+  const { previous_hash, hash, about } = fact
+  return { ...redact(fact), about, previous_hash, hash }
+}
+
+/** A page of the log, oldest first: `next_cursor` goes into `after`. */
+export async function listEvents(
+  reader: Reader,
+  filter: Omit<EventsFilter, 'limit' | 'follow'>,
+  limit: number,
+): Promise<Page<LogEntry>> {
+  const facts = await Array.fromAsync(streamEvents(reader, { ...filter, limit: limit + 1, follow: false }))
+  const items = facts.slice(0, limit).map(logEntry)
+  return { items, next_cursor: facts.length > limit ? String(items.at(-1)?.position) : null }
 }
 
 /** The log in its order, page by page. */

@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import { type Kysely, sql } from 'kysely'
+import { z } from 'zod'
 import type { AppContext } from '../context.ts'
 import type { Database } from '../db/database.ts'
+import { tableRow } from '../db/fields.ts'
 import { type Reader, tableNames } from '../db/tables.ts'
 import { NotFound } from '../errors.ts'
 import type { By } from '../log/by.ts'
@@ -11,9 +13,17 @@ import { openFact } from '../log/subject.ts'
 import type { TableRow } from '../projections/compare.ts'
 import { readConsistently } from '../projections/consistent-read.ts'
 
+export const TenantExport = z.object({
+  tenant_id: z.string(),
+  exported_at: z.string(),
+  position: z.int(),
+  erased_at: z.string().nullable(),
+  facts: z.array(z.record(z.string(), z.unknown())),
+  tables: z.record(z.string(), z.array(tableRow)),
+})
+
 /**
- * Everything that is kept of a tenant, as one JSON document, piece by piece:
- * `{tenant_id, exported_at, position, erased_at, facts: […], tables: {name: [rows]}}`. Facts are opened; of an erased tenant they are
+ * Everything that is kept of a tenant, as one JSON document (`TenantExport`), piece by piece. Facts are opened; of an erased tenant they are
  * what is left. Secrets of ours are left out: hashes of keys, wrapped keys.
  * @throws NotFound; NoPersonalKey
  */

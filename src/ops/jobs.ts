@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto'
+import { z } from 'zod'
 import type { AppContext } from '../context.ts'
+import { tenantId, time, timeOut } from '../db/fields.ts'
 import { Conflict, NotFound } from '../errors.ts'
-import type { Rates } from '../log/facts.ts'
+import { rate, usageTypes } from '../log/facts.ts'
 import { maskText } from '../logging/mask.ts'
 import { replay, verifyTables } from '../projections/replay.ts'
 import { rehearse } from './rehearse.ts'
@@ -9,30 +11,42 @@ import { reprice } from './reprice.ts'
 import { verify } from './verify.ts'
 
 export const jobKinds = ['replay', 'verify', 'verify_tables', 'rehearse', 'reprice'] as const
-export type JobKind = (typeof jobKinds)[number]
 
-export type JobRequest = {
-  kind: JobKind
-  tenantId?: string | undefined
-  /** For reprice. */
-  rates?: Partial<Rates> | undefined
-  from?: string | undefined
-  to?: string | undefined
-}
+export const JobRequest = z
+  .strictObject({
+    kind: z.enum(jobKinds),
+    tenant_id: tenantId.optional(),
+    rates: z
+      .partialRecord(z.enum(usageTypes), rate)
+      .optional()
+      .meta({ description: 'For reprice: the rates to try; what is left out stays as it is' }),
+    from: time.optional(),
+    to: time.optional(),
+  })
+  .refine(({ kind, rates }) => (kind === 'reprice') === (rates !== undefined), {
+    path: ['rates'],
+    message: 'is for reprice, which needs it',
+  })
+export type JobRequest = z.infer<typeof JobRequest>
 
-export type Job = {
-  job_id: string
-  kind: JobKind
-  tenant_id: string | null
-  status: 'running' | 'done' | 'failed'
-  /** Facts, sessions or tenants, whichever the kind counts. */
-  progress: { done: number; total: number }
-  /** What the command of that name prints with --json. */
-  result: object | null
-  error: string | null
-  started_at: string
-  ended_at: string | null
-}
+/** `progress`: of facts, sessions or tenants, whichever the kind counts. */
+export const Job = z
+  .object({
+    job_id: z.string(),
+    kind: z.enum(jobKinds),
+    tenant_id: z.string().nullable(),
+    status: z.enum(['running', 'done', 'failed']),
+    progress: z.object({ done: z.int(), total: z.int() }),
+    result: z
+      .record(z.string(), z.unknown())
+      .nullable()
+      .meta({ description: 'What the command of that name prints with --json' }),
+    error: z.string().nullable(),
+    started_at: timeOut,
+    ended_at: timeOut.nullable(),
+  })
+  .meta({ id: 'Job' })
+export type Job = z.infer<typeof Job>
 
 export type Jobs = {
   /** Starts it and returns at once. @throws Conflict when too many run already */
@@ -74,7 +88,7 @@ export function startJobs(context: AppContext): Jobs {
       const job: Job = {
         job_id: `job_${randomUUID()}`,
         kind: request.kind,
-        tenant_id: request.tenantId ?? null,
+        tenant_id: request.tenant_id ?? null,
         status: 'running',
         progress: { done: 0, total: 0 },
         result: null,
@@ -99,7 +113,7 @@ export function startJobs(context: AppContext): Jobs {
 
 function work(
   { db, now }: AppContext,
-  { kind, tenantId, rates = {}, from, to }: JobRequest,
+  { kind, tenant_id: tenantId, rates = {}, from, to }: JobRequest,
   onProgress: (done: number, total: number) => void,
 ): Promise<object> {
   switch (kind) {

@@ -1,3 +1,5 @@
+import { z } from 'zod'
+import { shownOf, timeOut } from '../db/fields.ts'
 import type { Fact } from '../log/facts.ts'
 import { maskValue } from '../logging/mask.ts'
 import { aboutOf } from './about.ts'
@@ -6,20 +8,34 @@ import { aboutOf } from './about.ts'
  * A fact for an operator's screen: that there is personal data is shown as `personal: '[personal]'`, and not what it is. What
  * is sealed in no fact was empty, and is left out.
  */
-export type RedactedFact = Omit<Fact, 'data' | 'metadata' | 'sealed'> & {
-  data: Record<string, unknown>
-  metadata: Record<string, string>
-  /** See `aboutOf`. */
-  about: string | null
-}
+export const RedactedFact = z
+  .object({
+    position: z.int(),
+    stream: z.string(),
+    version: z.int(),
+    fact_id: z.string(),
+    type: z.string(),
+    tenant_id: z.string().nullable(),
+    data: z.record(z.string(), z.unknown()).meta({
+      description:
+        '`personal` is `[personal]` where the fact has something personal; of one fact alone, `[erased]` where that was erased',
+    }),
+    metadata: z.record(z.string(), z.unknown()),
+    about: z.string().nullable().meta({
+      description: 'What its type leaves out, such as `invoice.payment_failed in_… card_declined`',
+    }),
+    occurred_at: timeOut,
+    recorded_at: timeOut,
+  })
+  .meta({ id: 'Fact' })
+export type RedactedFact = z.infer<typeof RedactedFact>
 
-export function redact({ sealed: _, ...fact }: Fact): RedactedFact {
+export function redact(fact: Fact): RedactedFact {
   const { personal, ...data } = fact.data as Record<string, unknown>
-  const shown = maskValue(data)
+  const masked = maskValue(data)
   return {
-    ...fact,
-    data: fact.subject === null || personal === undefined ? shown : { ...shown, personal: '[personal]' },
-    metadata: fact.metadata as Record<string, string>,
+    ...shownOf(RedactedFact, fact),
+    data: fact.subject === null || personal === undefined ? masked : { ...masked, personal: '[personal]' },
     about: aboutOf(fact),
   }
 }

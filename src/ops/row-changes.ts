@@ -1,4 +1,5 @@
 import { sql } from 'kysely'
+import { z } from 'zod'
 import type { Database } from '../db/database.ts'
 import type { TableRow } from '../projections/compare.ts'
 import { openFold } from '../projections/fold.ts'
@@ -15,8 +16,9 @@ export type RowChange = {
   after: TableRow
 }
 
-/** A column's value before and after. */
-export type ColumnChange = { column: string; before: string | number | null; after: string | number | null }
+const value = z.union([z.string(), z.number()]).nullable()
+export const ColumnChange = z.object({ column: z.string(), before: value, after: value })
+export type ColumnChange = z.infer<typeof ColumnChange>
 
 /** The columns that differ, without `last_position`, which always does. */
 export function columnChanges({ before, after }: Pick<RowChange, 'before' | 'after'>): ColumnChange[] {

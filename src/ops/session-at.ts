@@ -1,22 +1,24 @@
+import { z } from 'zod'
 import type { Database } from '../db/database.ts'
-import type { TableRow } from '../projections/compare.ts'
+import { tableRow, timeOut } from '../db/fields.ts'
 import { openFold } from '../projections/fold.ts'
 import { positionAt } from './past.ts'
 import { sessionRow } from './sessions.ts'
 import { rowsOfTenant } from './tenant-rows.ts'
 
-export type SessionAt = {
-  session_id: string
-  tenant_id: string
-  position: number
+export const SessionAt = z.object({
+  session_id: z.string(),
+  tenant_id: z.string(),
+  position: z.int(),
   /** When the last fact up to there was recorded; null before the first. */
-  time: string | null
+  time: timeOut.nullable(),
   /** Null: the session had not begun. */
-  place: string | null
-  context: Record<string, unknown> | null
+  place: z.string().nullable(),
+  context: z.record(z.string(), z.unknown()).nullable(),
   /** The tenant's rows, by table. */
-  tables: Record<string, TableRow[]>
-}
+  tables: z.record(z.string(), z.array(tableRow)),
+})
+export type SessionAt = z.infer<typeof SessionAt>
 
 /**
  * The session and its tenant's rows as they were after a fact of the log, folded anew.

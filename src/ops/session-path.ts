@@ -1,19 +1,23 @@
+import { z } from 'zod'
 import type { OnboardingFact } from '../../machines/onboarding-facts.ts'
+import { timeOut } from '../db/fields.ts'
 import type { Fact } from '../log/facts.ts'
 import { evolve, initialSnapshot, placeOf, type Snapshot, StrandedFact } from '../session/session.ts'
 
 /** The statechart's place after a fact; null from the fact on that the statechart does not take. */
-export type PathStep = {
-  position: number
-  fact_id: string
-  type: string
-  place: string | null
-  occurred_at: string
-  actor: string
-}
+export const PathStep = z.object({
+  position: z.int(),
+  fact_id: z.string(),
+  type: z.string(),
+  place: z.string().nullable(),
+  occurred_at: timeOut,
+  actor: z.string(),
+})
+export type PathStep = z.infer<typeof PathStep>
 
 /** The fact that this code's statechart does not take. */
-export type Stranded = { position: number; type: string; message: string }
+export const Stranded = z.object({ position: z.int(), type: z.string(), message: z.string() })
+export type Stranded = z.infer<typeof Stranded>
 
 export type SessionPath = {
   path: PathStep[]

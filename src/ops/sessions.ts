@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import { z } from 'zod'
+import { selectedPlan } from '../../machines/onboarding-facts.ts'
 import { callsUnderWay } from '../../machines/onboarding-places.ts'
 import { finalStatuses } from '../../machines/onboarding-steps.ts'
 import { timeOut } from '../db/fields.ts'
@@ -12,10 +13,10 @@ import { strandedVersion } from '../projections/onboarding-sessions.ts'
 import { StrandedFact } from '../session/session.ts'
 import { snapshotOf } from '../session/snapshot.ts'
 import { urlsOf } from '../views/session-urls.ts'
-import { standingBesidesDue } from '../views/standing.ts'
+import { FullStanding, standingBesidesDue } from '../views/standing.ts'
 import { isRetrying } from './outbox-gauges.ts'
-import { type RedactedFact, redact } from './redact.ts'
-import { type PathStep, type Stranded, sessionPath } from './session-path.ts'
+import { RedactedFact, redact } from './redact.ts'
+import { PathStep, Stranded, sessionPath } from './session-path.ts'
 
 /** `is_quarantined`: this code's statechart does not take what the log holds. */
 export const SessionListing = z
@@ -87,14 +88,18 @@ export async function listSessions(
   return pageOf(query, page, 'session_id', (row) => listing(reader, row))
 }
 
-export type SessionView = ReturnType<typeof standingBesidesDue> & {
-  place: string
-  machine_version: string
-  is_quarantined: boolean
-  stranded: Stranded | null
-  path: PathStep[]
-  facts: RedactedFact[]
-}
+export const SessionView = FullStanding.extend({
+  plan: selectedPlan.nullable(),
+  place: z.string().nullable(),
+  machine_version: z.string(),
+  is_quarantined: z.boolean(),
+  stranded: Stranded.nullable().meta({
+    description: 'The fact that the statechart of this code does not take',
+  }),
+  path: z.array(PathStep).meta({ description: 'The place after each fact; null from a stranded fact on' }),
+  facts: z.array(RedactedFact),
+})
+export type SessionView = z.infer<typeof SessionView>
 
 /**
  * A session and how it came there. Of a quarantined one the statechart's last good state is shown.

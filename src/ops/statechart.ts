@@ -1,21 +1,37 @@
+import { z } from 'zod'
 import { onboardingMachine } from '../../machines/onboarding.ts'
 import type { Database } from '../db/database.ts'
 import { strandedVersion } from '../projections/onboarding-sessions.ts'
 import { machineVersion } from '../session/session.ts'
 
-export type Statechart = {
-  machine_version: string
-  graph: {
+export const Statechart = z.object({
+  machine_version: z.string(),
+  graph: z.object({
     /** `key` is a place, such as `plan_selected.idle`; `parent` the compound state that it is in. */
-    states: { key: string; parent: string | null; type: string; is_initial: boolean }[]
+    states: z.array(
+      z.object({
+        key: z.string(),
+        parent: z.string().nullable(),
+        type: z.string(),
+        is_initial: z.boolean(),
+      }),
+    ),
     /** Targets are states of the graph; a transition without one changes what is remembered, not the place. */
-    transitions: { source: string; target: string; event: string; guard: string | null }[]
-  }
+    transitions: z.array(
+      z.object({
+        source: z.string(),
+        target: z.string(),
+        event: z.string(),
+        guard: z.string().nullable(),
+      }),
+    ),
+  }),
   /** How many sessions are at each place. */
-  population: Record<string, number>
+  population: z.record(z.string(), z.int()),
   /** How many of them this code's statechart could not go on with. */
-  quarantined: number
-}
+  quarantined: z.int(),
+})
+export type Statechart = z.infer<typeof Statechart>
 
 /** The statechart of this code, and where the sessions are on it. */
 export async function statechart(db: Pick<Database, 'reader'>): Promise<Statechart> {

@@ -1,19 +1,19 @@
 import { type RawBuilder, sql } from 'kysely'
 import { z } from 'zod'
 import type { AppContext } from '../context.ts'
-import { timeOut } from '../db/fields.ts'
+import { cents, tableRow, timeOut } from '../db/fields.ts'
 import { type Page, type PageQuery, pageOf } from '../db/page.ts'
 import type { Reader, Row } from '../db/tables.ts'
 import { NotFound } from '../errors.ts'
 import type { UsageType } from '../log/facts.ts'
-import { type PricedLine, priceLine } from '../pricing/price.ts'
+import { priceLine } from '../pricing/price.ts'
 import { readRateCards } from '../pricing/rate-cards.ts'
 import { erasedTenants, knownTenants } from '../projections/tenants.ts'
 import { findCustomer } from '../views/customer.ts'
-import { type BillingStatus, standingOf } from '../views/status.ts'
-import { isLive, type SubscriptionRow } from '../views/subscriptions.ts'
-import { unbilledUsage, usageSummary } from '../views/usage-summary.ts'
-import { listSessions, type SessionListing } from './sessions.ts'
+import { BillingStatus, standingOf } from '../views/status.ts'
+import { isLive } from '../views/subscriptions.ts'
+import { TypeLine, unbilledUsage, usageSummary } from '../views/usage-summary.ts'
+import { listSessions, SessionListing } from './sessions.ts'
 
 /** The subscription is the live one, or the last one. `created_at`: when the tenant was first heard of. */
 export const TenantListing = z
@@ -104,27 +104,42 @@ function found(query: string): RawBuilder<boolean> {
       where ${begins('invoice_id')} or ${has('number')}))`
 }
 
-export type TenantView = {
-  tenant_id: string
+export const TenantView = z.object({
+  tenant_id: z.string(),
   /** As the applicant or Stripe last said. */
-  person: Row<'people'> | null
+  person: tableRow.nullable(),
   /** Since then nothing personal is kept of it. */
-  erased_at: string | null
-  status: BillingStatus
+  erased_at: timeOut.nullable(),
+  status: BillingStatus,
+  customer: tableRow.nullable(),
+  sessions: z.array(SessionListing),
+  subscriptions: z.array(tableRow),
+  invoices: z.array(tableRow),
+  payment_methods: z.array(tableRow),
+  /** As recorded and not voided; days and types without usage are left out. */
+  usage: z
+    .array(
+      TypeLine.extend({
+        day: z.string().meta({ format: 'date' }),
+        amount_cents: cents.nullable().meta({ description: 'null: a level is priced once a month' }),
+      }),
+    )
+    .meta({ description: 'Of the last 35 days; amounts are rounded per day, unlike an invoice’s' }),
+  month: z
+    .object({ start: timeOut, lines: z.array(TypeLine) })
+    .meta({ description: 'This month so far, UTC, as the usage’s summary prices it' }),
+  /** Whenever it occurred. */
+  unbilled: z.object({ lines: z.array(TypeLine), amount_cents: cents }),
+})
+export type TenantView = Omit<
+  z.infer<typeof TenantView>,
+  'person' | 'customer' | 'subscriptions' | 'invoices' | 'payment_methods'
+> & {
+  person: Row<'people'> | null
   customer: Row<'billing_customers'> | null
-  sessions: SessionListing[]
-  subscriptions: SubscriptionRow[]
+  subscriptions: Row<'billing_subscriptions'>[]
   invoices: Row<'billing_invoices'>[]
   payment_methods: Row<'billing_payment_methods'>[]
-  /**
-   * Of the last 35 days, UTC, as recorded and not voided; days and types without usage are left out. Of a level (agents,
-   * users) there is no amount of a day: it is priced once a month.
-   */
-  usage: { day: string; usage_type: UsageType; quantity: number; amount_cents: number | null }[]
-  /** This month so far, UTC, of the types that were used, as the usage's summary prices it. */
-  month: { start: string; lines: (PricedLine & { usage_type: UsageType })[] }
-  /** What no invoice has billed yet, whenever it occurred. */
-  unbilled: { lines: (PricedLine & { usage_type: UsageType })[]; amount_cents: number }
 }
 
 /** All that is known of a tenant: rows as they stand in the tables, newest first. @throws NotFound */

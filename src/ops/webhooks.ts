@@ -1,7 +1,7 @@
 import type Stripe from 'stripe'
 import { z } from 'zod'
 import { type AppContext, requireStripe } from '../context.ts'
-import { columnsOf, timeOut } from '../db/fields.ts'
+import { fieldsOf, timeOut } from '../db/fields.ts'
 import { type Page, type PageQuery, pageOf } from '../db/page.ts'
 import type { Reader } from '../db/tables.ts'
 import type { Turn, TurnFact } from '../effects/turn.ts'
@@ -41,7 +41,7 @@ export async function listWebhooks(
   disposition: WebhookListing['disposition'] | undefined,
   page: PageQuery,
 ): Promise<Page<WebhookListing>> {
-  let query = reader.selectFrom('stripe_events').select(columnsOf(WebhookListing))
+  let query = reader.selectFrom('stripe_events').select(fieldsOf(WebhookListing))
   if (disposition !== undefined) query = query.where('disposition', '=', disposition)
   return pageOf(query, page, 'event_id', (event) => event)
 }
@@ -150,7 +150,7 @@ async function release(
 async function webhook(reader: Reader, eventId: string): Promise<WebhookListing> {
   const row = await reader
     .selectFrom('stripe_events')
-    .select(columnsOf(WebhookListing))
+    .select(fieldsOf(WebhookListing))
     .where('event_id', '=', eventId)
     .executeTakeFirst()
   if (row === undefined) throw new NotFound('event of Stripe’s')

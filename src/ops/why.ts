@@ -1,30 +1,33 @@
 import type { Kysely } from 'kysely'
+import { z } from 'zod'
 import type { Database } from '../db/database.ts'
+import { tableRow } from '../db/fields.ts'
 import type { Reader } from '../db/tables.ts'
 import { AppError, NotFound } from '../errors.ts'
 import type { UsageType } from '../log/facts.ts'
 import { lastPosition } from '../log/read.ts'
-import { type PricedLine, priceLine } from '../pricing/price.ts'
+import { priceLine } from '../pricing/price.ts'
 import { readRateCards } from '../pricing/rate-cards.ts'
 import type { TableRow } from '../projections/compare.ts'
 import { projections } from '../projections/project.ts'
-import { type Cause, causesAt } from './causes.ts'
-import { type ColumnChange, columnChanges, type RowChange, rowChanges } from './row-changes.ts'
+import { TypeLine } from '../views/usage-summary.ts'
+import { Cause, causesAt } from './causes.ts'
+import { ColumnChange, columnChanges, type RowChange, rowChanges } from './row-changes.ts'
 
-export type Why = {
-  table: string
-  key: string
-  column: string | null
-  tenant_id: string | null
-  /** As the log makes it. */
-  row: TableRow
+const BilledLine = TypeLine.extend({ facts: z.array(Cause) })
+type BilledLine = z.infer<typeof BilledLine>
+
+export const Why = z.object({
+  table: z.string(),
+  key: z.string(),
+  column: z.string().nullable(),
+  tenant_id: z.string().nullable(),
+  row: tableRow.meta({ description: 'As the log makes it' }),
   /** In their order. Of a column: those that changed it. */
-  facts: (Cause & { changes: ColumnChange[] })[]
-  /** Of an invoice: the metered usage that is on it. Null for every other table. */
-  usage_lines: UsageLine[] | null
-}
-
-export type UsageLine = PricedLine & { usage_type: UsageType; facts: Cause[] }
+  facts: z.array(Cause.and(z.object({ changes: z.array(ColumnChange) }))),
+  usage_lines: z.array(BilledLine).nullable().meta({ description: 'Of an invoice: the metered usage on it' }),
+})
+export type Why = z.infer<typeof Why>
 
 /**
  * The facts that made a row, or one value of it.
@@ -87,7 +90,7 @@ async function changesOf(
   return changes.length > 0 ? changes : rowChanges(db, { table, key }, { ...range, foldsTenant: undefined })
 }
 
-async function usageLines(reader: Reader, invoiceId: string): Promise<UsageLine[]> {
+async function usageLines(reader: Reader, invoiceId: string): Promise<BilledLine[]> {
   const records = await reader
     .selectFrom('billing_usage_records')
     .select(['usage_type', 'action', 'quantity', 'occurred_at', 'position'])

@@ -1,5 +1,7 @@
+import { z } from 'zod'
 import type { SelectedDiscount } from '../../machines/onboarding-facts.ts'
-import type { UsageType } from '../log/facts.ts'
+import { cents } from '../db/fields.ts'
+import { type UsageType, usageTypes } from '../log/facts.ts'
 import { discountCents } from './discount-cents.ts'
 import type { RateCard } from './price.ts'
 
@@ -12,29 +14,35 @@ export type Order = {
   discount: SelectedDiscount | null
 }
 
-/** `count` invoices in a row, before usage; null: all that follow. */
-export type InvoiceRun = {
-  count: number | null
-  plan_cents: number
-  platform_base_cents: number
-  total_cents: number
-}
-
-export type UsageRate = { usage_type: UsageType; rate_cents: number; per_units: number }
-
-/** All that a subscription will be charged. No dates: it says the same for as long as it is true. */
-export type Due = {
-  currency: string
-  billing_interval: string
-  interval_count: number
-  trial_days: number
-  /** When the subscription starts. */
-  today_cents: number
-  /** The first one is due today, or when the trial ends; then one a period. */
-  invoices: InvoiceRun[]
-  /** Of what is used, on each invoice but one of today. */
-  usage_rates: UsageRate[]
-}
+/** All that a subscription to a price will be charged. No dates: it says the same for as long as it is true. */
+export const Due = z
+  .object({
+    currency: z.string(),
+    billing_interval: z.string(),
+    interval_count: z.int(),
+    trial_days: z.int(),
+    today_cents: cents.meta({ description: 'When the subscription starts; 0 where a trial comes first' }),
+    invoices: z
+      .array(
+        z.object({
+          count: z.int().nullable(),
+          plan_cents: cents,
+          platform_base_cents: cents,
+          total_cents: cents,
+        }),
+      )
+      .meta({
+        description:
+          'Runs of `count` invoices in a row, before usage; null: all that follow. The first one is due today or at ' +
+          "the trial's end, then one each period",
+      }),
+    /** Of what is used, on each invoice but one of today. */
+    usage_rates: z.array(z.object({ usage_type: z.enum(usageTypes), rate_cents: cents, per_units: z.int() })),
+  })
+  .meta({ id: 'Due' })
+export type Due = z.infer<typeof Due>
+export type InvoiceRun = Due['invoices'][number]
+export type UsageRate = Due['usage_rates'][number]
 
 /**
  * What will be charged for an order that is started at `startsAt`, by today's rules: the plan in advance, from the

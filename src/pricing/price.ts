@@ -1,3 +1,5 @@
+import { z } from 'zod'
+import { cents } from '../db/fields.ts'
 import { AppError } from '../errors.ts'
 import type { Rates, UsageType } from '../log/facts.ts'
 
@@ -14,7 +16,8 @@ export type Metered = {
 export type RateCard = { rates: Rates; currency: string; effective_at: string; position: number }
 
 /** `quantity` is in units. Both are exact. */
-export type PricedLine = { quantity: number; amount_cents: number }
+export const PricedLine = z.object({ quantity: z.int(), amount_cents: cents })
+export type PricedLine = z.infer<typeof PricedLine>
 
 /**
  * One line of one invoice: records of one type that are billed together, in any order. Each is priced by the card

@@ -1,35 +1,63 @@
 import { createHash, randomUUID } from 'node:crypto'
+import { z } from 'zod'
 import type { AppContext } from '../context.ts'
+import { metadata, shownOf, tenantId, text, time, timeOut } from '../db/fields.ts'
 import type { Trx } from '../db/tables.ts'
 import type { Turn, TurnFact } from '../effects/turn.ts'
 import { AppError, type FieldProblem } from '../errors.ts'
 import type { By } from '../log/by.ts'
 import { canonicalJson } from '../log/canonical-json.ts'
-import { type Fact, type FactData, streams, type UsageType } from '../log/facts.ts'
+import { type Fact, streams, usageTypes } from '../log/facts.ts'
 import { factOf } from '../log/read.ts'
 import { knownTenants } from '../projections/tenants.ts'
 
-/** Usage as a caller reports it; `occurred_at` (UTC, milliseconds) is now when left out. */
-export type UsageInput = {
-  tenant_id: string
-  usage_type: UsageType
-  action: 'increment' | 'set'
-  quantity: number
-  occurred_at?: string | undefined
-  idempotency_key?: string | undefined
-  metadata: Record<string, unknown>
-}
+/** Usage as a caller reports it; `occurred_at` is now when left out. */
+export const UsageInput = (now: () => Date) =>
+  z
+    .strictObject({
+      tenant_id: tenantId,
+      usage_type: z.enum(usageTypes),
+      quantity: z
+        .int()
+        .min(0)
+        // In words: what looks like a phone number is masked in errors.
+        .max(1_000_000_000, 'must be at most one billion')
+        .meta({ description: 'Of agents and users at most 1,000,000; 0 only with `set`' }),
+      action: z.enum(['increment', 'set']).default('increment'),
+      occurred_at: time
+        .refine((value) => {
+          const agoMs = now().getTime() - Date.parse(value)
+          return agoMs >= -aheadMs && agoMs <= backMs
+        }, 'must be at most 5 minutes ahead and 35 days back')
+        .optional(),
+      idempotency_key: text(255).optional(),
+      metadata: metadata.default({}),
+    })
+    .superRefine((record, { addIssue }) => {
+      const message = quantityProblem(record)
+      if (message !== undefined) addIssue({ code: 'custom', path: ['quantity'], message })
+    })
+    .meta({ id: 'UsageInput' })
+export type UsageInput = z.infer<ReturnType<typeof UsageInput>>
 
 /** `whose`: whose idempotency keys its records have. `key`: the request's own. */
 export type UsageRequest = { by: By; whose: 'platform' | 'tenant'; key?: string | undefined }
 
-export type UsageRecord = Omit<FactData<'usage.recorded'>, 'personal'> & {
-  idempotency_key: string | null
-  metadata: Record<string, unknown>
-  tenant_id: string
-  occurred_at: string
-  recorded_at: string
-}
+export const UsageRecord = z
+  .object({
+    record_id: z.string(),
+    tenant_id: z.string(),
+    usage_type: z.enum(usageTypes),
+    action: z.enum(['increment', 'set']),
+    quantity: z.int(),
+    occurred_at: timeOut,
+    recorded_at: timeOut,
+    is_late: z.boolean(),
+    idempotency_key: z.string().nullable(),
+    metadata: z.record(z.string(), z.unknown()),
+  })
+  .meta({ id: 'UsageRecord' })
+export type UsageRecord = z.infer<typeof UsageRecord>
 
 /** What is wrong with a quantity of 0 to 1,000,000,000, by what it is a quantity of. */
 export function quantityProblem({
@@ -94,9 +122,8 @@ export async function recordUsage(
     return drafts.map(({ fact_id, tenant_id, data: { personal } }) => {
       const fact = recorded.get(fact_id)
       if (fact === undefined) throw new Error(`${fact_id} is not in the log after it was appended`)
-      const { personal: _, ...data } = fact.data
       return {
-        ...data,
+        ...shownOf(UsageRecord, fact.data),
         ...personal,
         tenant_id,
         occurred_at: fact.occurred_at,

@@ -1,11 +1,14 @@
+import { z } from 'zod'
 import type { AppContext } from '../context.ts'
+import { timeOut } from '../db/fields.ts'
 import type { Row } from '../db/tables.ts'
 import { AppError, NotFound } from '../errors.ts'
 import type { By } from '../log/by.ts'
 import { streams, type UsageType } from '../log/facts.ts'
-import type { UsageRecord } from './record.ts'
+import { UsageRecord } from './record.ts'
 
-export type VoidedUsage = UsageRecord & { voided_at: string }
+export const VoidedUsage = UsageRecord.and(z.object({ voided_at: timeOut }))
+export type VoidedUsage = z.infer<typeof VoidedUsage>
 
 /**
  * Takes a record out of every sum, by a fact of its own. Voiding again answers the same.

@@ -1,13 +1,61 @@
+import { z } from 'zod'
+import { selectedPlan } from '../../machines/onboarding-facts.ts'
 import { callsUnderWay } from '../../machines/onboarding-places.ts'
-import { isAbandoned, type SessionStatus, stepStatuses } from '../../machines/onboarding-steps.ts'
+import {
+  isAbandoned,
+  type SessionStatus,
+  sessionStatuses,
+  stepStatuses,
+} from '../../machines/onboarding-steps.ts'
+import { timeOut } from '../db/fields.ts'
 import { type Session, sessionStatus } from '../inbox/sessions/store.ts'
-import type { Due, Order } from '../pricing/due.ts'
+import { Due, type Order } from '../pricing/due.ts'
 import { withDue } from '../pricing/due-terms.ts'
 import { allowedSteps, nextStepOf, placeOf } from '../session/session.ts'
 import type { SessionUrls } from './session-urls.ts'
 
-/** What every reply of onboarding has: how the session stands, and what may be sent now. */
-export function standing(session: Session) {
+export const Standing = z.object({
+  session_id: z.string(),
+  tenant_id: z.string(),
+  status: z.enum(sessionStatuses),
+  next_step: z.string().nullable(),
+  allowed_events: z.array(z.string()),
+})
+export type Standing = z.infer<typeof Standing>
+
+/** A plan as it was selected, with all that it will be charged. */
+export const OrderedPlan = selectedPlan.extend({ due: Due })
+export type OrderedPlan = z.infer<typeof OrderedPlan>
+
+export const FullStanding = Standing.extend({
+  position: z.int(),
+  updated_at: timeOut,
+  expires_at: timeOut,
+  success_url: z.string().nullable(),
+  steps_done: z.array(z.string()),
+  is_waiting_for_stripe: z.boolean(),
+  customer_id: z.string().nullable(),
+  payment: z.object({
+    setup_intent_id: z.string().nullable(),
+    return_url: z.string().nullable(),
+    is_confirmed: z.boolean(),
+    payment_method_id: z.string().nullable(),
+    decline: z.object({ code: z.string(), decline_code: z.string().nullable() }).nullable(),
+  }),
+  plan: OrderedPlan.nullable(),
+  subscription: z
+    .object({
+      subscription_id: z.string(),
+      subscription_status: z.string().nullable(),
+      trial_ends_at: timeOut.nullable(),
+      requires_action: z.boolean(),
+    })
+    .nullable(),
+})
+export type FullStanding = z.infer<typeof FullStanding>
+
+/** What every reply of onboarding has: where the session stands, and what may be sent now. */
+export function standing(session: Session): Standing {
   const status = sessionStatus(session)
   return {
     session_id: session.sessionId,
@@ -22,7 +70,11 @@ export function standing(session: Session) {
  * All that a wizard needs to go on from here, on this device or another. No secrets.
  * @param dueOfOrder what will be charged for the plan, as `duesNow` says
  */
-export function fullStanding(session: Session, urls: SessionUrls, dueOfOrder: (order: Order) => Due) {
+export function fullStanding(
+  session: Session,
+  urls: SessionUrls,
+  dueOfOrder: (order: Order) => Due,
+): FullStanding {
   const { plan } = session.snapshot.context
   return { ...standingBesidesDue(session, urls), plan: plan && withDue(plan, dueOfOrder) }
 }

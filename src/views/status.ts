@@ -1,26 +1,32 @@
+import { z } from 'zod'
 import { isLate, isUsable } from '../../machines/subscription.ts'
 import type { AppContext } from '../context.ts'
+import { cents, timeOut } from '../db/fields.ts'
 import type { Reader, Row } from '../db/tables.ts'
 import { assertKnownTenant } from '../projections/tenants.ts'
 import { findCustomer } from './customer.ts'
 import { nextInvoiceAmountCents } from './next-invoice.ts'
 import { isLive, latestSubscription, type SubscriptionRow } from './subscriptions.ts'
 
-export type BillingStatus = {
-  tenant_id: string
-  customer_id: string | null
-  /** Trialing, active or past due: what was bought may be used. */
-  has_active_subscription: boolean
-  /** Of the live subscription, or of the last one. */
-  subscription_status: string | null
-  trial_ends_at: string | null
-  current_period_end: string | null
-  is_delinquent: boolean
-  /** What is left to pay of the open invoices. */
-  outstanding_balance_cents: number
-  next_invoice_amount_cents: number | null
-  payment_method_configured: boolean
-}
+/** `has_active_subscription`: what was bought may be used. The subscription is the live one, or the last one. */
+export const BillingStatus = z
+  .object({
+    tenant_id: z.string(),
+    customer_id: z.string().nullable(),
+    has_active_subscription: z.boolean(),
+    subscription_status: z.string().nullable(),
+    trial_ends_at: timeOut.nullable(),
+    current_period_end: timeOut.nullable(),
+    is_delinquent: z.boolean(),
+    /** What is left to pay of the open invoices. */
+    outstanding_balance_cents: cents,
+    next_invoice_amount_cents: cents.nullable().meta({
+      description: 'Plan after discount, platform base and unbilled usage; null: no next invoice',
+    }),
+    payment_method_configured: z.boolean(),
+  })
+  .meta({ id: 'BillingStatus' })
+export type BillingStatus = z.infer<typeof BillingStatus>
 
 /** Where a tenant stands, from the tables alone: works without Stripe. @throws NotFound for a tenant nobody knows */
 export async function billingStatus(context: AppContext, tenantId: string): Promise<BillingStatus> {

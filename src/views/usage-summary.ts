@@ -1,33 +1,36 @@
+import { z } from 'zod'
+import { cents, timeOut } from '../db/fields.ts'
 import type { Reader } from '../db/tables.ts'
 import { type UsageType, usageTypes } from '../log/facts.ts'
-import {
-  cardAt,
-  exactSum,
-  type Metered,
-  type PricedLine,
-  priceLine,
-  type RateCard,
-} from '../pricing/price.ts'
+import { cardAt, exactSum, type Metered, PricedLine, priceLine, type RateCard } from '../pricing/price.ts'
 import { readRateCards } from '../pricing/rate-cards.ts'
 
-export type UsageLine = PricedLine & {
-  usage_type: UsageType
-  /** The rate in force at the end of the period, or now if that is earlier. Older usage keeps its own. */
-  unit_rate_cents: number
-  per_units: number
-  billed: PricedLine
-  unbilled: PricedLine
-}
+/** The rate is the one in force at the end of the period, or now if that is earlier. Older usage keeps its own. */
+const UsageLine = PricedLine.extend({
+  usage_type: z.enum(usageTypes),
+  unit_rate_cents: cents,
+  per_units: z.int(),
+  billed: PricedLine,
+  unbilled: PricedLine,
+})
+type UsageLine = z.infer<typeof UsageLine>
 
-export type UsageSummary = {
-  tenant_id: string
-  period_start: string
-  period_end: string
-  currency: string
-  /** Every type, used or not. */
-  usage: UsageLine[]
-  totals: { amount_cents: number; billed_amount_cents: number; unbilled_amount_cents: number }
-}
+/** Every type, used or not. */
+export const UsageSummary = z
+  .object({
+    tenant_id: z.string(),
+    period_start: timeOut,
+    period_end: timeOut,
+    currency: z.string(),
+    usage: z.array(UsageLine),
+    totals: z.object({ amount_cents: cents, billed_amount_cents: cents, unbilled_amount_cents: cents }),
+  })
+  .meta({ id: 'UsageSummary' })
+export type UsageSummary = z.infer<typeof UsageSummary>
+
+/** A type's line, where each type has one. */
+export const TypeLine = z.object({ usage_type: z.enum(usageTypes), ...PricedLine.shape })
+export type TypeLine = z.infer<typeof TypeLine>
 
 /**
  * Usage that occurred in the half-open period. Each invoice that has it, and what is on none, is a line of its own.
@@ -64,7 +67,7 @@ export async function usageSummary(
 export async function unbilledUsage(
   reader: Reader,
   tenantId: string,
-): Promise<{ lines: (PricedLine & { usage_type: UsageType })[]; amountCents: number }> {
+): Promise<{ lines: TypeLine[]; amountCents: number }> {
   const rows = await liveRecords(reader, tenantId).where('invoice_id', 'is', null).execute()
   if (rows.length === 0) return { lines: [], amountCents: 0 }
   const cards = await readRateCards(reader)

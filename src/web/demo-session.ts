@@ -7,10 +7,9 @@ import { attemptLimit } from '../http/attempt-limit.ts'
 import { readBody } from '../http/body.ts'
 import type { Env } from '../http/env.ts'
 import { refusal } from '../http/error-reply.ts'
-import { applicant } from '../http/routes/onboarding.ts'
 import { sameOrigin } from '../http/same-origin.ts'
 import { success } from '../http/schemas.ts'
-import { start } from '../onboarding/start.ts'
+import { ApplicantInput, start } from '../onboarding/start.ts'
 
 /**
  * `POST /onboarding/demo-session`: step 1 for a visitor without a host product behind them, to try the wizard out on
@@ -30,7 +29,7 @@ export function demoSessionRoute(context: AppContext): Hono<Env> {
       const attempt = starts.take(c.env?.incoming?.socket.remoteAddress ?? 'unknown')
       if (!attempt.allowed)
         throw new AppError('rate_limited', 'Too many sessions were started from here; wait a moment', attempt)
-      const parsed = applicant.safeParse(c.get('body') ?? {})
+      const parsed = ApplicantInput.safeParse(c.get('body') ?? {})
       if (!parsed.success) throw refusal('json', parsed.error)
       const key = c.req.header('Idempotency-Key')
       if (key !== undefined && !/^[\x20-\x7e]{1,255}$/.test(key))

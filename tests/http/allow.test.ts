@@ -2,17 +2,18 @@ import { Hono } from 'hono'
 import { describe, expect, test } from 'vitest'
 import { AppError } from '../../src/errors.ts'
 import { allow, assertTenant } from '../../src/http/auth.ts'
-import type { Caller, Env } from '../../src/http/env.ts'
+import type { ApiCaller, Env } from '../../src/http/env.ts'
 
-const session: Caller = {
+const session: ApiCaller = {
   actor: 'session:s1',
   scope: 'session',
   tenantId: 'tenant_a',
   sessionId: 's1',
   keyId: 'key_1',
+  requestId: 'request',
 }
 
-async function outcome(caller: Caller, path: string, body?: Record<string, unknown>) {
+async function outcome(caller: ApiCaller, path: string, body?: Record<string, unknown>) {
   const app = new Hono<Env>()
   app.onError((error, c) => c.text(error instanceof AppError ? error.code : 'other'))
   app.use(async (c, next) => {
@@ -40,7 +41,7 @@ describe("a session's token", () => {
 })
 
 test('the admin scope passes where it is not named, no other scope does', async () => {
-  const key = { tenantId: null, sessionId: null, actor: 'key:1', keyId: '1' }
+  const key = { tenantId: null, sessionId: null, actor: 'key:1', keyId: '1', requestId: 'r' }
   expect(await outcome({ ...key, scope: 'admin' }, '/step')).toBe('ok')
   expect(await outcome({ ...key, scope: 'platform' }, '/step')).toBe('forbidden')
 })

@@ -1,4 +1,6 @@
+import { z } from 'zod'
 import { type AppContext, requireStripe } from '../../context.ts'
+import { resourceId } from '../../db/fields.ts'
 import { InvalidRequest } from '../../errors.ts'
 import { recordCatalogue } from '../../inbox/catalogue/catalogue.ts'
 import { type PriceTerms, resolvePrice } from '../../inbox/catalogue/price-terms.ts'
@@ -6,8 +8,11 @@ import type { Caller } from '../../log/by.ts'
 import type { Subscription, SubscriptionRow } from '../../views/subscriptions.ts'
 import { assertRunning, modify } from './modify.ts'
 
-export type ProrationBehavior = 'create_prorations' | 'always_invoice' | 'none'
-export type PlanChange = { price_id: string; proration_behavior: ProrationBehavior }
+export const PlanChange = z.strictObject({
+  price_id: resourceId,
+  proration_behavior: z.enum(['create_prorations', 'always_invoice', 'none']).default('create_prorations'),
+})
+export type PlanChange = z.infer<typeof PlanChange>
 
 /**
  * Moves a subscription to another price. Where that is to be paid at once (another interval, `always_invoice`) and

@@ -1,5 +1,7 @@
+import { z } from 'zod'
 import type { SelectedDiscount } from '../../../machines/onboarding-facts.ts'
 import { type AppContext, requireStripe } from '../../context.ts'
+import { resourceId, tenantId, text } from '../../db/fields.ts'
 import type { Reader } from '../../db/tables.ts'
 import { AppError, Conflict, NotFound } from '../../errors.ts'
 import { recordCatalogue } from '../../inbox/catalogue/catalogue.ts'
@@ -20,28 +22,36 @@ import {
   isLive,
   latestSubscription,
   ownSubscription,
-  type Subscription,
+  Subscription,
   type SubscriptionRow,
   shownSubscription,
 } from '../../views/subscriptions.ts'
 import { asRefusal, wantsAuthentication } from './refusals.ts'
 
-export type SubscriptionInput = {
-  tenant_id: string
-  customer_id: string
-  price_id: string
-  /** 0 or left out: no trial. */
-  trial_period_days?: number | undefined
-  discount_code?: string | undefined
+export const SubscriptionInput = z.strictObject({
+  tenant_id: tenantId,
+  customer_id: resourceId,
+  price_id: resourceId,
+  trial_period_days: z.int().min(0).max(730).optional(),
+  discount_code: text(128).optional(),
   /** Left out: the customer's default. */
-  payment_method_id?: string | undefined
-}
+  payment_method_id: resourceId.optional(),
+})
+export type SubscriptionInput = z.infer<typeof SubscriptionInput>
+
+export const NewSubscription = Subscription.and(
+  z.object({
+    client_secret: z.string().optional().meta({ description: 'Where the bank wants authentication' }),
+    requires_action: z.boolean().optional(),
+  }),
+)
+export type NewSubscription = z.infer<typeof NewSubscription>
 
 type PaymentBehavior = 'error_if_incomplete' | 'allow_incomplete'
 
 /**
  * A tenant's one live subscription. Declined: nothing is left at Stripe, and the request can be sent again. Where the
- * bank wants the customer's authentication the subscription waits for it as `incomplete`, and `clientSecret` is for
+ * bank wants the customer's authentication the subscription waits for it as `incomplete`, and `client_secret` is for
  * Stripe.js to go on with: it is fetched each time and kept nowhere.
  * @throws NotFound; InvalidRequest on a field; AppError already_subscribed, payment_method_required, card_declined,
  *   conflict for a discount that is used up
@@ -51,7 +61,7 @@ export async function createSubscription(
   by: Caller,
   input: SubscriptionInput,
   clientKey: string | undefined,
-): Promise<{ subscription: Subscription; clientSecret: string | null }> {
+): Promise<NewSubscription> {
   const stripe = requireStripe(context)
   const { reader } = context.db
   const attempt = (behavior: PaymentBehavior) => request(context, by, { input, clientKey, behavior })
@@ -69,7 +79,10 @@ export async function createSubscription(
     row.status === 'incomplete'
       ? (await askStripe(() => stripe.fetch('subscription', subscriptionId))).clientSecret
       : null
-  return { subscription: shownSubscription(row), clientSecret }
+  return {
+    ...shownSubscription(row),
+    ...(clientSecret === null ? {} : { client_secret: clientSecret, requires_action: true }),
+  }
 }
 
 function request(

@@ -1,5 +1,7 @@
 import type Stripe from 'stripe'
+import { z } from 'zod'
 import { type AppContext, requireStripe } from '../../context.ts'
+import { cents, timeOut } from '../../db/fields.ts'
 import { resolvePrice } from '../../inbox/catalogue/price-terms.ts'
 import type { Caller } from '../../log/by.ts'
 import { askStripe } from '../../stripe/ask-stripe.ts'
@@ -8,30 +10,34 @@ import { assertSameCurrency, itemsOf, type PlanChange } from './change-plan.ts'
 import { assertRunning } from './modify.ts'
 import { asRefusal } from './refusals.ts'
 
-export type ChangePreview = {
-  subscription_id: string
-  price_id: string
-  plan_id: string
-  currency: string
-  /** Of the next invoice, after discounts and balance. Usage and the platform base come on top. */
-  amount_due_cents: number
-  subtotal_cents: number
-  discount_cents: number
+/** Usage and the platform base come on top. */
+export const ChangePreview = z.object({
+  subscription_id: z.string(),
+  price_id: z.string(),
+  plan_id: z.string(),
+  currency: z.string(),
+  /** Of the next invoice, after discounts and balance. */
+  amount_due_cents: cents,
+  subtotal_cents: cents,
+  discount_cents: cents,
   /** What the rest of this period costs more, or less. */
-  proration_cents: number
+  proration_cents: cents,
   /** Of each later period, before discounts. */
-  recurring_amount_cents: number
-  billing_interval: string
-  billing_interval_count: number
-  lines: {
-    description: string | null
-    amount_cents: number
-    quantity: number | null
-    is_proration: boolean
-    period_start: string
-    period_end: string
-  }[]
-}
+  recurring_amount_cents: cents,
+  billing_interval: z.string(),
+  billing_interval_count: z.int(),
+  lines: z.array(
+    z.object({
+      description: z.string().nullable(),
+      amount_cents: cents,
+      quantity: z.number().nullable(),
+      is_proration: z.boolean(),
+      period_start: timeOut,
+      period_end: timeOut,
+    }),
+  ),
+})
+export type ChangePreview = z.infer<typeof ChangePreview>
 
 /** What a change of plan would cost, as Stripe calculates it now. Changes nothing. */
 export async function previewChange(

@@ -1,58 +1,30 @@
-import { OpenAPIHono, z } from '@hono/zod-openapi'
 import type { AppContext } from '../../context.ts'
-import { timeOut } from '../../db/fields.ts'
-import { tableGauges } from '../../ops/table-gauges.ts'
-import type { Env } from '../env.ts'
+import { Overview, overview } from '../../ops/overview.ts'
+import { Statechart, statechart } from '../../ops/statechart.ts'
 import { route } from '../route.ts'
-import { envelope, success } from '../schemas.ts'
 
-export function adminOverviewRoutes({ db, stripe }: AppContext): OpenAPIHono<Env> {
-  const app = new OpenAPIHono<Env>()
-  app.openapi(show, async (c) => {
-    const { logPosition, effectsByStatus, timers, retrying, webhooksByDisposition } = await tableGauges(
-      db.reader,
-    )
-    return c.json(
-      success({
-        log_position: logPosition,
-        effects: effectsByStatus,
-        retrying: { count: retrying.count, since: retrying.since, last_error: retrying.last_error },
-        timers,
-        webhooks: webhooksByDisposition,
-        stripe: stripe?.tally.recent() ?? null,
-      }),
-      200,
-    )
-  })
-  return app
-}
-
-const counts = z.record(z.string(), z.int())
-
-const show = route({
-  method: 'get',
-  path: '/admin/overview',
-  tag: 'Operators',
-  summary: 'How far the log is, how the calls to Stripe go, and what became of its webhooks',
-  allow: [],
-  request: {},
-  response: envelope(
-    z.object({
-      log_position: z.int(),
-      effects: counts.meta({ description: 'Calls to Stripe, by status' }),
-      retrying: z
-        .object({
-          count: z.int(),
-          since: timeOut.nullable().meta({ description: 'When the oldest was asked for' }),
-          last_error: z.string().nullable(),
-        })
-        .meta({ description: 'Pending calls that have failed at least once' }),
-      timers: z.int().meta({ description: 'What waits for its time alone' }),
-      webhooks: counts,
-      stripe: z.object({ requests: z.int(), errors: z.int() }).nullable().meta({
-        description:
-          'Requests of this instance in the last five minutes; errors: no answer, a 5xx, a rate limit, a key that is not accepted. null: switched off',
-      }),
-    }),
+/** The service, and its statechart, as a whole. */
+export const adminOverviewRoutes = (context: AppContext) => [
+  route(
+    {
+      method: 'get',
+      path: '/admin/statechart',
+      tag: 'Operators',
+      summary: 'The onboarding statechart of this code, and how many sessions are at each place',
+      allow: [],
+      reply: Statechart,
+    },
+    () => statechart(context.db),
   ),
-})
+  route(
+    {
+      method: 'get',
+      path: '/admin/overview',
+      tag: 'Operators',
+      summary: 'How far the log is, how the calls to Stripe go, and what became of its webhooks',
+      allow: [],
+      reply: Overview,
+    },
+    () => overview(context),
+  ),
+]

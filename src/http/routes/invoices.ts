@@ -1,30 +1,22 @@
-import { OpenAPIHono, z } from '@hono/zod-openapi'
+import { z } from 'zod'
 import { Invoice, listInvoices } from '../../billing/invoices.ts'
 import type { AppContext } from '../../context.ts'
 import { tenantId } from '../../db/fields.ts'
 import { listOf, PageQuery } from '../../db/page.ts'
-import type { Env } from '../env.ts'
 import { route } from '../route.ts'
-import { envelope, success } from '../schemas.ts'
 
-export function invoiceRoutes(context: AppContext): OpenAPIHono<Env> {
-  const app = new OpenAPIHono<Env>()
-  app.openapi(list, async (c) => {
-    const { tenant_id } = c.req.valid('param')
-    return c.json(success(await listInvoices(context.db.reader, tenant_id, c.req.valid('query'))), 200)
-  })
-  return app
-}
-
-/** Requests and replies, for the typed client. */
-export type InvoicesApi = { list: typeof list }
-
-const list = route({
-  method: 'get',
-  path: '/billing/invoices/tenant/{tenant_id}',
-  tag: 'Invoices',
-  summary: "The tenant's invoices, newest first",
-  allow: ['platform', 'tenant'],
-  request: { params: z.object({ tenant_id: tenantId }), query: PageQuery },
-  response: envelope(listOf(Invoice)),
-})
+export const invoiceRoutes = ({ db }: AppContext) => [
+  route(
+    {
+      method: 'get',
+      path: '/billing/invoices/tenant/{tenant_id}',
+      tag: 'Invoices',
+      summary: "The tenant's invoices, newest first",
+      allow: ['platform', 'tenant'],
+      params: z.object({ tenant_id: tenantId }),
+      query: PageQuery,
+      reply: listOf(Invoice),
+    },
+    ({ params, query }) => listInvoices(db.reader, params.tenant_id, query),
+  ),
+]

@@ -1,4 +1,5 @@
-import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi'
+import { createRoute, OpenAPIHono } from '@hono/zod-openapi'
+import { z } from 'zod'
 import type { AppContext } from '../../context.ts'
 import { ingest } from '../../inbox/ingest.ts'
 import { verifiedEvent } from '../../stripe/webhook.ts'

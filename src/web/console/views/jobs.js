@@ -9,7 +9,7 @@ import { jobResult } from './job-result.js'
 
 const pollMs = 400
 
-/** @type {{ kind: import('../../../ops/jobs.ts').JobKind, label: string, says: string, ofTenant: boolean }[]} */
+/** @type {{ kind: import('../../../ops/jobs.ts').Job['kind'], label: string, says: string, ofTenant: boolean }[]} */
 const kinds = [
   {
     kind: 'verify',
