@@ -43,7 +43,7 @@ const files = [
     'icon.svg',
     'main.js',
     'session-link.js',
-    'place.ts',
+    'screen.ts',
     'dom.js',
     'words.js',
     'dialogs.js',

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { placeOf } from '../../src/web/wizard/place.ts'
+import { screenOf } from '../../src/web/wizard/screen.ts'
 import { type Service, startService } from '../support/service.ts'
 import { applicant } from '../support/wizard.ts'
 
@@ -154,20 +154,20 @@ test('what is left after a position decides the step, in every tab alike', () =>
     subscription: null,
   }
   const nothing = { confirmedIntent: null, lookingAt: null }
-  expect(placeOf(base, nothing)).toEqual({ place: 'card', step: 2 })
-  expect(placeOf(base, { ...nothing, confirmedIntent: 'seti_1' })).toEqual({ place: 'plan', step: 3 })
-  expect(placeOf(base, { ...nothing, confirmedIntent: 'seti_0' })).toEqual({ place: 'card', step: 2 })
+  expect(screenOf(base, nothing)).toEqual({ screen: 'card', step: 2 })
+  expect(screenOf(base, { ...nothing, confirmedIntent: 'seti_1' })).toEqual({ screen: 'plan', step: 3 })
+  expect(screenOf(base, { ...nothing, confirmedIntent: 'seti_0' })).toEqual({ screen: 'card', step: 2 })
   const declined = {
     ...base.payment,
     is_confirmed: true,
     decline: { code: 'card_declined', decline_code: null },
   }
   const selected = { ...base, status: 'plan_selected' as const, payment: declined }
-  expect(placeOf(selected, nothing)).toEqual({ place: 'card', step: 2 })
+  expect(screenOf(selected, nothing)).toEqual({ screen: 'card', step: 2 })
   const asked = { ...declined, decline: { code: 'authentication_required', decline_code: null } }
-  expect(placeOf({ ...selected, payment: asked }, nothing)).toEqual({ place: 'subscribe', step: 4 })
+  expect(screenOf({ ...selected, payment: asked }, nothing)).toEqual({ screen: 'subscribe', step: 4 })
   // Whoever goes back sees an earlier page, and never one that the session has not come to.
   const back = { ...nothing, lookingAt: 'details' as const }
-  expect(placeOf({ ...selected, payment: asked }, back)).toEqual({ place: 'details', step: 1 })
-  expect(placeOf(base, { ...nothing, lookingAt: 'plan' })).toEqual({ place: 'card', step: 2 })
+  expect(screenOf({ ...selected, payment: asked }, back)).toEqual({ screen: 'details', step: 1 })
+  expect(screenOf(base, { ...nothing, lookingAt: 'plan' })).toEqual({ screen: 'card', step: 2 })
 })

@@ -4,7 +4,7 @@ import { stripeCards } from './cards/stripe-cards.js'
 import { confirmCancel, showLink } from './dialogs.js'
 import { copyOf, find, findButton, showAlert } from './dom.js'
 import { pageHistory } from './page-history.js'
-import { firstPaymentDeclined, hasCard, pages, placeOf } from './place.ts'
+import { firstPaymentDeclined, hasCard, pages, screenOf } from './screen.ts'
 import { forget, keep, kept, takeFromAddress } from './session-link.js'
 import { cardView } from './views/card.js'
 import { detailsView } from './views/details.js'
@@ -17,7 +17,7 @@ import { authenticateView, subscribeView } from './views/subscribe.js'
 import { explained } from './words.js'
 
 /** @typedef {import('./session-link.js').Credentials} Credentials */
-/** @typedef {import('./place.ts').Position} Position */
+/** @typedef {import('./screen.ts').Position} Position */
 /** @typedef {import('../wizard-settings.ts').WizardSettings} WizardSettings */
 /**
  * What a view may use.
@@ -33,7 +33,7 @@ import { explained } from './words.js'
  * @property {(setupIntentId: string) => Promise<void>} cardConfirmed
  * @property {(message: string) => void} cardMissing
  * @property {() => boolean} hasCard
- * @property {(page: import('./place.ts').Page) => void} lookAt shows an earlier page
+ * @property {(page: import('./screen.ts').Page) => void} lookAt shows an earlier page
  * @property {() => void} goBack as the browser's Back does
  * @property {() => void} goOn shows the page that the session is at
  * @property {(message: string | null) => void} tell above whatever is shown now
@@ -70,26 +70,26 @@ async function open({ sessionId, token }) {
   }
   if (settings.cards === 'none') return show('plain', 0, (root) => plainView(root, noCards))
   keep({ sessionId, token })
-  /** @type {import('./place.ts').Local} */
+  /** @type {import('./screen.ts').Local} */
   const local = { confirmedIntent: null, lookingAt: null }
   const past = pageHistory(sessionId)
-  /** @type {{ place: string, update: (() => void) | undefined }} */
-  let shown = { place: '', update: undefined }
+  /** @type {{ screen: string, update: (() => void) | undefined }} */
+  let shown = { screen: '', update: undefined }
   /** @type {Promise<import('./cards/sandbox-cards.js').CardDesk> | undefined} */
   let desk
 
   const draw = () => {
-    const { place, step } = placeOf(position, local)
-    const reached = pages.find((each) => each === place)
+    const { screen, step } = screenOf(position, local)
+    const reached = pages.find((each) => each === screen)
     if (reached !== undefined) past.shown(reached)
     page.cancel.hidden = !position.allowed_events.includes('cancel')
     page.elsewhere.hidden = position.next_step === null
-    if (place === shown.place) return shown.update?.()
-    const view = views[place]
-    const end = ends[place]
-    shown = { place, update: undefined }
-    if (view) shown.update = show(templates[place] ?? place, step, (root) => view(root, wizard))?.update
-    if (place === 'completed') {
+    if (screen === shown.screen) return shown.update?.()
+    const view = views[screen]
+    const end = ends[screen]
+    shown = { screen, update: undefined }
+    if (view) shown.update = show(templates[screen] ?? screen, step, (root) => view(root, wizard))?.update
+    if (screen === 'completed') {
       keep({ sessionId, token }, { isOver: true })
       show('done', step, (root) => doneView(root, position, settings.can_begin ? startAgain : undefined))
     }
@@ -189,7 +189,7 @@ async function follow({ client, sessionId, movedOn }, learn, signal) {
   }
 }
 
-/** Of places that are not called as their templates are. @type {Partial<Record<string, string>>} */
+/** Of screens that are not called as their templates are. @type {Partial<Record<string, string>>} */
 const templates = { details: 'start', finish: 'working' }
 
 /** @type {Partial<Record<string, View>>} */
@@ -274,7 +274,7 @@ const startAgain = {
   },
 }
 
-/** @type {Partial<Record<import('./place.ts').Place, { title: string, text: string }>>} */
+/** @type {Partial<Record<import('./screen.ts').Screen, { title: string, text: string }>>} */
 const ends = {
   cancelled: {
     title: 'Setup cancelled',

@@ -1,6 +1,6 @@
-import { pages } from './place.ts'
+import { pages } from './screen.ts'
 
-/** @typedef {import('./place.ts').Page} Page */
+/** @typedef {import('./screen.ts').Page} Page */
 
 /**
  * The pages of a session in the browser's history, so that Back goes back a page, and leaves the wizard from the first

@@ -1,5 +1,5 @@
 import { find, findButton, onSubmit, showAlert, showError } from '../dom.js'
-import { firstPaymentDeclined } from '../place.ts'
+import { firstPaymentDeclined } from '../screen.ts'
 import { declined } from '../words.js'
 
 /**

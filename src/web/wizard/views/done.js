@@ -6,7 +6,7 @@ import { orderOf } from './subscribe.js'
 /**
  * After the last step: what was bought, and the way on.
  * @param {HTMLElement} root
- * @param {import('../place.ts').Position} position
+ * @param {import('../screen.ts').Position} position
  * @param {{ label: string, run: () => void } | undefined} action
  */
 export function doneView(root, { plan, subscription, success_url: url }, action) {

@@ -81,7 +81,7 @@ async function toTheBank(wizard, secret) {
 
 /**
  * What is ordered: the first rows.
- * @param {NonNullable<import('../place.ts').Position['plan']>} plan
+ * @param {NonNullable<import('../screen.ts').Position['plan']>} plan
  */
 export function orderOf({ plan_name: name, due, discount }) {
   const { amount, rest } = planPrice(due)

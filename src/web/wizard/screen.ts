@@ -6,7 +6,7 @@ export type Position = SessionChange['position']
 export const pages = ['details', 'card', 'plan', 'subscribe'] as const
 export type Page = (typeof pages)[number]
 
-export type Place = Page | 'authenticate' | 'finish' | 'completed' | 'cancelled' | 'expired' | 'lapsed'
+export type Screen = Page | 'authenticate' | 'finish' | 'completed' | 'cancelled' | 'expired' | 'lapsed'
 
 /** What this page knows beyond the position. */
 export type Local = {
@@ -20,18 +20,18 @@ export type Local = {
  * What to show for a position, and which of the four pages that belongs to (5: all are done): the same in every tab and
  * on every device, but where the visitor looks at an earlier page.
  */
-export function placeOf(position: Position, local: Local): { place: Place; step: number } {
-  const place = furthest(position, local)
+export function screenOf(position: Position, local: Local): { screen: Screen; step: number } {
+  const screen = furthest(position, local)
   const { lookingAt } = local
-  const reached = pages.indexOf(place as Page)
+  const reached = pages.indexOf(screen as Page)
   if (lookingAt !== null && pages.indexOf(lookingAt) < reached)
-    return { place: lookingAt, step: pages.indexOf(lookingAt) + 1 }
-  if (reached !== -1) return { place, step: reached + 1 }
-  if (place === 'completed') return { place, step: 5 }
-  return { place, step: position.plan !== null ? 4 : position.payment.is_confirmed ? 3 : 2 }
+    return { screen: lookingAt, step: pages.indexOf(lookingAt) + 1 }
+  if (reached !== -1) return { screen, step: reached + 1 }
+  if (screen === 'completed') return { screen, step: 5 }
+  return { screen, step: position.plan !== null ? 4 : position.payment.is_confirmed ? 3 : 2 }
 }
 
-function furthest(position: Position, local: Local): Place {
+function furthest(position: Position, local: Local): Screen {
   const { status, allowed_events: allowed, subscription } = position
   if (status === 'cancelled' && subscription !== null) return 'lapsed'
   if (status === 'completed' || status === 'cancelled' || status === 'expired') return status
