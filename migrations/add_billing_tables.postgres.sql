@@ -41,6 +41,7 @@ CREATE TABLE IF NOT EXISTS onboarding_sessions (
 CREATE INDEX IF NOT EXISTS onboarding_sessions_by_tenant ON onboarding_sessions (tenant_id);
 CREATE INDEX IF NOT EXISTS onboarding_sessions_by_customer ON onboarding_sessions (customer_id);
 CREATE INDEX IF NOT EXISTS onboarding_sessions_by_coupon ON onboarding_sessions (reserved_coupon_id);
+CREATE INDEX IF NOT EXISTS onboarding_sessions_by_place ON onboarding_sessions (place, machine_version);
 
 CREATE TABLE IF NOT EXISTS billing_customers (
   customer_id TEXT NOT NULL PRIMARY KEY,
