@@ -18,11 +18,12 @@ import { createApp } from './http/app.ts'
 import { provenTenant } from './http/auth.ts'
 import { forgetIdempotencyKeys } from './http/idempotency-keys.ts'
 import { closed, listening } from './http/listen.ts'
-import { syncCatalogue } from './inbox/catalogue/catalogue.ts'
+import { syncCatalogue } from './inbox/catalogue/sync-catalogue.ts'
 import { ingest } from './inbox/ingest.ts'
 import { listCustomer } from './inbox/list-customer.ts'
 import { refreshObject } from './inbox/refresh.ts'
 import { scheduleSweep, sweepEvents } from './inbox/sweep.ts'
+import { tellListener } from './inbox/tell-listener.ts'
 import { createLog } from './logging/log-output.ts'
 import { onboardingCall } from './onboarding/calls.ts'
 import { sessionTimer, wakeOverdue } from './onboarding/expiry.ts'
@@ -220,6 +221,7 @@ export function createContext(parts: {
     invoice_item: invoiceItem(outside),
     refresh_object: refreshObject(outside),
     list_customer: listCustomer(outside),
+    tell_listener: tellListener,
     sweep_events: sweepEvents(outside, (event) => ingest(context, event)),
   })
   const context: AppContext = { config, db, log, now, stripe, effects, transact, closing }

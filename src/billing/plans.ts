@@ -4,7 +4,7 @@ import type { AppContext } from '../context.ts'
 import { cents } from '../db/fields.ts'
 import { badCursor, type Page, type PageQuery } from '../db/page.ts'
 import type { Reader } from '../db/tables.ts'
-import { syncCatalogue } from '../inbox/catalogue/catalogue.ts'
+import { syncCatalogue } from '../inbox/catalogue/sync-catalogue.ts'
 import { Due, type Order } from '../pricing/due.ts'
 import { duesNow } from '../pricing/due-terms.ts'
 

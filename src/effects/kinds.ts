@@ -25,6 +25,8 @@ export const effectKinds = {
   refresh_object: z.object({ object_type: z.enum(stripeObjectTypes), object_id: id }),
   /** All that Stripe has of a customer since then, unix seconds. */
   list_customer: z.object({ customer_id: id, since: z.number() }),
+  /** What an answer of Stripe's leads to is tried again: a listener of the inbox's is told of the fact. */
+  tell_listener: z.object({ listener: id, fact_id: id }),
   /** The events that no webhook has brought since then, unix seconds. */
   sweep_events: z.object({ since: z.number() }),
 } as const

@@ -1,4 +1,6 @@
+import type { Logger } from 'pino'
 import type { Database } from '../db/database.ts'
+import { inSavepoint } from '../db/savepoint.ts'
 import type { Trx } from '../db/tables.ts'
 import { type By, metadataOf } from '../log/by.ts'
 import type { Fact, FactType, Metadata, NewFact } from '../log/facts.ts'
@@ -11,6 +13,7 @@ export type Turn = {
   /** UTC ISO 8601 with milliseconds. */
   now: string
   by: By
+  log: Logger
   /**
    * Appends facts to a stream and brings the tables up to date: the only way that anything enters the log. Returns the
    * facts that are new.
@@ -24,6 +27,8 @@ export type Turn = {
   claim(effect: NewEffect): Promise<void>
   /** As `enqueue`, for what is looked at again and again: it comes at the earlier time, or anew. */
   wake(timer: NewEffect & { dueAt: string }): Promise<void>
+  /** What `work` throws undoes what it has written and asked for, and nothing else of the turn, which goes on. */
+  part<T>(work: (turn: Turn) => Promise<T>): Promise<T>
   /** The same turn, for what it does in somebody else's name. */
   as(by: By): Turn
 }
@@ -44,25 +49,26 @@ export type Outbox = { owner: Owner; committed(effects: Asked): void }
 /** Effects that a turn has asked for: those that wait for nothing, and those that its caller carries out. */
 export type Asked = { due: NewEffect[]; claimed: NewEffect[] }
 
-export function transactOn(on: { db: Database; now: () => Date }, outbox: Outbox): Transact {
+export function transactOn(on: { db: Database; now: () => Date; log: Logger }, outbox: Outbox): Transact {
   return async (by, work) => {
     // Begun again where the database was busy.
     let asked: Asked = { due: [], claimed: [] }
     const result = await on.db.transact((trx) => {
       asked = { due: [], claimed: [] }
-      return work(turnOf(trx, { by, now: on.now().toISOString(), owner: outbox.owner, asked }))
+      return work(turnOf(trx, { by, log: on.log, now: on.now().toISOString(), owner: outbox.owner, asked }))
     })
     if (asked.due.length + asked.claimed.length > 0) outbox.committed(asked)
     return result
   }
 }
 
-function turnOf(trx: Trx, of: { by: By; now: string; owner: Owner; asked: Asked }): Turn {
-  const { by, now, owner, asked } = of
+function turnOf(trx: Trx, of: { by: By; now: string; log: Logger; owner: Owner; asked: Asked }): Turn {
+  const { by, now, log, owner, asked } = of
   return {
     trx,
     now,
     by,
+    log,
     record: (stream, facts, expectedVersion) =>
       record(
         trx,
@@ -83,6 +89,13 @@ function turnOf(trx: Trx, of: { by: By; now: string; owner: Owner; asked: Asked 
     async wake(timer) {
       await setTimer(trx, timer, now)
       if (timer.dueAt <= now) asked.due.push(timer)
+    },
+    async part(work) {
+      const own: Asked = { due: [], claimed: [] }
+      const result = await inSavepoint(trx, () => work(turnOf(trx, { ...of, asked: own })))
+      asked.due.push(...own.due)
+      asked.claimed.push(...own.claimed)
+      return result
     },
     as: (another) => turnOf(trx, { ...of, by: another }),
   }

@@ -1,14 +1,13 @@
 import { createHash } from 'node:crypto'
-import type { Logger } from 'pino'
 import { isUndone } from '../../machines/invoice.ts'
 import type { Reader, Row } from '../db/tables.ts'
 import type { Turn, TurnFact } from '../effects/turn.ts'
 import { type FactData, type NewFact, streams, type UsageType, usageTypes } from '../log/facts.ts'
+import type { Sighting } from '../log/sighting.ts'
 import { owedBaseCents } from '../pricing/owed-base.ts'
 import { cardAt, priceOf, type RateCard } from '../pricing/price.ts'
 import { readRateCards } from '../pricing/rate-cards.ts'
 import { isOfPlanAlone } from '../projections/invoices.ts'
-import { textOf } from '../projections/read-value.ts'
 
 const worker = { actor: 'worker' }
 
@@ -18,20 +17,17 @@ const worker = { actor: 'worker' }
  * first seen when it is final, or in another currency than the rate card's, the log says that it was missed, and all waits
  * for the next one. A type of usage that costs more than Stripe takes stays on no invoice until an operator has voided
  * what is wrong.
- * @param seen.object the invoice, as it was just recorded
- * @param log is told of an invoice that was missed, and of usage that is held
  */
 export async function invoiceUsage(
   turn: Turn,
-  seen: { tenantId: string; object: object; cause: string },
-  log?: Logger,
+  { tenantId, objectId, object, cause }: Sighting,
 ): Promise<void> {
-  const { trx, now } = turn
-  const { tenantId, object } = seen
+  if (tenantId === null) return
+  const { trx, now, log } = turn
   const invoice = await trx
     .selectFrom('billing_invoices')
     .selectAll()
-    .where('invoice_id', '=', textOf('id' in object ? object.id : null) ?? '')
+    .where('invoice_id', '=', objectId)
     .where('tenant_id', '=', tenantId)
     .executeTakeFirst()
   if (invoice === undefined || !isUndecidedRenewal(invoice)) return
@@ -46,13 +42,13 @@ export async function invoiceUsage(
         ...fact,
         fact_id: invoicedFactId(invoice_id),
         tenant_id: tenantId,
-        metadata: { causation: seen.cause },
+        metadata: { causation: cause },
       } as TurnFact,
     ])
 
   const miss = async (reason: FactData<'usage.invoice_missed'>['reason']) => {
     await append({ type: 'usage.invoice_missed', data: { invoice_id, reason, base_cents } })
-    log?.error({ invoice_id, reason }, 'usage is not on its invoice; it goes on the next')
+    log.error({ invoice_id, reason }, 'usage is not on its invoice; it goes on the next')
   }
 
   // Lines that are not the plan's: somebody else puts usage on the tenant's invoices, or Stripe has not said.
@@ -69,10 +65,7 @@ export async function invoiceUsage(
     customer_id,
     currency,
     lines: linesOf(records, cards, (held) =>
-      log?.error(
-        { invoice_id, tenant_id: tenantId, ...held },
-        'usage is too much for an invoice: it is held',
-      ),
+      log.error({ invoice_id, tenant_id: tenantId, ...held }, 'usage is too much for an invoice: it is held'),
     ),
     base: baseCents === 0 ? null : { amount_cents: baseCents, description: 'Platform base' },
   }

@@ -1,68 +1,44 @@
-import type Stripe from 'stripe'
 import type { Reader } from '../db/tables.ts'
-import { type NewFact, streams } from '../log/facts.ts'
-import type { StripeObjectType } from '../stripe/object-types.ts'
+import type { FactData } from '../log/facts.ts'
+import { isStripeObjectType, objectTypes, type StripeEvent } from '../stripe/object-types.ts'
 import { isPinned } from '../stripe/webhook.ts'
-import { type Owner, ownerOf } from './owner.ts'
+import { customerNamedIn, ownerOf } from './owner.ts'
 
-export type Disposition = NewFact<'stripe.event_received'>['data']['disposition']
-export type Verdict = { disposition: Disposition; reason: string | null; owner: Owner }
-
-/** What is sold: the seller may have chosen any text as its id. */
-export const catalogue: readonly string[] = ['product', 'price', 'coupon', 'promotion_code']
-const mirrored: readonly string[] = [
-  'customer',
-  'subscription',
-  'invoice',
-  'payment_method',
-  'setup_intent',
-  ...catalogue,
-]
-
-export type Described = {
-  object: { id?: string; object?: string }
-  /** Undefined: an object that we keep nothing of. */
-  mirrored: StripeObjectType | undefined
+/** Whose an event is, what it is about, and what is to become of it. */
+export type Verdict = {
+  disposition: FactData<'stripe.event_received'>['disposition']
+  reason: string | null
+  tenantId: string | null
+  /** Also of an event that we do nothing with: it may have to be forgotten with its customer. */
+  customerId: string | null
+  objectType: string
+  objectId: string
 }
 
-/** @throws for an object whose id is none */
-export function describe(event: Stripe.Event): Described {
-  const { id, object } = event.data.object as { id?: unknown; object?: unknown }
+/** By what is known now. @throws for an object whose id is none */
+export async function judge(reader: Reader, event: StripeEvent, isLive: boolean): Promise<Verdict> {
+  const { id, object }: { id?: unknown; object?: unknown } = event.data.object
   // An upcoming invoice has no id, because there is no such invoice yet.
   if (id !== undefined && id !== null && typeof id !== 'string')
     throw new TypeError("the object's id is no string")
-  const described = {
-    ...(typeof id === 'string' && { id }),
-    ...(typeof object === 'string' && { object }),
+  const nobodys = {
+    tenantId: null,
+    customerId: customerNamedIn(event.data),
+    objectType: typeof object === 'string' ? object : 'unknown',
+    objectId: id ?? 'none',
   }
-  const isMirrored = described.id !== undefined && mirrored.includes(described.object ?? '')
-  return { object: described, mirrored: isMirrored ? (described.object as StripeObjectType) : undefined }
-}
-
-/** Whose an event is, and what is to become of it, by what is known now. */
-export async function judge(
-  reader: Reader,
-  event: Stripe.Event,
-  about: Described,
-  isLive: boolean,
-): Promise<Verdict> {
-  const nobody: Owner = { tenantId: null, customerId: null, conflict: null }
-  if (about.mirrored === undefined) return { disposition: 'ignored', reason: 'type', owner: nobody }
-  if (event.livemode !== isLive) return { disposition: 'quarantined', reason: 'livemode', owner: nobody }
-  const disposition = isPinned(event) ? 'applied' : 'refetched'
-  const reason = isPinned(event) ? null : `api_version ${event.api_version}`
-  if (catalogue.includes(about.mirrored)) return { disposition, reason, owner: nobody }
-  const owner = await ownerOf(reader, about.mirrored, event.data)
-  if (owner.conflict !== null)
-    return { disposition: 'quarantined', reason: owner.conflict, owner: { ...owner, tenantId: null } }
-  if (owner.tenantId !== null) return { disposition, reason, owner }
-  return owner.customerId === null
-    ? { disposition: 'ignored', reason: 'no customer', owner }
-    : { disposition: 'parked', reason: 'unknown customer', owner }
-}
-
-export function streamOf({ owner, disposition, reason }: Verdict): string {
-  if (owner.tenantId !== null) return streams.billing(owner.tenantId)
-  const isCatalogue = disposition === 'applied' || (disposition === 'refetched' && reason !== null)
-  return isCatalogue ? streams.catalog : streams.stripe
+  const type = isStripeObjectType(object) ? objectTypes[object] : undefined
+  if (!type?.hasEvents || typeof id !== 'string')
+    return { ...nobodys, disposition: 'ignored', reason: 'type' }
+  if (event.livemode !== isLive) return { ...nobodys, disposition: 'quarantined', reason: 'livemode' }
+  const ours = isPinned(event)
+    ? { disposition: 'applied' as const, reason: null }
+    : { disposition: 'refetched' as const, reason: `api_version ${event.api_version}` }
+  if (type.owner === 'seller') return { ...nobodys, ...ours }
+  const { tenantId, conflict } = await ownerOf(reader, event.data)
+  if (conflict !== null) return { ...nobodys, disposition: 'quarantined', reason: conflict }
+  if (tenantId !== null) return { ...nobodys, tenantId, ...ours }
+  return nobodys.customerId === null
+    ? { ...nobodys, disposition: 'ignored', reason: 'no customer' }
+    : { ...nobodys, disposition: 'parked', reason: 'unknown customer' }
 }

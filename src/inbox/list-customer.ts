@@ -5,7 +5,6 @@ import { streams } from '../log/facts.ts'
 import { StripeFailure } from '../stripe/failure.ts'
 import type { Observation } from '../stripe/gateway.ts'
 import { enqueueRefresh } from './enqueue-refresh.ts'
-import { ownerOf } from './owner.ts'
 import { takeIn } from './take-in.ts'
 
 /** Asks for all that Stripe has of a customer since then (unix seconds): what no event has told of is found by a list. */
@@ -24,7 +23,7 @@ export const enqueueList = (
 
 /** Carries out what `enqueueList` asks for: the objects come in by the same door as an answer about each would. */
 export const listCustomer = (
-  context: Pick<AppContext, 'stripe' | 'log'>,
+  context: Pick<AppContext, 'stripe'>,
 ): EffectHandler<'list_customer', Observation[]> => ({
   async run({ params }) {
     try {
@@ -38,22 +37,11 @@ export const listCustomer = (
 
   async done(turn, { effectId, tenantId, params }, observations) {
     if (tenantId === null) return
-    const { trx } = turn
     const { customer_id: customerId } = params
-    for (const observation of observations) {
-      const { objectType, objectId, object } = observation
-      const { conflict } = await ownerOf(trx, objectType, { object: object as never })
-      if (conflict === null)
-        await takeIn(turn, observation, { tenantId, customerId, cause: effectId, log: context.log })
-      else
-        context.log.error(
-          { object_id: objectId, conflict },
-          'an object contradicts its owner: it is left out',
-        )
-    }
+    await takeIn(turn, observations, { cause: effectId })
     // A detached card is on no list of the customer's.
     const listed = new Set(observations.map(({ objectId }) => objectId))
-    const cards = await trx
+    const cards = await turn.trx
       .selectFrom('billing_payment_methods')
       .select('payment_method_id')
       .where('customer_id', '=', customerId)

@@ -1,36 +1,37 @@
-import type Stripe from 'stripe'
 import { isErased } from '../db/seals.ts'
 import type { Reader } from '../db/tables.ts'
 import { isStripeId } from '../log/safe-words.ts'
 import { idOf, memberOf, textOf } from '../projections/read-value.ts'
 import { knownTenants } from '../projections/tenants.ts'
-import type { StripeObjectType } from '../stripe/object-types.ts'
 
 export type Owner = {
   tenantId: string | null
-  customerId: string | null
   /** Why the object contradicts what we know; the event is quarantined then. */
   conflict: 'tenant_mismatch' | 'second_customer' | null
 }
 
-type EventData = Pick<Stripe.Event.Data, 'object' | 'previous_attributes'>
+/** An object, as an answer or an event shows it. */
+type Shown = { object: object; previous_attributes?: object }
 
 /** Whose an object is: by its customer, which only our own records map to a tenant; metadata can contradict that. */
-export async function ownerOf(reader: Reader, objectType: StripeObjectType, data: EventData): Promise<Owner> {
-  const object = data.object as { id: string; metadata?: Stripe.Metadata | null }
-  const customerId = customerNamedIn(data)
+export async function ownerOf(reader: Reader, shown: Shown): Promise<Owner> {
+  const { object }: { object: { id?: string; object?: string; metadata?: Record<string, string> | null } } =
+    shown
+  const customerId = customerNamedIn(shown)
   const claimed = object.metadata?.tenant_id ?? null
   const tenantId =
-    customerId === null ? await ownerOfPaymentMethod(reader, object.id) : await mapped(reader, customerId)
+    customerId === null
+      ? await ownerOfPaymentMethod(reader, object.id ?? '')
+      : await mapped(reader, customerId)
   if (tenantId !== null) {
     const conflict = claimed !== null && claimed !== tenantId ? 'tenant_mismatch' : null
-    return { tenantId, customerId, conflict }
+    return conflict === null ? { tenantId, conflict } : { tenantId: null, conflict }
   }
   // A customer that says whose it is: ours, made by a call whose answer has not come yet.
-  const nobodys = { tenantId: null, customerId, conflict: null }
-  if (objectType !== 'customer' || claimed === null) return nobodys
+  const nobodys = { tenantId: null, conflict: null }
+  if (object.object !== 'customer' || claimed === null) return nobodys
   // Kept as its own, so that nothing readable is kept of it.
-  if (await isErased(reader, claimed)) return { tenantId: claimed, customerId, conflict: null }
+  if (await isErased(reader, claimed)) return { tenantId: claimed, conflict: null }
   if (!(await knownTenants(reader, [claimed])).has(claimed)) return nobodys
   const other = await reader
     .selectFrom('billing_customers')
@@ -39,12 +40,12 @@ export async function ownerOf(reader: Reader, objectType: StripeObjectType, data
     .where('is_deleted', '=', 0)
     .executeTakeFirst()
   return other === undefined
-    ? { tenantId: claimed, customerId, conflict: null }
-    : { tenantId: null, customerId, conflict: 'second_customer' }
+    ? { tenantId: claimed, conflict: null }
+    : { tenantId: null, conflict: 'second_customer' }
 }
 
 /** The customer that an event is about or names, be it odd in all else: with it the event may have to be forgotten. */
-export function customerNamedIn({ object, previous_attributes }: EventData): string | null {
+export function customerNamedIn({ object, previous_attributes }: Shown): string | null {
   const named =
     memberOf(object, 'object') === 'customer'
       ? memberOf(object, 'id')
@@ -54,7 +55,7 @@ export function customerNamedIn({ object, previous_attributes }: EventData): str
 }
 
 /** Whether an event says that it is about a tenant that was erased: nothing readable is kept of it then. */
-export async function namesErased(reader: Reader, { object }: EventData): Promise<boolean> {
+export async function namesErased(reader: Reader, { object }: Shown): Promise<boolean> {
   const claimed = textOf(memberOf(memberOf(object, 'metadata'), 'tenant_id'))
   return claimed !== null && isErased(reader, claimed)
 }

@@ -2,13 +2,11 @@ import { type AppContext, requireStripe } from '../context.ts'
 import { type EffectHandler, FinalFailure } from '../effects/handler.ts'
 import { StripeFailure } from '../stripe/failure.ts'
 import type { Observation } from '../stripe/gateway.ts'
-import { recordCatalogue } from './catalogue/catalogue.ts'
-import { ownerOf } from './owner.ts'
 import { takeIn } from './take-in.ts'
 
 /** Carries out what `enqueueRefresh` asks for. */
 export const refreshObject = (
-  context: Pick<AppContext, 'stripe' | 'log'>,
+  context: Pick<AppContext, 'stripe'>,
 ): EffectHandler<'refresh_object', Observation> => ({
   async run({ params }) {
     try {
@@ -20,22 +18,7 @@ export const refreshObject = (
       throw error.isFinal ? new FinalFailure(error, error.toAppError()) : error.toAppError()
     }
   },
-  async done(turn, effect, observation) {
-    const { objectType, object } = observation
-    if (['product', 'price', 'coupon', 'promotion_code'].includes(objectType)) {
-      await recordCatalogue(turn, [observation], effect.effectId)
-      return
-    }
-    const { tenantId, customerId, conflict } = await ownerOf(turn.trx, objectType, {
-      object: object as never,
-    })
-    const owner = effect.tenantId ?? (conflict === null ? tenantId : null)
-    if (owner === null) return
-    await takeIn(turn, observation, {
-      tenantId: owner,
-      customerId,
-      cause: effect.effectId,
-      log: context.log,
-    })
+  async done(turn, { effectId, tenantId }, observation) {
+    await takeIn(turn, [observation], { cause: effectId, tenantId })
   },
 })

@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto'
-import type Stripe from 'stripe'
 import { unsettledStatuses } from '../../machines/invoice.ts'
 import { endedStatuses } from '../../machines/subscription.ts'
 import { type AppContext, requireStripe } from '../context.ts'
 import { type EffectHandler, Unknown } from '../effects/handler.ts'
 import type { Turn } from '../effects/turn.ts'
 import { streams } from '../log/facts.ts'
+import type { StripeEvent } from '../stripe/object-types.ts'
 import { readEvent } from '../stripe/webhook.ts'
 import { enqueueRefresh } from './enqueue-refresh.ts'
 import { enqueueList } from './list-customer.ts'
@@ -28,7 +28,7 @@ const kind = 'sweep_events'
  */
 export const sweepEvents = (
   context: Pick<AppContext, 'stripe' | 'log'>,
-  take: (event: Stripe.Event) => Promise<string>,
+  take: (event: StripeEvent) => Promise<string>,
 ): EffectHandler<'sweep_events', number> => ({
   async run({ params }) {
     const stripe = requireStripe(context)
@@ -63,7 +63,7 @@ export const sweepEvents = (
   },
 })
 
-function isReadable(event: Stripe.Event): boolean {
+function isReadable(event: StripeEvent): boolean {
   try {
     readEvent(event)
     return true

@@ -2,12 +2,13 @@ import { z } from 'zod'
 import { onboardingFacts } from '../../machines/onboarding-facts.ts'
 import type { Subject } from '../db/tables.ts'
 import { stripeObjectTypes } from '../stripe/object-types.ts'
+import type { Json } from './take-apart.ts'
 
 const id = z.string().min(1)
 const time = z.iso.datetime({ precision: 3 })
 const raw = z.record(z.string(), z.unknown())
 /** What `takeApart` has taken out of an object of Stripe's: JSON Pointer -> text. */
-const texts = z.record(z.string(), z.unknown())
+const texts = z.record(z.string(), z.custom<Json>())
 export const usageTypes = ['agent', 'user', 'case', 'event_ingestion', 'api_call', 'platform_base'] as const
 export type UsageType = (typeof usageTypes)[number]
 

@@ -1,5 +1,5 @@
 import type { Reader, Row } from '../db/tables.ts'
-import type { Fact } from './facts.ts'
+import type { Fact, FactType } from './facts.ts'
 
 export type LogFilter = {
   stream?: string | undefined
@@ -56,15 +56,20 @@ export async function readPage(
   return query.orderBy('position').limit(limit).execute()
 }
 
-/** @throws when the log has no such fact */
-export async function factById(reader: Reader, factId: string): Promise<Fact> {
+/** @param type what the fact is, where that is known. @throws when the log has no such fact */
+export async function factById<T extends FactType>(
+  reader: Reader,
+  factId: string,
+  type?: T,
+): Promise<Fact<T>> {
   const row = await reader
     .selectFrom('billing_events')
     .selectAll()
     .where('fact_id', '=', factId)
     .executeTakeFirst()
-  if (row === undefined) throw new Error(`The log has no fact ${factId}`)
-  return factOf(row)
+  if (row === undefined || (type !== undefined && row.type !== type))
+    throw new Error(`The log has no fact ${factId}${type === undefined ? '' : ` of the type ${type}`}`)
+  return factOf<T>(row)
 }
 
 /** The log's last position; 0 when it is empty. */
@@ -77,9 +82,9 @@ export async function lastPosition(reader: Reader): Promise<number> {
 }
 
 /** What was appended was checked against the catalogue, and the log cannot be changed: the type is trusted here. */
-export function factOf(row: Row<'billing_events'>): Fact {
+export function factOf<T extends FactType>(row: Row<'billing_events'>): Fact<T> {
   const { data: text, metadata, previous_hash: _previous, hash: _hash, ...columns } = row
   const data = JSON.parse(text)
   if (row.subject !== null) data.personal = null
-  return { ...columns, data, metadata: JSON.parse(metadata) } as unknown as Fact
+  return { ...columns, data, metadata: JSON.parse(metadata) } as unknown as Fact<T>
 }

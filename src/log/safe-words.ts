@@ -1,3 +1,5 @@
+import { isSellers } from '../stripe/object-types.ts'
+
 /**
  * What of an object of Stripe's may stand in the log in the clear, beside numbers, booleans and times. Everything else
  * is personal until somebody lists it here: a member that Stripe adds tomorrow too.
@@ -13,8 +15,8 @@ const safeMembers = new Set([
   ...['code', 'decline_code', 'advice_code', 'network_status', 'brand', 'funding'],
 ])
 
-/** Where the ids of what is sold stand: the seller may have chosen any text. */
-const sellersIds: ReadonlySet<string> = new Set(['coupon', 'product', 'price', 'plan', 'promotion_code'])
+/** Members where the ids of what is sold stand: the seller may have chosen any text. A plan is an older price. */
+const isSellersId = (member: string) => member === 'plan' || isSellers(member)
 
 /** The seller's own words, by the `object` that they stand in: what is sold, and how an invoice is called. */
 const sellersWords: Record<string, ReadonlySet<string>> = {
@@ -43,7 +45,7 @@ const decimal = /^-?\d{1,30}(\.\d{1,20})?$/
  */
 export function isSafeText(text: string, member: string, object: string): boolean {
   if (text === '') return true
-  if (sellersWords[object]?.has(member) || sellersIds.has(member)) return true
+  if (sellersWords[object]?.has(member) || isSellersId(member)) return true
   if (safeMembers.has(member)) return word.test(text)
   return member.endsWith('_decimal') ? decimal.test(text) : stripeId.test(text)
 }

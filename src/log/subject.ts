@@ -1,4 +1,5 @@
 import type { Reader, Subject } from '../db/tables.ts'
+import { isSellers } from '../stripe/object-types.ts'
 import type { Fact, NewFact } from './facts.ts'
 import { type JsonObject, putTogether, type Texts } from './take-apart.ts'
 
@@ -7,10 +8,8 @@ export function subjectOf({ tenant_id, type, data }: NewFact): Subject {
   if (tenant_id !== null) return `tenant:${tenant_id}`
   if (type !== 'stripe.event_received') return 'seller'
   if (data.customer_id !== null) return `customer:${data.customer_id}`
-  return sellersObjects.has(data.object_type) ? 'seller' : `event:${data.event_id}`
+  return isSellers(data.object_type) ? 'seller' : `event:${data.event_id}`
 }
-
-const sellersObjects = new Set(['product', 'price', 'coupon', 'promotion_code'])
 
 type Sealed<P> = {
   fact_id: string

@@ -14,21 +14,21 @@ export type Texts = { [pointer: string]: Json }
  * Takes an object of Stripe's, or an event with its object, apart: `safe` is the same tree with null in place of each
  * personal text, `texts` has those. `putTogether(safe, texts)` is the object again, byte for byte.
  */
-export function takeApart(whole: JsonObject): { safe: JsonObject; texts: Texts } {
+export function takeApart<T extends object>(whole: T): { safe: T & JsonObject; texts: Texts } {
   const texts: Texts = {}
-  const safe = partOf(whole, { member: '', object: '', pointer: '', texts })
-  return { safe: safe as JsonObject, texts }
+  const safe = partOf(whole as Json, { member: '', object: '', pointer: '', texts })
+  return { safe: safe as T & JsonObject, texts }
 }
 
 /** @param texts null: they are gone, or were not opened; the safe part alone is returned */
-export function putTogether(safe: JsonObject, texts: Texts | null): JsonObject {
-  if (texts?.[''] !== undefined) return texts[''] as JsonObject
+export function putTogether<T extends object>(safe: T, texts: Texts | null): T {
+  if (texts?.[''] !== undefined) return texts[''] as T & JsonObject
   const whole = structuredClone(safe)
   for (const [pointer, text] of Object.entries(texts ?? {})) {
     // No name in a pointer has a character to escape: what has such names is personal as a whole.
     const names = pointer.slice(1).split('/')
     const last = names.pop() ?? ''
-    const parent = names.reduce<Json | undefined>((place, name) => memberOf(place, name), whole)
+    const parent = names.reduce<Json | undefined>((place, name) => memberOf(place, name), whole as Json)
     if (parent !== null && typeof parent === 'object') (parent as JsonObject)[last] = text
   }
   return whole

@@ -2,7 +2,7 @@ import { type AppContext, requireStripe } from '../context.ts'
 import type { Session } from '../inbox/sessions/store.ts'
 import type { Caller } from '../log/by.ts'
 import { placeOf } from '../session/session.ts'
-import { takeIn } from './asked.ts'
+import { afterAnswer } from './after-answer.ts'
 
 /**
  * A subscription that waits for the bank, as it is at Stripe now: still waiting, with the secret that Stripe.js goes on
@@ -18,7 +18,7 @@ export async function askForAuthentication(
   if (!isWaiting(session) || subscription_id === null) return { session, clientSecret: null }
   const { observation, clientSecret } = await requireStripe(context).fetch('subscription', subscription_id)
   if (observation.object.status === 'incomplete') return { session, clientSecret }
-  return { session: await takeIn(context, caller, session, observation), clientSecret: null }
+  return { session: await afterAnswer(context, caller, session, observation), clientSecret: null }
 }
 
 export const isWaiting = (session: Session) =>

@@ -5,9 +5,9 @@ import type { Effect } from '../effects/effects.ts'
 import type { EffectHandler } from '../effects/handler.ts'
 import type { Turn } from '../effects/turn.ts'
 import { enqueueRefresh } from '../inbox/enqueue-refresh.ts'
-import { recordAnswer } from '../inbox/record-answer.ts'
-import { applyToSession, unusable } from '../inbox/sessions/from-stripe.ts'
+import { unusable } from '../inbox/sessions/from-stripe.ts'
 import { callOf, dispatch, loadSession, type Session } from '../inbox/sessions/store.ts'
+import { takeIn } from '../inbox/take-in.ts'
 import type { Fact } from '../log/facts.ts'
 import { factById } from '../log/read.ts'
 import { livingPersonal } from '../log/subject.ts'
@@ -29,8 +29,7 @@ export const onboardingCall = (
   async done(turn, effect, observation) {
     const { effectId, params } = effect
     const session = await loadSession(turn.trx, params.session_id)
-    await recordAnswer(turn, session.tenantId, observation, effectId)
-    await applyToSession(turn, session, observation, `${effectId}:answer`)
+    await takeIn(turn, [observation], { cause: effectId, tenantId: session.tenantId })
     if (params.call !== 'create_subscription') return
     await refreshRedeemed(turn, (await requestOf(turn.trx, effect)).params, effectId)
   },

@@ -3,7 +3,7 @@ import { AppError, type ErrorDetails } from '../errors.ts'
 import { type Session, sessionStatus } from '../inbox/sessions/store.ts'
 import type { Caller } from '../log/by.ts'
 import { allowedSteps } from '../session/session.ts'
-import { takeIn } from './asked.ts'
+import { afterAnswer } from './after-answer.ts'
 
 /**
  * Whether the card is confirmed: as a webhook has said, or as Stripe says when it is asked now.
@@ -15,9 +15,9 @@ export async function assertCard(context: AppContext, caller: Caller, session: S
   if (setup_intent_id === null) throw cardRequired(session)
   const { observation } = await requireStripe(context).fetch('setup_intent', setup_intent_id)
   const { status } = observation.object
-  const asked = status === 'succeeded' ? await takeIn(context, caller, session, observation) : session
-  if (asked.snapshot.context.payment_method_id !== null) return asked
-  throw cardRequired(asked, { setup_intent_id, setup_intent_status: status })
+  const after = status === 'succeeded' ? await afterAnswer(context, caller, session, observation) : session
+  if (after.snapshot.context.payment_method_id !== null) return after
+  throw cardRequired(after, { setup_intent_id, setup_intent_status: status })
 }
 
 /** Setting up a payment gives the SetupIntent that is to be confirmed: the one that there is, or another. */

@@ -2,9 +2,8 @@ import { finalStatuses } from '../../machines/onboarding-steps.ts'
 import { type AppContext, requireStripe } from '../context.ts'
 import type { EffectHandler } from '../effects/handler.ts'
 import type { Turn } from '../effects/turn.ts'
-import { recordAnswer } from '../inbox/record-answer.ts'
-import { applyToSession } from '../inbox/sessions/from-stripe.ts'
 import { end, hoursAfter, loadSession, wakeAt } from '../inbox/sessions/store.ts'
+import { takeIn } from '../inbox/take-in.ts'
 import { endingOf } from '../session/session.ts'
 import type { Observation } from '../stripe/gateway.ts'
 import { isWaiting } from './authentication.ts'
@@ -28,8 +27,8 @@ export const sessionTimer = (
     let session = await loadSession(turn.trx, params.session_id)
     const cause = `${effectId}:${now}`
     if (observation !== undefined) {
-      await recordAnswer(turn, session.tenantId, observation, cause)
-      session = await applyToSession(turn, session, observation, cause)
+      await takeIn(turn, [observation], { cause, tenantId: session.tenantId })
+      session = await loadSession(turn.trx, params.session_id)
     }
     const ending = endingOf(session.snapshot, now)
     if (ending !== null) session = await end(turn, session, ending, cause)

@@ -4,11 +4,11 @@ import { isAbandoned } from '../../machines/onboarding-steps.ts'
 import { type AppContext, requireStripe } from '../context.ts'
 import { resourceId, text } from '../db/fields.ts'
 import { InvalidRequest } from '../errors.ts'
-import { recordCatalogue } from '../inbox/catalogue/catalogue.ts'
 import { assertRedeemable, resolveDiscount } from '../inbox/catalogue/discount-terms.ts'
 import { lookUpDiscount, refreshDiscount } from '../inbox/catalogue/look-up-discount.ts'
 import { resolvePrice } from '../inbox/catalogue/price-terms.ts'
 import { dispatch, notAllowed, type Session, sessionStatus } from '../inbox/sessions/store.ts'
+import { takeIn } from '../inbox/take-in.ts'
 import type { Caller } from '../log/by.ts'
 import { discountCents } from '../pricing/discount-cents.ts'
 import { allowedSteps } from '../session/session.ts'
@@ -49,7 +49,7 @@ export async function selectPlan(
     const { trx } = turn
     const fresh = await loadOwnSession(trx, sessionId, caller)
     if (isChosen(fresh, choice)) return fresh
-    await recordCatalogue(turn, observations, `${sessionId}:select_plan:${fresh.version + 1}`)
+    await takeIn(turn, observations, { cause: `${sessionId}:select_plan:${fresh.version + 1}` })
     // Safe from races: one writer at a time, and the reservation is the session's row.
     if (discount !== null) await assertRedeemable(trx, discount, { exceptSessionId: sessionId })
     const chosen = { type: 'onboarding.plan_selected', data: selected } as const

@@ -1,4 +1,3 @@
-import type Stripe from 'stripe'
 import { z } from 'zod'
 import { isAbandoned } from '../../machines/onboarding-steps.ts'
 import { type AppContext, requireStripe } from '../context.ts'
@@ -11,8 +10,8 @@ import type { Caller } from '../log/by.ts'
 import { nextAttempt, pendingCall } from '../session/calls.ts'
 import { keyInMetadata } from '../stripe/calls.ts'
 import { refusedElsewhere, takeStep } from './access.ts'
+import { afterAnswer } from './after-answer.ts'
 import { allowedUrl } from './allowed-url.ts'
-import { takeIn } from './asked.ts'
 import { keepCall } from './calls.ts'
 
 export const SetupInput = z.strictObject({
@@ -47,14 +46,14 @@ export async function setupPayment(
     const setupIntentId = session.snapshot.context.setup_intent_id
     if (setupIntentId === null) throw refusedElsewhere()
     const { observation, clientSecret } = await stripe.fetch('setup_intent', setupIntentId)
-    const { status, payment_method: card } = observation.object as unknown as Stripe.SetupIntent
+    const { status, payment_method: card } = observation.object
     const isUsedUp = status === 'canceled' || (isAnotherCard && status === 'succeeded')
     if (isUsedUp && !isSecondTry) {
       session = await request(setupIntentId)
       continue
     }
     if (isRemoved(card) && !isSecondTry) {
-      const { snapshot } = await takeIn(context, caller, session, observation)
+      const { snapshot } = await afterAnswer(context, caller, session, observation)
       if (snapshot.context.setup_intent_id === null) {
         session = await request(null)
         continue

@@ -64,7 +64,7 @@ export async function obstaclesOf(
 }
 
 /** They change nothing at Stripe and end by themselves; what they bring is kept without its texts. */
-const harmless = [...timerKinds, 'refresh_object', 'list_customer']
+const harmless = [...timerKinds, 'refresh_object', 'list_customer', 'tell_listener']
 
 /** @throws AppError conflict with all that stands in the way. What `forgive` writes off does not */
 export function assertFree(found: Obstacles, { forgive }: { forgive: boolean }): void {

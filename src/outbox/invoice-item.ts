@@ -3,8 +3,8 @@ import type { Reader } from '../db/tables.ts'
 import type { Effect } from '../effects/effects.ts'
 import type { EffectHandler } from '../effects/handler.ts'
 import { invoicedFactId } from '../inbox/invoice-usage.ts'
-import { observationFact } from '../inbox/observation-fact.ts'
-import { type Fact, streams } from '../log/facts.ts'
+import { takeIn } from '../inbox/take-in.ts'
+import type { Fact } from '../log/facts.ts'
 import { factById } from '../log/read.ts'
 import { keyInMetadata } from '../stripe/calls.ts'
 import { StripeFailure } from '../stripe/failure.ts'
@@ -25,10 +25,7 @@ export const invoiceItem = (
   },
 
   async done(turn, { tenantId, effectId }, observation) {
-    if (tenantId === null) return
-    await turn.record(streams.billing(tenantId), [
-      observationFact(observation, { cause: effectId, tenantId }),
-    ])
+    await takeIn(turn, [observation], { cause: effectId, tenantId })
   },
 
   async refused(turn, { effectId, tenantId, stream, params: { invoice_id, line } }, refusal) {

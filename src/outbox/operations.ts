@@ -3,8 +3,7 @@ import type { Reader } from '../db/tables.ts'
 import type { Effect } from '../effects/effects.ts'
 import { type EffectHandler, FinalFailure } from '../effects/handler.ts'
 import type { Turn, TurnFact } from '../effects/turn.ts'
-import { recordCatalogue } from '../inbox/catalogue/catalogue.ts'
-import { recordAnswer } from '../inbox/record-answer.ts'
+import { takeIn } from '../inbox/take-in.ts'
 import type { Fact, NewFact, Operation } from '../log/facts.ts'
 import { factById, factOf } from '../log/read.ts'
 import { livingPersonal } from '../log/subject.ts'
@@ -45,8 +44,7 @@ export const billingCall = (
     const fact = await requestedFact(trx, effect)
     const { data } = fact
     const { tenantId, effectId } = effect
-    if (tenantId === null) await recordCatalogue(turn, [observation], effectId)
-    else await recordAnswer(turn, tenantId, observation, effectId)
+    await takeIn(turn, [observation], { cause: effectId, tenantId })
     const { operation, idempotency_key } = data
     if (operation === 'create_subscription')
       await refreshRedeemed(turn, (await livingPersonal(trx, fact)).params, effectId)

@@ -1,6 +1,7 @@
 import { flag, type Trx } from '../db/tables.ts'
+import type { Sighting } from '../log/sighting.ts'
 import { nextRow } from './deletable.ts'
-import { forget, onStripeObject, type Projection, type Sighting } from './projection.ts'
+import { forget, onStripeObject, type Projection } from './projection.ts'
 import { idOf, integerOf, textOf } from './read-value.ts'
 import { saveRow } from './save-row.ts'
 
@@ -10,7 +11,7 @@ export const customers: Projection = {
   table: 'billing_customers',
   primaryKey: 'customer_id',
   personalColumns,
-  on: { ...onStripeObject('customer', show), ...forget('billing_customers', personalColumns) },
+  on: { ...onStripeObject(['customer'], show), ...forget('billing_customers', personalColumns) },
 }
 
 async function show(trx: Trx, sighting: Sighting<'customer'>): Promise<void> {

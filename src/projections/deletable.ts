@@ -1,6 +1,7 @@
 import { type Flag, flag } from '../db/tables.ts'
-import { isoTime, type Sighting, supersedes } from './projection.ts'
-import { timeOf } from './read-value.ts'
+import type { Sighting } from '../log/sighting.ts'
+import { isoTime, supersedes } from './projection.ts'
+import { memberOf, timeOf } from './read-value.ts'
 
 type Folded = {
   is_deleted: Flag
@@ -46,20 +47,20 @@ export function nextReusableRow<Shown extends object>(
     const wasMadeLater = sighting.asOf > 0 && row.created_at > isoTime(sighting.asOf)
     return wasMadeLater ? undefined : nextRow(sighting, row, shown)
   }
-  const madeAt = timeOf(sighting.object.created)
+  const madeAt = timeOf(memberOf(sighting.object, 'created'))
   if (row === undefined || madeAt === null) return nextRow(sighting, row, shown)
   if (isEmpty) return nextRow(sighting, madeAt > row.updated_at ? undefined : row, shown)
   if (madeAt === row.created_at && isSame(row)) return nextRow(sighting, row, shown)
   const isLater =
     madeAt === row.created_at
-      ? !sighting.isDeleted && (row.is_deleted === 1 || sighting.source === 'answer')
+      ? !sighting.isDeleted && (row.is_deleted === 1 || sighting.event === null)
       : madeAt > row.created_at
   return isLater ? nextRow(sighting, undefined, shown) : undefined
 }
 
 /** What Stripe answers for a deleted object: its id and nothing more. */
 export function isStub(sighting: Sighting): boolean {
-  return sighting.isDeleted && timeOf(sighting.object.created) === null
+  return sighting.isDeleted && timeOf(memberOf(sighting.object, 'created')) === null
 }
 
 /** A stub shows nothing, so that any content that comes after it is newer. */
@@ -67,7 +68,7 @@ export function mirrorOf(sighting: Sighting): Omit<Folded, 'is_deleted'> {
   const asOf = isStub(sighting) ? 0 : sighting.asOf
   return {
     as_of: asOf,
-    created_at: timeOf(sighting.object.created) ?? isoTime(asOf),
+    created_at: timeOf(memberOf(sighting.object, 'created')) ?? isoTime(asOf),
     updated_at: isoTime(asOf),
     last_position: sighting.position,
   }

@@ -1,7 +1,9 @@
 import { flag, type Row, type Trx } from '../db/tables.ts'
+import type { Sighting } from '../log/sighting.ts'
 import { keyInMetadata } from '../stripe/calls.ts'
+import type { StripeObjects } from '../stripe/object-types.ts'
 import { nextReusableRow } from './deletable.ts'
-import { onStripeObject, type Projection, type Sighting } from './projection.ts'
+import { onStripeObject, type Projection } from './projection.ts'
 import { idOf, integerOf, memberOf, ppmOf, textOf, timeOf } from './read-value.ts'
 import { saveRow } from './save-row.ts'
 
@@ -9,55 +11,7 @@ import { saveRow } from './save-row.ts'
 export const discounts: Projection = {
   table: 'billing_discounts',
   primaryKey: 'discount_id',
-  on: both(onStripeObject('coupon', showCoupon), onStripeObject('promotion_code', showPromotionCode)),
-}
-
-async function showCoupon(trx: Trx, sighting: Sighting<'coupon'>): Promise<void> {
-  const { object } = sighting
-  const couponId = textOf(object.id)
-  if (couponId === null) return
-  await show(trx, sighting, {
-    discount_id: couponId,
-    kind: 'coupon',
-    tenant_id: null,
-    code: couponId,
-    coupon_id: couponId,
-    name: textOf(object.name),
-    percent_off_ppm: ppmOf(object.percent_off),
-    amount_off_cents: integerOf(object.amount_off),
-    currency: textOf(object.currency),
-    duration: textOf(object.duration),
-    duration_in_months: integerOf(object.duration_in_months),
-    max_redemptions: integerOf(object.max_redemptions),
-    times_redeemed: integerOf(object.times_redeemed) ?? 0,
-    expires_at: timeOf(object.redeem_by),
-    is_active: flag(object.valid),
-    made_under: textOf(memberOf(object.metadata, keyInMetadata)),
-  })
-}
-
-async function showPromotionCode(trx: Trx, sighting: Sighting<'promotion_code'>): Promise<void> {
-  const { object } = sighting
-  const promotionCodeId = textOf(object.id)
-  if (promotionCodeId === null) return
-  await show(trx, sighting, {
-    discount_id: promotionCodeId,
-    kind: 'promotion_code',
-    tenant_id: null,
-    code: textOf(object.code) ?? promotionCodeId,
-    coupon_id: idOf(object.promotion?.coupon) ?? '',
-    name: null,
-    percent_off_ppm: null,
-    amount_off_cents: null,
-    currency: null,
-    duration: null,
-    duration_in_months: null,
-    max_redemptions: integerOf(object.max_redemptions),
-    times_redeemed: integerOf(object.times_redeemed) ?? 0,
-    expires_at: timeOf(object.expires_at),
-    is_active: flag(object.active),
-    made_under: null,
-  })
+  on: onStripeObject(['coupon', 'promotion_code'], show),
 }
 
 type Shown = Omit<
@@ -65,7 +19,13 @@ type Shown = Omit<
   'as_of' | 'created_at' | 'updated_at' | 'last_position' | 'is_deleted'
 >
 
-async function show(trx: Trx, sighting: Sighting, shown: Shown): Promise<void> {
+async function show(trx: Trx, sighting: Sighting<'coupon' | 'promotion_code'>): Promise<void> {
+  const id = textOf(sighting.object.id)
+  if (id === null) return
+  const shown =
+    sighting.objectType === 'coupon'
+      ? couponColumns(id, sighting.object)
+      : promotionCodeColumns(id, sighting.object)
   const row = await trx
     .selectFrom('billing_discounts')
     .selectAll()
@@ -77,19 +37,40 @@ async function show(trx: Trx, sighting: Sighting, shown: Shown): Promise<void> {
   await saveRow(trx, 'billing_discounts', 'discount_id', { ...next, is_active })
 }
 
-function both(a: Projection['on'], b: Projection['on']): Projection['on'] {
-  return {
-    'stripe.event_received': async (trx, fact) => {
-      await a['stripe.event_received']?.(trx, fact)
-      await b['stripe.event_received']?.(trx, fact)
-    },
-    'stripe.event_released': async (trx, fact) => {
-      await a['stripe.event_released']?.(trx, fact)
-      await b['stripe.event_released']?.(trx, fact)
-    },
-    'stripe.object_observed': async (trx, fact) => {
-      await a['stripe.object_observed']?.(trx, fact)
-      await b['stripe.object_observed']?.(trx, fact)
-    },
-  }
-}
+const couponColumns = (couponId: string, coupon: StripeObjects['coupon']): Shown => ({
+  discount_id: couponId,
+  kind: 'coupon',
+  tenant_id: null,
+  code: couponId,
+  coupon_id: couponId,
+  name: textOf(coupon.name),
+  percent_off_ppm: ppmOf(coupon.percent_off),
+  amount_off_cents: integerOf(coupon.amount_off),
+  currency: textOf(coupon.currency),
+  duration: textOf(coupon.duration),
+  duration_in_months: integerOf(coupon.duration_in_months),
+  max_redemptions: integerOf(coupon.max_redemptions),
+  times_redeemed: integerOf(coupon.times_redeemed) ?? 0,
+  expires_at: timeOf(coupon.redeem_by),
+  is_active: flag(coupon.valid),
+  made_under: textOf(memberOf(coupon.metadata, keyInMetadata)),
+})
+
+const promotionCodeColumns = (id: string, promotionCode: StripeObjects['promotion_code']): Shown => ({
+  discount_id: id,
+  kind: 'promotion_code',
+  tenant_id: null,
+  code: textOf(promotionCode.code) ?? id,
+  coupon_id: idOf(promotionCode.promotion?.coupon) ?? '',
+  name: null,
+  percent_off_ppm: null,
+  amount_off_cents: null,
+  currency: null,
+  duration: null,
+  duration_in_months: null,
+  max_redemptions: integerOf(promotionCode.max_redemptions),
+  times_redeemed: integerOf(promotionCode.times_redeemed) ?? 0,
+  expires_at: timeOf(promotionCode.expires_at),
+  is_active: flag(promotionCode.active),
+  made_under: null,
+})

@@ -1,8 +1,9 @@
-import type Stripe from 'stripe'
 import { isSettled, isUndone, ranksFrom } from '../../machines/invoice.ts'
 import type { Row, Trx } from '../db/tables.ts'
+import type { Sighting } from '../log/sighting.ts'
+import type { StripeObjects } from '../stripe/object-types.ts'
 import { isStub, mirrorOf } from './deletable.ts'
-import { forget, isoTime, onStripeObject, type Projection, type Sighting, supersedes } from './projection.ts'
+import { forget, isoTime, onStripeObject, type Projection, supersedes } from './projection.ts'
 import { idOf, integerOf, memberOf, textOf, timeOf } from './read-value.ts'
 import { sameRow, saveRow } from './save-row.ts'
 import { billUsage, releaseUsage } from './usage-records.ts'
@@ -21,7 +22,7 @@ export const invoices: Projection = {
   primaryKey: 'invoice_id',
   personalColumns,
   on: {
-    ...onStripeObject('invoice', show),
+    ...onStripeObject(['invoice'], show),
     ...forget('billing_invoices', personalColumns),
     'usage.invoiced': async (trx, { tenant_id, data, occurred_at, position }) => {
       const ofTenant = trx.updateTable('billing_invoices').where('tenant_id', '=', tenant_id)
@@ -125,14 +126,14 @@ function replaces(sighting: Sighting<'invoice'>, row: Invoice, shown: Invoice, i
 
 function columnsOf(
   sighting: Sighting<'invoice'>,
-  whole: Stripe.Invoice | null,
+  whole: StripeObjects['invoice'] | null,
   invoice_id: string,
   tenant_id: string,
 ): Invoice {
-  const { object, eventType, asOf } = sighting
+  const { object, event, asOf } = sighting
   const attemptCount = integerOf(object.attempt_count) ?? 0
   const hasFailed =
-    eventType === 'invoice.payment_failed' ||
+    event?.type === 'invoice.payment_failed' ||
     (object.status === 'open' && object.attempted === true && attemptCount > 0)
   return {
     invoice_id,
@@ -161,6 +162,6 @@ function columnsOf(
   }
 }
 
-function subscriptionOf(object: Stripe.Invoice): string | null {
+function subscriptionOf(object: StripeObjects['invoice']): string | null {
   return idOf(object.parent?.subscription_details?.subscription)
 }

@@ -1,6 +1,7 @@
 import type { Row, Trx } from '../db/tables.ts'
+import type { Sighting } from '../log/sighting.ts'
 import { mirrorOf } from './deletable.ts'
-import { forget, isoTime, onStripeObject, type Projection, type Sighting, supersedes } from './projection.ts'
+import { forget, isoTime, onStripeObject, type Projection, supersedes } from './projection.ts'
 import { idOf, integerOf, memberOf, textOf } from './read-value.ts'
 import { sameRow, saveRow } from './save-row.ts'
 
@@ -14,7 +15,7 @@ export const paymentMethods: Projection = {
   table: 'billing_payment_methods',
   primaryKey: 'payment_method_id',
   personalColumns,
-  on: { ...onStripeObject('payment_method', show), ...forget('billing_payment_methods', personalColumns) },
+  on: { ...onStripeObject(['payment_method'], show), ...forget('billing_payment_methods', personalColumns) },
 }
 
 async function show(trx: Trx, sighting: Sighting<'payment_method'>): Promise<void> {
@@ -48,9 +49,9 @@ function columnsOf(
   payment_method_id: string,
   tenant_id: string,
 ): PaymentMethod {
-  const { object, asOf, eventType, isDeleted } = sighting
+  const { object, asOf, event, isDeleted } = sighting
   const customerId = idOf(object.customer)
-  const isDetached = isDeleted || customerId === null || eventType === 'payment_method.detached'
+  const isDetached = isDeleted || customerId === null || event?.type === 'payment_method.detached'
   const type = textOf(object.type) ?? ''
   const details = memberOf(object, type)
   return {

@@ -1,9 +1,10 @@
 import type { Applicant } from '../../machines/onboarding-facts.ts'
 import type { Row, Trx } from '../db/tables.ts'
 import type { Fact } from '../log/facts.ts'
+import type { Sighting } from '../log/sighting.ts'
 import { personalOf } from '../log/subject.ts'
 import { isStub } from './deletable.ts'
-import { onStripeObject, type Projection, type Sighting } from './projection.ts'
+import { onStripeObject, type Projection } from './projection.ts'
 import { memberOf, textOf } from './read-value.ts'
 import { sameRow, saveRow } from './save-row.ts'
 
@@ -21,7 +22,7 @@ export const people: Projection = {
     'onboarding.applicant_corrected': async (trx, fact) => {
       if (fact.data.idempotency_key === null) await applied(trx, fact)
     },
-    ...onStripeObject('customer', show),
+    ...onStripeObject(['customer'], show),
     'tenant.erased': async (trx, { tenant_id }) => {
       await trx.deleteFrom('people').where('tenant_id', '=', tenant_id).execute()
     },

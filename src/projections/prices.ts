@@ -1,14 +1,15 @@
-import type Stripe from 'stripe'
 import { flag, type Trx } from '../db/tables.ts'
+import type { Sighting } from '../log/sighting.ts'
+import type { StripeObjects } from '../stripe/object-types.ts'
 import { nextRow } from './deletable.ts'
-import { onStripeObject, type Projection, type Sighting } from './projection.ts'
+import { onStripeObject, type Projection } from './projection.ts'
 import { idOf, integerOf, textOf } from './read-value.ts'
 import { saveRow } from './save-row.ts'
 
 export const prices: Projection = {
   table: 'billing_prices',
   primaryKey: 'price_id',
-  on: onStripeObject('price', show),
+  on: onStripeObject(['price'], show),
 }
 
 async function show(trx: Trx, sighting: Sighting<'price'>): Promise<void> {
@@ -39,7 +40,7 @@ async function show(trx: Trx, sighting: Sighting<'price'>): Promise<void> {
  * What one of it costs, each period, in the currency's minor unit. Null where there is no such amount: tiers, a meter,
  * an amount of the customer's choice, quantities that are divided first, fractions of a cent.
  */
-export function fixedAmountCents(price: Stripe.Price): number | null {
+export function fixedAmountCents(price: StripeObjects['price']): number | null {
   const isFixed =
     price.billing_scheme !== 'tiered' &&
     price.recurring?.usage_type !== 'metered' &&

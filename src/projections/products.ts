@@ -1,7 +1,8 @@
-import type Stripe from 'stripe'
 import { flag, type Trx } from '../db/tables.ts'
+import type { Sighting } from '../log/sighting.ts'
+import type { StripeObjects } from '../stripe/object-types.ts'
 import { nextRow } from './deletable.ts'
-import { onStripeObject, type Projection, type Sighting } from './projection.ts'
+import { onStripeObject, type Projection } from './projection.ts'
 import { textOf } from './read-value.ts'
 import { saveRow } from './save-row.ts'
 
@@ -9,7 +10,7 @@ import { saveRow } from './save-row.ts'
 export const products: Projection = {
   table: 'billing_products',
   primaryKey: 'product_id',
-  on: onStripeObject('product', show),
+  on: onStripeObject(['product'], show),
 }
 
 async function show(trx: Trx, sighting: Sighting<'product'>): Promise<void> {
@@ -36,7 +37,7 @@ async function show(trx: Trx, sighting: Sighting<'product'>): Promise<void> {
 }
 
 /** The name by which the API calls a product's plan. */
-export const planIdOf = ({ metadata, name }: Stripe.Product): string =>
+export const planIdOf = ({ metadata, name }: StripeObjects['product']): string =>
   textOf(metadata?.plan_id) ?? slug(textOf(name) ?? '')
 
 function slug(name: string): string {

@@ -1,9 +1,7 @@
 import type { Kysely } from 'kysely'
-import type Stripe from 'stripe'
 import type { Tables, Trx } from '../db/tables.ts'
 import type { Fact, FactType } from '../log/facts.ts'
-import { personalOf } from '../log/subject.ts'
-import { type JsonObject, putTogether, type Texts } from '../log/take-apart.ts'
+import { type Sighting, type SightingType, sightingIn } from '../log/sighting.ts'
 import type { StripeObjectType } from '../stripe/object-types.ts'
 
 /**
@@ -20,92 +18,16 @@ export type Projection = {
   on: { [T in FactType]?: (trx: Trx, fact: Fact<T>) => Promise<void> }
 }
 
-/** An object of Stripe's as a fact of the log carries it. */
-export type Sighting<T extends ShownType = ShownType> = {
-  /** Without its texts: amounts, states, times and ids need no key. */
-  object: StripeObjects[T]
-  /** With them, for personal columns. Null: they were erased. */
-  whole(): Promise<StripeObjects[T] | null>
-  /** Stripe's time of what is shown, unix seconds. */
-  asOf: number
-  /** `event`: a webhook's payload; `answer`: what the API answered. */
-  source: 'event' | 'answer'
-  /** Null for an answer. */
-  eventType: string | null
-  /** Stripe says that it is gone. Of a deleted object there may be no more than its id. */
-  isDeleted: boolean
-  tenantId: string | null
-  /** The fact's: when it happened, and where in the log. */
-  occurredAt: string
-  position: number
-}
-
-/** Invoice items are in the log alone: the invoice shows them. */
-type ShownType = Exclude<StripeObjectType, 'invoiceitem'>
-
-export type StripeObjects = {
-  customer: Stripe.Customer
-  subscription: Stripe.Subscription
-  invoice: Stripe.Invoice
-  payment_method: Stripe.PaymentMethod
-  setup_intent: Stripe.SetupIntent
-  coupon: Stripe.Coupon
-  promotion_code: Stripe.PromotionCode
-  product: Stripe.Product
-  price: Stripe.Price
-}
-
 /** The three facts that carry an object of Stripe's, as one handler. */
-export function onStripeObject<T extends ShownType>(
-  type: T,
+export function onStripeObject<T extends StripeObjectType>(
+  types: readonly T[],
   apply: (trx: Trx, sighting: Sighting<T>) => Promise<void>,
 ): Projection['on'] {
-  const fromEvent = async (
-    trx: Trx,
-    fact: Fact<'stripe.event_received'> | Fact<'stripe.event_released'>,
-  ): Promise<void> => {
-    if (fact.data.object_type !== type) return
-    const objectIn = (event: JsonObject) => (event as unknown as Stripe.Event).data.object as StripeObjects[T]
-    const event = fact.data.event as JsonObject
-    await apply(trx, {
-      object: objectIn(event),
-      async whole() {
-        const texts = await personalOf(trx, fact)
-        return texts === null ? null : objectIn(putTogether(event, texts as Texts))
-      },
-      asOf: fact.data.created,
-      source: 'event',
-      eventType: fact.data.event_type,
-      isDeleted: fact.data.event_type === `${type}.deleted` && type !== 'subscription',
-      tenantId: fact.tenant_id,
-      occurredAt: fact.occurred_at,
-      position: fact.position,
-    })
+  const shown = async (trx: Trx, fact: Fact<SightingType>) => {
+    const sighting = sightingIn(trx, fact, types)
+    if (sighting?.disposition === 'applied') await apply(trx, sighting)
   }
-  return {
-    'stripe.event_received': async (trx, fact) => {
-      if (fact.data.disposition === 'applied') await fromEvent(trx, fact)
-    },
-    'stripe.event_released': fromEvent,
-    'stripe.object_observed': async (trx, fact) => {
-      if (fact.data.object_type !== type) return
-      const object = fact.data.object as JsonObject
-      await apply(trx, {
-        object: object as unknown as StripeObjects[T],
-        async whole() {
-          const texts = await personalOf(trx, fact)
-          return texts === null ? null : (putTogether(object, texts as Texts) as unknown as StripeObjects[T])
-        },
-        asOf: fact.data.as_of,
-        source: 'answer',
-        eventType: null,
-        isDeleted: fact.data.is_deleted,
-        tenantId: fact.tenant_id,
-        occurredAt: fact.occurred_at,
-        position: fact.position,
-      })
-    },
-  }
+  return { 'stripe.event_received': shown, 'stripe.event_released': shown, 'stripe.object_observed': shown }
 }
 
 /**
@@ -115,7 +37,7 @@ export function onStripeObject<T extends ShownType>(
  */
 export function supersedes(sighting: Sighting, row: { as_of: number } | undefined): boolean {
   if (row === undefined) return true
-  return sighting.source === 'answer' ? sighting.asOf >= row.as_of : sighting.asOf > row.as_of
+  return sighting.event === null ? sighting.asOf >= row.as_of : sighting.asOf > row.as_of
 }
 
 /** Unix seconds as UTC ISO 8601 with milliseconds. */

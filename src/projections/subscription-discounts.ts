@@ -22,9 +22,9 @@ export function readDiscounts(discounts: unknown): string {
 
 /** The same discounts, with the terms that another sighting of the subscription knew. */
 export function fillIn(discounts: string, other: string): string {
-  const known = new Map(parse(other).map((discount) => [discount.discount_id, discount]))
+  const known = new Map(discountsIn(other).map((discount) => [discount.discount_id, discount]))
   return canonicalJson(
-    parse(discounts).map((discount) => {
+    discountsIn(discounts).map((discount) => {
       const terms = Object.entries(known.get(discount.discount_id) ?? {})
       return { ...discount, ...Object.fromEntries(terms.filter(([name]) => isUnknown(discount, name))) }
     }),
@@ -51,6 +51,7 @@ function isUnknown(discount: SubscriptionDiscount, name: string): boolean {
   return discount[name as keyof SubscriptionDiscount] === null
 }
 
-function parse(discounts: string): SubscriptionDiscount[] {
+/** As the row has them. */
+export function discountsIn(discounts: string): SubscriptionDiscount[] {
   return JSON.parse(discounts)
 }

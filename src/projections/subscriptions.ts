@@ -1,7 +1,8 @@
 import { hasEnded, stagesFrom } from '../../machines/subscription.ts'
 import { flag, type Row, type Trx } from '../db/tables.ts'
+import type { Sighting } from '../log/sighting.ts'
 import { isStub, mirrorOf } from './deletable.ts'
-import { isoTime, onStripeObject, type Projection, type Sighting, supersedes } from './projection.ts'
+import { isoTime, onStripeObject, type Projection, supersedes } from './projection.ts'
 import { idOf, integerOf, textOf, timeOf } from './read-value.ts'
 import { sameRow, saveRow } from './save-row.ts'
 import { fillIn, readDiscounts } from './subscription-discounts.ts'
@@ -15,7 +16,7 @@ import { fillIn, readDiscounts } from './subscription-discounts.ts'
 export const subscriptions: Projection = {
   table: 'billing_subscriptions',
   primaryKey: 'subscription_id',
-  on: onStripeObject('subscription', show),
+  on: onStripeObject(['subscription'], show),
 }
 
 async function show(trx: Trx, sighting: Sighting<'subscription'>): Promise<void> {

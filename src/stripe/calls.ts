@@ -1,6 +1,6 @@
 import type Stripe from 'stripe'
 import { isSettled } from '../../machines/invoice.ts'
-import type { StripeObjectType } from './object-types.ts'
+import { type StripeObjectType, subscriptionExpansions } from './object-types.ts'
 
 export type CallParams = Record<string, unknown>
 type Answer = { id: string }
@@ -171,13 +171,6 @@ async function voidInvoice(
   if (isSettled(String(invoice.status))) return invoice
   return stripe.invoices.voidInvoice(id, {}, idempotencyKey === undefined ? {} : { idempotencyKey })
 }
-
-/** What is needed beside the subscription itself: its first invoice, the bank's challenge, the discounts' terms. */
-export const subscriptionExpansions = [
-  'latest_invoice.confirmation_secret',
-  'discounts.source.coupon',
-  'discounts.promotion_code',
-]
 
 const undefinedIfMissing = (error: unknown): undefined => {
   if (error instanceof Error && 'code' in error && error.code === 'resource_missing') return undefined

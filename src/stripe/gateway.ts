@@ -4,21 +4,29 @@ import type Stripe from 'stripe'
 import { backoffMs } from '../db/backoff.ts'
 import { headersOf, secretOf, timeOf, withoutSecrets } from './answer.ts'
 import { type CallTally, callTally } from './call-tally.ts'
-import { type CallName, type CallParams, calls, subscriptionExpansions } from './calls.ts'
+import { type CallName, type CallParams, calls } from './calls.ts'
 import { StripeFailure, stripeFailure } from './failure.ts'
-import type { StripeObjectType } from './object-types.ts'
-import { canBeAnId, retrieve } from './retrieve.ts'
+import {
+  objectTypes,
+  type StripeEvent,
+  type StripeObjects,
+  type StripeObjectType,
+  subscriptionExpansions,
+} from './object-types.ts'
 
-/** An object as Stripe's API answered it. */
-export type Observation = {
-  objectType: StripeObjectType
-  objectId: string
-  /** Stripe's time of what is shown, unix seconds. */
-  asOf: number
-  isDeleted: boolean
-  /** Raw, without secrets: what goes in the log. */
-  object: Record<string, unknown>
-}
+/** An object as Stripe shows it. */
+export type Observation<T extends StripeObjectType = StripeObjectType> = {
+  [K in T]: {
+    objectType: K
+    objectId: string
+    /** Stripe's time of what is shown, unix seconds. */
+    asOf: number
+    /** Stripe says that it is gone. Of a deleted object there may be no more than its id. */
+    isDeleted: boolean
+    /** Raw, without secrets: what goes in the log. */
+    object: StripeObjects[K]
+  }
+}[T]
 
 export type Health = { ok: boolean; message?: string }
 
@@ -38,10 +46,10 @@ export type StripeGateway = {
    * The object as it is now; of an object that is gone, the stub of a deleted one.
    * @throws StripeFailure `missing` for an id that never was
    */
-  fetch(
-    objectType: StripeObjectType,
+  fetch<T extends StripeObjectType>(
+    objectType: T,
     id: string,
-  ): Promise<{ observation: Observation; clientSecret: string | null }>
+  ): Promise<{ observation: Observation<T>; clientSecret: string | null }>
   /** Everything that is sold: products, prices, coupons and promotion codes. */
   catalogue(): Promise<Observation[]>
   /**
@@ -54,7 +62,7 @@ export type StripeGateway = {
   /** Stripe's own time now, unix seconds: that of its answer, or else of its newest event. */
   time(): Promise<number>
   /** Stripe's events from this moment on (unix seconds), oldest first; Stripe keeps them for 30 days. */
-  eventsSince(created: number): Promise<Stripe.Event[]>
+  eventsSince(created: number): Promise<StripeEvent[]>
   /** A customer's subscriptions and payment methods, and the invoices made since then (unix seconds). */
   objectsOf(customerId: string, since: number): Promise<Observation[]>
   /** What the next invoice would be after a change. Changes nothing. */
@@ -119,7 +127,7 @@ export function stripeGateway(stripe: Stripe): StripeGateway {
   const fetch: StripeGateway['fetch'] = async (objectType, id) => {
     if (!canBeAnId(id)) throw new StripeFailure('missing', 'resource_missing', `No such ${objectType}`)
     return attempt(async () => {
-      const answer = await retrieve(stripe, objectType, id)
+      const answer = await objectTypes[objectType].retrieve(stripe, id)
       assertStripes(answer, objectType)
       return { observation: observed(objectType, answer, timeOf(answer)), clientSecret: secretOf(answer) }
     })
@@ -224,7 +232,7 @@ export function stripeGateway(stripe: Stripe): StripeGateway {
       )
     },
     async eventsSince(created) {
-      const events: Stripe.Event[] = []
+      const events: StripeEvent[] = []
       await attempt(async () => {
         events.length = 0
         for await (const event of stripe.events.list({ created: { gte: created }, limit: 100 }))
@@ -252,23 +260,15 @@ export function observationsIn(observation: Observation): Observation[] {
     ['latest_invoice', 'invoice'],
   ]
   const found = inside.flatMap(([member, objectType]) => {
-    const object = observation.object[member]
-    if (object === null || typeof object !== 'object' || !('id' in object)) return []
-    return [observed(objectType, object as { id: string }, observation.asOf)]
+    const object = Reflect.get(observation.object, member)
+    return object?.id === undefined ? [] : [observed(objectType, object, observation.asOf)]
   })
   return [observation, ...found]
 }
 
 /** An object that Stripe has no more, as Stripe shows a deleted one. @param asOf when that was asked, unix seconds */
-export function goneObject(objectType: StripeObjectType, id: string, asOf: number): Observation {
-  return {
-    objectType,
-    objectId: id,
-    asOf,
-    isDeleted: true,
-    object: { id, object: objectType, deleted: true },
-  }
-}
+export const goneObject = (objectType: StripeObjectType, id: string, asOf: number) =>
+  observed(objectType, { id, object: objectType, deleted: true }, asOf)
 
 /**
  * What a proxy answers can look like success to the SDK, which takes any JSON without an `error` for it. It says
@@ -279,12 +279,16 @@ function assertStripes(answer: { id?: unknown; object?: unknown }, objectType: S
     throw new StripeFailure('unknown', 'not_stripe', "The answer is not one of Stripe's")
 }
 
-function observed(objectType: StripeObjectType, answer: { id: string }, asOf: number) {
-  return {
-    objectType,
-    objectId: answer.id,
-    asOf,
-    isDeleted: 'deleted' in answer && answer.deleted === true,
-    object: withoutSecrets(answer) as Record<string, unknown>,
-  }
+/** @param answer of this type: the SDK's types of its answers do not say so */
+function observed<T extends StripeObjectType>(
+  objectType: T,
+  answer: { id: string; object?: string; deleted?: unknown },
+  asOf: number,
+): Observation<T> {
+  const isDeleted = answer.deleted === true
+  const object: unknown = withoutSecrets(answer)
+  return { objectType, objectId: answer.id, asOf, isDeleted, object } as Observation<T>
 }
+
+/** Nothing at Stripe has an id that would be another path, or that no path can hold: it is not asked for. */
+const canBeAnId = (id: string) => id.isWellFormed() && id.length <= 500 && !/^\.{0,2}$|[\p{Cc}/\\]/u.test(id)

@@ -1,14 +1,118 @@
+import type Stripe from 'stripe'
+
+/** Whose objects of a type are, where their row is, how one is fetched, with what is needed beside it. */
+type ObjectType = {
+  /**
+   * A tenant's: its facts are in the tenant's stream. The seller's, which are what is sold: in that of the catalogue, and their
+   * ids are what the seller likes, any text.
+   */
+  owner: 'tenant' | 'seller'
+  /** Its table and the key there. Null: setup intents are in the session alone, invoice items in their invoice. */
+  row: { table: RowTable; key: string } | null
+  /** Events about it are read; of other objects the log alone has them. */
+  hasEvents: boolean
+  retrieve(stripe: Stripe, id: string): Promise<{ id: string }>
+}
+
+type RowTable =
+  | 'billing_customers'
+  | 'billing_subscriptions'
+  | 'billing_invoices'
+  | 'billing_payment_methods'
+  | 'billing_discounts'
+  | 'billing_products'
+  | 'billing_prices'
+
+/** What is needed beside a subscription: its first invoice, the bank's challenge, the discounts' terms. */
+export const subscriptionExpansions = [
+  'latest_invoice.confirmation_secret',
+  'discounts.source.coupon',
+  'discounts.promotion_code',
+]
+
 /** The objects of Stripe that facts carry. */
-export const stripeObjectTypes = [
-  'customer',
-  'subscription',
-  'invoice',
-  'payment_method',
-  'setup_intent',
-  'coupon',
-  'promotion_code',
-  'product',
-  'price',
-  'invoiceitem',
-] as const
-export type StripeObjectType = (typeof stripeObjectTypes)[number]
+export const objectTypes = {
+  customer: {
+    owner: 'tenant',
+    row: { table: 'billing_customers', key: 'customer_id' },
+    hasEvents: true,
+    retrieve: (stripe, id) => stripe.customers.retrieve(id),
+  },
+  subscription: {
+    owner: 'tenant',
+    row: { table: 'billing_subscriptions', key: 'subscription_id' },
+    hasEvents: true,
+    retrieve: (stripe, id) => stripe.subscriptions.retrieve(id, { expand: subscriptionExpansions }),
+  },
+  invoice: {
+    owner: 'tenant',
+    row: { table: 'billing_invoices', key: 'invoice_id' },
+    hasEvents: true,
+    retrieve: (stripe, id) => stripe.invoices.retrieve(id),
+  },
+  payment_method: {
+    owner: 'tenant',
+    row: { table: 'billing_payment_methods', key: 'payment_method_id' },
+    hasEvents: true,
+    retrieve: (stripe, id) => stripe.paymentMethods.retrieve(id),
+  },
+  setup_intent: {
+    owner: 'tenant',
+    row: null,
+    hasEvents: true,
+    retrieve: (stripe, id) => stripe.setupIntents.retrieve(id, { expand: ['payment_method'] }),
+  },
+  coupon: {
+    owner: 'seller',
+    row: { table: 'billing_discounts', key: 'discount_id' },
+    hasEvents: true,
+    retrieve: (stripe, id) => stripe.coupons.retrieve(id, { expand: ['applies_to'] }),
+  },
+  promotion_code: {
+    owner: 'seller',
+    row: { table: 'billing_discounts', key: 'discount_id' },
+    hasEvents: true,
+    retrieve: (stripe, id) => stripe.promotionCodes.retrieve(id),
+  },
+  product: {
+    owner: 'seller',
+    row: { table: 'billing_products', key: 'product_id' },
+    hasEvents: true,
+    retrieve: (stripe, id) => stripe.products.retrieve(id),
+  },
+  price: {
+    owner: 'seller',
+    row: { table: 'billing_prices', key: 'price_id' },
+    hasEvents: true,
+    retrieve: (stripe, id) => stripe.prices.retrieve(id),
+  },
+  invoiceitem: {
+    owner: 'tenant',
+    row: null,
+    hasEvents: false,
+    retrieve: (stripe, id) => stripe.invoiceItems.retrieve(id),
+  },
+} as const satisfies Record<keyof StripeObjects, ObjectType>
+
+/** As the SDK types them. What is read of one may be odd all the same, or missing: Stripe's API has many versions. */
+export type StripeObjects = {
+  customer: Stripe.Customer
+  subscription: Stripe.Subscription
+  invoice: Stripe.Invoice
+  payment_method: Stripe.PaymentMethod
+  setup_intent: Stripe.SetupIntent
+  coupon: Stripe.Coupon
+  promotion_code: Stripe.PromotionCode
+  product: Stripe.Product
+  price: Stripe.Price
+  invoiceitem: Stripe.InvoiceItem
+}
+export type StripeObjectType = keyof StripeObjects
+export type StripeEvent = Stripe.Event
+
+export const stripeObjectTypes = Object.keys(objectTypes) as StripeObjectType[]
+export const isStripeObjectType = (type: unknown): type is StripeObjectType =>
+  stripeObjectTypes.some((each) => each === type)
+
+/** @param type any `object` of Stripe's */
+export const isSellers = (type: string) => isStripeObjectType(type) && objectTypes[type].owner === 'seller'

@@ -4,7 +4,7 @@ import { owedBaseCents } from '../pricing/owed-base.ts'
 import { cardAt, exactSum } from '../pricing/price.ts'
 import { readRateCards } from '../pricing/rate-cards.ts'
 import { ppmOf } from '../projections/read-value.ts'
-import type { SubscriptionDiscount } from '../projections/subscription-discounts.ts'
+import { discountsIn, type SubscriptionDiscount } from '../projections/subscription-discounts.ts'
 import { isLive, type SubscriptionRow } from './subscriptions.ts'
 import { unbilledUsage } from './usage-summary.ts'
 
@@ -31,7 +31,7 @@ const isEnding = ({ cancel_at_period_end, cancel_at, current_period_end }: Subsc
 
 /** Stripe takes a used up discount off the subscription; one that ends before the next invoice lowers it no more. */
 function planCents({ amount_cents, discounts, current_period_end }: SubscriptionRow): number {
-  const inForce = (JSON.parse(discounts) as SubscriptionDiscount[]).filter(
+  const inForce = discountsIn(discounts).filter(
     ({ ends_at }) => ends_at === null || current_period_end === null || ends_at > current_period_end,
   )
   return inForce.reduce((left, discount) => left - discountCents(termsOf(discount), left), amount_cents ?? 0)

@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest'
 import { listDiscounts } from '../../src/billing/discounts.ts'
-import { recordCatalogue } from '../../src/inbox/catalogue/catalogue.ts'
 import { enqueueRefresh } from '../../src/inbox/enqueue-refresh.ts'
+import { takeIn } from '../../src/inbox/take-in.ts'
 import { replay, verifyTables } from '../../src/projections/replay.ts'
 import { createIcuPostgres, eachDatabase, type TestDatabase } from '../support/databases.ts'
 import { at, epoch, observed, recordAll, usageRecorded } from '../support/facts.ts'
-import { customer } from '../support/stripe-objects.ts'
+import { coupon, customer } from '../support/stripe-objects.ts'
 import { transactAt } from '../support/turns.ts'
 
 /** How a database sorts text is its owner's choice: nothing here may depend on it. */
@@ -54,16 +54,16 @@ describe.each(databases)('on $name', ({ create }) => {
       ),
     )
     await transactAt(db, at(0))({ actor: 'worker' }, (turn) =>
-      recordCatalogue(
+      takeIn(
         turn,
         ids.map((id) => ({
           objectType: 'coupon',
           objectId: id,
           asOf: epoch,
           isDeleted: false,
-          object: { id, object: 'coupon', created: epoch, percent_off: 5, duration: 'once', valid: true },
+          object: coupon(id),
         })),
-        'test',
+        { cause: 'test' },
       ),
     )
     const listed: string[] = []

@@ -4,9 +4,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { AppContext } from '../../src/context.ts'
 import { openDatabase } from '../../src/db/database.ts'
 import { migrate } from '../../src/db/migrate.ts'
-import { recordCatalogue } from '../../src/inbox/catalogue/catalogue.ts'
 import { ingest } from '../../src/inbox/ingest.ts'
-import { recordAnswer } from '../../src/inbox/record-answer.ts'
+import { takeIn } from '../../src/inbox/take-in.ts'
 import type { NewFact } from '../../src/log/facts.ts'
 import { createContext } from '../../src/main.ts'
 import { record } from '../../src/projections/record.ts'
@@ -99,10 +98,8 @@ describe.each(['lives on', 'ends'] as const)('a tenant who %s', (fate) => {
         const seen = await context.stripe?.fetch(objectType as StripeObjectType, id)
         if (seen === undefined) throw new Error('Stripe is switched off')
         const { observation } = seen
-        await context.transact<unknown>({ actor: 'worker' }, (turn) =>
-          objectType === 'product' || objectType === 'price'
-            ? recordCatalogue(turn, [observation], id)
-            : recordAnswer(turn, tenant.of.tenantId, observation, id),
+        await context.transact({ actor: 'worker' }, (turn) =>
+          takeIn(turn, [observation], { cause: id, tenantId: tenant.of.tenantId }),
         )
       }
     })

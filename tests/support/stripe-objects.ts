@@ -1,3 +1,4 @@
+import type { StripeObjects } from '../../src/stripe/object-types.ts'
 import { epoch, type RawObject } from './facts.ts'
 
 /** Stripe's objects with the members that matter here; `change` is laid over them. */
@@ -30,4 +31,21 @@ export const paymentMethod = (change: object = {}): RawObject => ({
   type: 'card',
   card: { brand: 'visa', last4: '4242', exp_month: 12, exp_year: 2030 },
   ...change,
+})
+export const coupon = (id: string): StripeObjects['coupon'] => ({
+  id,
+  object: 'coupon',
+  created: epoch,
+  livemode: false,
+  name: null,
+  percent_off: 5,
+  amount_off: null,
+  currency: null,
+  duration: 'once',
+  duration_in_months: null,
+  metadata: null,
+  max_redemptions: null,
+  redeem_by: null,
+  times_redeemed: 0,
+  valid: true,
 })

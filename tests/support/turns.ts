@@ -1,3 +1,4 @@
+import { pino } from 'pino'
 import { databaseClock } from '../../src/db/clock.ts'
 import type { Database } from '../../src/db/database.ts'
 import { type Transact, transactOn } from '../../src/effects/turn.ts'
@@ -6,5 +7,6 @@ import { type Transact, transactOn } from '../../src/effects/turn.ts'
 export function transactAt(db: Database, time: string | (() => Date)): Transact {
   const owner = { id: 'nobody', clock: databaseClock(db.dialect), leaseEnd: databaseClock(db.dialect) }
   const now = typeof time === 'string' ? () => new Date(time) : time
-  return transactOn({ db, now }, { owner, committed: () => {} })
+  const log = pino({ level: 'silent' })
+  return transactOn({ db, now, log }, { owner, committed: () => {} })
 }

@@ -2,8 +2,8 @@ import { z } from 'zod'
 import { type AppContext, requireStripe } from '../../context.ts'
 import { resourceId } from '../../db/fields.ts'
 import { InvalidRequest } from '../../errors.ts'
-import { recordCatalogue } from '../../inbox/catalogue/catalogue.ts'
 import { type PriceTerms, resolvePrice } from '../../inbox/catalogue/price-terms.ts'
+import { takeIn } from '../../inbox/take-in.ts'
 import type { Caller } from '../../log/by.ts'
 import type { Subscription, SubscriptionRow } from '../../views/subscriptions.ts'
 import { assertRunning, modify } from './modify.ts'
@@ -37,7 +37,7 @@ export async function changePlan(
     async decide(row, { turn, prepared: price }) {
       assertRunning(row, 'changed')
       assertSameCurrency(row, price)
-      await recordCatalogue(turn, price.observations, `${subscriptionId}:change_plan:${turn.now}`)
+      await takeIn(turn, price.observations, { cause: `${subscriptionId}:change_plan:${turn.now}` })
       if (row.price_id === price_id) return null
       return {
         items: itemsOf(row, price_id),

@@ -4,7 +4,6 @@ import { type AppContext, requireStripe } from '../../context.ts'
 import { resourceId, tenantId, text } from '../../db/fields.ts'
 import type { Reader } from '../../db/tables.ts'
 import { AppError, Conflict, NotFound } from '../../errors.ts'
-import { recordCatalogue } from '../../inbox/catalogue/catalogue.ts'
 import {
   assertRedeemable,
   type ResolvedDiscount,
@@ -12,6 +11,7 @@ import {
 } from '../../inbox/catalogue/discount-terms.ts'
 import { refreshDiscount } from '../../inbox/catalogue/look-up-discount.ts'
 import { type PriceTerms, resolvePrice } from '../../inbox/catalogue/price-terms.ts'
+import { takeIn } from '../../inbox/take-in.ts'
 import type { By, Caller } from '../../log/by.ts'
 import { assertNoPendingStep } from '../../outbox/onboarding-steps.ts'
 import { operate } from '../../outbox/operate.ts'
@@ -113,7 +113,7 @@ function request(
         throw new Conflict('The subscription has ended meanwhile; send the request again')
       const { price, discount } = prepared
       if (discount !== null) await assertRedeemable(trx, discount)
-      await recordCatalogue(turn, price.observations, `${tenantId}:subscribe:${turn.now}`)
+      await takeIn(turn, price.observations, { cause: `${tenantId}:subscribe:${turn.now}` })
       return { targetId: null, params: paramsOf(input, prepared, behavior) }
     },
   })

@@ -1,10 +1,10 @@
-import type Stripe from 'stripe'
 import { z } from 'zod'
 import { type AppContext, requireStripe } from '../../context.ts'
 import { cents, timeOut } from '../../db/fields.ts'
 import { resolvePrice } from '../../inbox/catalogue/price-terms.ts'
 import type { Caller } from '../../log/by.ts'
 import { askStripe } from '../../stripe/ask-stripe.ts'
+import type { StripeObjects } from '../../stripe/object-types.ts'
 import { ownSubscription } from '../../views/subscriptions.ts'
 import { assertSameCurrency, itemsOf, type PlanChange } from './change-plan.ts'
 import { assertRunning } from './modify.ts'
@@ -77,7 +77,7 @@ export async function previewChange(
   }
 }
 
-function shownLine(line: Stripe.InvoiceLineItem): ChangePreview['lines'][number] {
+function shownLine(line: StripeObjects['invoice']['lines']['data'][number]): ChangePreview['lines'][number] {
   const { subscription_item_details: ofItem, invoice_item_details: ofInvoice } = line.parent ?? {}
   const time = (seconds: number) => new Date(seconds * 1000).toISOString()
   return {

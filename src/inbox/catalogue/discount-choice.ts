@@ -1,12 +1,10 @@
 /** A coupon that is there, or a promotion code, wherever it was read. */
-export type Candidate<X> = {
-  kind: 'coupon' | 'promotion_code'
+export type Candidate<C, P> = ({ kind: 'coupon'; of: C } | { kind: 'promotion_code'; of: P }) & {
   code: string
   couponId: string
   /** ISO 8601 UTC. */
   createdAt: string
   isActive: boolean
-  of: X
 }
 
 /**
@@ -14,20 +12,21 @@ export type Candidate<X> = {
  * was switched off; else the newest promotion code that is not active any more. One that is older than the coupon was
  * an earlier coupon's, which was deleted before this one was made under its name.
  */
-export function chooseDiscount<X>(
+export function chooseDiscount<C, P>(
   code: string,
-  candidates: readonly Candidate<X>[],
-): { coupon: X; promotionCode: X | undefined } | undefined {
+  candidates: readonly Candidate<C, P>[],
+): { coupon: C; promotionCode: P | undefined } | undefined {
   const couponById = new Map(
-    candidates.filter(({ kind }) => kind === 'coupon').map((coupon) => [coupon.couponId, coupon]),
+    candidates.filter((each) => each.kind === 'coupon').map((coupon) => [coupon.couponId, coupon]),
   )
-  const isNamed = (candidate: Candidate<X>) => candidate.code.toLowerCase() === code.toLowerCase()
-  const ofCoupon = ({ couponId, createdAt }: Candidate<X>) => {
+  const isNamed = (candidate: Candidate<C, P>) => candidate.code.toLowerCase() === code.toLowerCase()
+  const ofCoupon = ({ couponId, createdAt }: Candidate<C, P>) => {
     const coupon = couponById.get(couponId)
     return coupon !== undefined && coupon.createdAt <= createdAt ? coupon : undefined
   }
   const [newest] = candidates
-    .filter((each) => each.kind === 'promotion_code' && isNamed(each) && ofCoupon(each) !== undefined)
+    .filter((each) => each.kind === 'promotion_code')
+    .filter((each) => isNamed(each) && ofCoupon(each) !== undefined)
     .sort((a, b) => Number(b.isActive) - Number(a.isActive) || (a.createdAt < b.createdAt ? 1 : -1))
   const own = [...couponById.values()].find(isNamed)
   if (newest === undefined) return own && { coupon: own.of, promotionCode: undefined }

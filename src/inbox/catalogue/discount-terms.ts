@@ -1,11 +1,12 @@
-import type Stripe from 'stripe'
 import type { SelectedDiscount } from '../../../machines/onboarding-facts.ts'
 import type { Reader } from '../../db/tables.ts'
 import { AppError, InvalidRequest } from '../../errors.ts'
+import { isoTime } from '../../projections/projection.ts'
 import { idOf, ppmOf } from '../../projections/read-value.ts'
 import { askStripe } from '../../stripe/ask-stripe.ts'
 import type { Observation, StripeGateway } from '../../stripe/gateway.ts'
-import { chooseDiscount } from './discount-choice.ts'
+import type { StripeObjects } from '../../stripe/object-types.ts'
+import { type Candidate, chooseDiscount } from './discount-choice.ts'
 import { UnknownCode } from './unknown-code.ts'
 
 /** What a discount is to lower, and for whom. */
@@ -60,7 +61,7 @@ export async function resolveDiscount(
 async function assertUnrestricted(
   stripe: StripeGateway,
   code: string,
-  promotionCode: Stripe.PromotionCode | undefined,
+  promotionCode: StripeObjects['promotion_code'] | undefined,
   on: Purchase,
 ): Promise<void> {
   if (promotionCode === undefined) return
@@ -119,28 +120,20 @@ const usedUp = (code: string) =>
   )
 
 function standing(code: string, observations: readonly Observation[]) {
-  const candidates = observations
-    .filter(({ isDeleted }) => !isDeleted)
-    .map(({ objectType, object }) => {
-      const isCoupon = objectType === 'coupon'
-      const { id, created } = object as { id: string; created: number }
-      const shown = object as unknown as Stripe.PromotionCode
-      return {
-        kind: isCoupon ? ('coupon' as const) : ('promotion_code' as const),
-        code: isCoupon ? id : shown.code,
-        couponId: isCoupon ? id : (idOf(shown.promotion.coupon) ?? ''),
-        createdAt: new Date(created * 1000).toISOString(),
-        isActive: isCoupon || shown.active,
-        of: object as unknown,
-      }
-    })
-  const chosen = chooseDiscount(code, candidates)
-  return (
-    chosen && {
-      coupon: chosen.coupon as Stripe.Coupon,
-      promotionCode: chosen.promotionCode as Stripe.PromotionCode | undefined,
+  const candidates: Candidate<StripeObjects['coupon'], StripeObjects['promotion_code']>[] = []
+  for (const { isDeleted, objectType, object } of observations) {
+    if (isDeleted || (objectType !== 'coupon' && objectType !== 'promotion_code')) continue
+    const createdAt = isoTime(object.created)
+    if (objectType === 'coupon') {
+      const { id } = object
+      candidates.push({ kind: objectType, code: id, couponId: id, createdAt, isActive: true, of: object })
+    } else {
+      const couponId = idOf(object.promotion.coupon) ?? ''
+      const { code, active } = object
+      candidates.push({ kind: objectType, code, couponId, createdAt, isActive: active, of: object })
     }
-  )
+  }
+  return chooseDiscount(code, candidates)
 }
 
 function refuse(code: string, why: string): never {

@@ -3,7 +3,8 @@ import type { Reader } from '../../db/tables.ts'
 import type { By } from '../../log/by.ts'
 import { askStripe } from '../../stripe/ask-stripe.ts'
 import type { Observation, StripeGateway } from '../../stripe/gateway.ts'
-import { changedOf, recordCatalogue } from './catalogue.ts'
+import { takeIn } from '../take-in.ts'
+import { isChanged } from './is-changed.ts'
 
 /**
  * What Stripe has under a code now: its promotion codes, their coupons, the coupon of that name; and, as deleted, what
@@ -33,7 +34,9 @@ export async function lookUpDiscount(
 export async function refreshDiscount(context: AppContext, code: string, by: By): Promise<Observation[]> {
   const { db } = context
   const observations = await lookUpDiscount(requireStripe(context), db.reader, code)
-  if ((await changedOf(db.reader, observations)).length > 0)
-    await context.transact(by, (turn) => recordCatalogue(turn, observations, `discount:${code}:${turn.now}`))
+  const changed: Observation[] = []
+  for (const each of observations) if (await isChanged(db.reader, each)) changed.push(each)
+  if (changed.length > 0)
+    await context.transact(by, (turn) => takeIn(turn, changed, { cause: `discount:${code}:${turn.now}` }))
   return observations
 }

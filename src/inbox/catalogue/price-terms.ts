@@ -1,4 +1,3 @@
-import type Stripe from 'stripe'
 import { InvalidRequest } from '../../errors.ts'
 import { fixedAmountCents } from '../../projections/prices.ts'
 import { planIdOf } from '../../projections/products.ts'
@@ -16,7 +15,7 @@ export type PriceTerms = {
   currency: string
   billing_interval: string
   billing_interval_count: number
-  /** The price and its product, for `recordCatalogue`. */
+  /** The price and its product, for `takeIn`. */
   observations: Observation[]
 }
 
@@ -26,7 +25,7 @@ export async function resolvePrice(stripe: StripeGateway, priceId: string): Prom
     () => stripe.fetch('price', priceId),
     () => refuse(`The price "${priceId}" does not exist.`),
   )
-  const price = seenPrice.object as unknown as Stripe.Price
+  const price = seenPrice.object
   if (seenPrice.isDeleted || !price.active) return refuse(`The price "${priceId}" is not offered any more.`)
   if (price.recurring === null)
     return refuse(`The price "${priceId}" is paid once; a subscription needs one that recurs.`)
@@ -39,7 +38,7 @@ export async function resolvePrice(stripe: StripeGateway, priceId: string): Prom
     () => stripe.fetch('product', productId),
     () => refuse(`The product of the price "${priceId}" does not exist any more.`),
   )
-  const product = seenProduct.object as unknown as Stripe.Product
+  const product = seenProduct.object
   if (seenProduct.isDeleted || !product.active)
     return refuse(`The product of the price "${priceId}" is not offered any more.`)
   return {

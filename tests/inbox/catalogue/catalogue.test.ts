@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { requireStripe } from '../../../src/context.ts'
-import { syncCatalogue } from '../../../src/inbox/catalogue/catalogue.ts'
 import { resolvePrice } from '../../../src/inbox/catalogue/price-terms.ts'
+import { syncCatalogue } from '../../../src/inbox/catalogue/sync-catalogue.ts'
 import { ingest } from '../../../src/inbox/ingest.ts'
 import { readFacts } from '../../../src/log/read.ts'
 import { makeUnfixedPrices } from '../../support/prices.ts'

@@ -1,0 +1,71 @@
+import type { Trx } from '../db/tables.ts'
+import type { Turn } from '../effects/turn.ts'
+import type { Sighting } from '../log/sighting.ts'
+import { discountsIn } from '../projections/subscription-discounts.ts'
+import { type StripeObjectType, stripeObjectTypes } from '../stripe/object-types.ts'
+import { isPinned } from '../stripe/webhook.ts'
+import { enqueueRefresh } from './enqueue-refresh.ts'
+import type { EventFact } from './event-fact.ts'
+import { invoiceUsage } from './invoice-usage.ts'
+import { releaseParked } from './parking.ts'
+import { tellSessions } from './sessions/tell-sessions.ts'
+
+/** Told once the object is in the log and the tables, in the same turn. */
+type Listener = {
+  on: readonly StripeObjectType[]
+  /** What became of the event; an answer is applied. By default `applied`. */
+  hears?: readonly Sighting['disposition'][]
+  /** By default always. @param before the time of what the object's row showed before, unix seconds */
+  when?: (trx: Trx, sighting: Sighting, before: number | undefined) => boolean | Promise<boolean>
+  /** @param takeIn for who takes more in; it is not told of that */
+  tell: (
+    turn: Turn,
+    sighting: Sighting,
+    takeIn: (turn: Turn, fact: EventFact) => Promise<boolean>,
+  ) => Promise<void>
+}
+
+const askAgain: Listener['tell'] = (turn, sighting) => enqueueRefresh(turn, sighting, sighting.cause)
+
+/** What happens when Stripe shows an object, be it in an event such as `invoice.created` or in an answer: in this order. */
+export const listeners: Record<string, Listener> = {
+  // The steps of onboarding go on, or the session ends.
+  tell_sessions: { on: ['customer', 'setup_intent', 'payment_method', 'subscription'], tell: tellSessions },
+  // The draft of a renewal gets the usage and the platform base.
+  invoice_usage: { on: ['invoice'], tell: invoiceUsage },
+  // Two events of one second cannot be ordered: Stripe is asked what is true.
+  settle_tie: { on: stripeObjectTypes, when: isTie, tell: askAgain },
+  // An event has the ids of a subscription's discounts alone; what they take off decides about the next invoice.
+  learn_terms: { on: ['subscription'], when: lacksTerms, tell: askAgain },
+  // What another API version says is read by nobody, or, of a released event, shown until the answer replaces it.
+  read_at_our_version: {
+    on: stripeObjectTypes,
+    hears: ['applied', 'refetched'],
+    when: isOfAnotherVersion,
+    tell: askAgain,
+  },
+  // A customer has become a tenant's: the events about it that came too early are taken in now.
+  release_parked: {
+    on: ['customer'],
+    tell: (turn, { objectId }, takeIn) => releaseParked(turn, objectId, takeIn),
+  },
+}
+
+/** A `created` is never the later one. */
+function isTie(_trx: Trx, { event, asOf }: Sighting, before: number | undefined): boolean {
+  return event !== null && before === asOf && !event.type.endsWith('.created')
+}
+
+function isOfAnotherVersion(_trx: Trx, { event }: Sighting): boolean {
+  return event !== null && !isPinned(event)
+}
+
+async function lacksTerms(trx: Trx, { event, objectId }: Sighting): Promise<boolean> {
+  if (event === null) return false
+  const row = await trx
+    .selectFrom('billing_subscriptions')
+    .select('discounts')
+    .where('subscription_id', '=', objectId)
+    .executeTakeFirst()
+  return discountsIn(row?.discounts ?? '[]').some(({ coupon_id }) => coupon_id === null)
+}
