@@ -57,12 +57,11 @@ export type Client = ReturnType<typeof createClient>
  */
 export function createClient(options: { baseUrl: string; key: string; fetch?: typeof fetch }) {
   const send = sender(options)
-  const get = async <T>(path: string, options?: RequestOptions): Promise<T> =>
-    ((await (await send('GET', path, options)).json()) as { data: T }).data
-  const post = async <T>(path: string, body: object, options?: RequestOptions): Promise<T> =>
-    ((await (await send('POST', path, { ...options, body })).json()) as { data: T }).data
-  const remove = async <T>(path: string, options?: RequestOptions): Promise<T> =>
-    ((await (await send('DELETE', path, options)).json()) as { data: T }).data
+  const get = async <T>(path: string, options?: RequestOptions) => dataOf<T>(await send('GET', path, options))
+  const post = async <T>(path: string, body: object, options?: RequestOptions) =>
+    dataOf<T>(await send('POST', path, { ...options, body }))
+  const remove = async <T>(path: string, options?: RequestOptions) =>
+    dataOf<T>(await send('DELETE', path, options))
   const list = <T>(path: string, page: PageInput, options?: RequestOptions) =>
     get<{ items: T[]; next_cursor: string | null }>(`${path}${queryOf(page)}`, options)
   const idOf = encodeURIComponent
@@ -188,11 +187,13 @@ export function createClient(options: { baseUrl: string; key: string; fetch?: ty
     ) => get<UsageSummary>(`/billing/usage/tenant/${idOf(tenantId)}/summary${queryOf(period)}`, options),
     /** Where a tenant stands: customer, subscription, what is owed, what the next invoice will be. */
     billingStatus: async (tenantId: string, options?: RequestOptions): Promise<BillingStatus> =>
-      (await (
-        await send('GET', `/billing/status/tenant/${idOf(tenantId)}`, options)
-      ).json()) as BillingStatus,
+      read(await send('GET', `/billing/status/tenant/${idOf(tenantId)}`, options)),
   }
 }
+
+/** Trusted to be what the service says that it answers. */
+const read = async <T>(response: Response): Promise<T> => JSON.parse(await response.text())
+const dataOf = async <T>(response: Response) => (await read<{ data: T }>(response)).data
 
 /** What is undefined is left out. */
 function queryOf(values: Record<string, string | number | undefined>): string {

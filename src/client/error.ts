@@ -43,7 +43,10 @@ export async function errorOf(response: Response): Promise<StepledgerError> {
   const { status } = response
   const retryAfter = Number(response.headers.get('Retry-After') ?? 'none')
   const retryAfterSeconds = Number.isFinite(retryAfter) ? retryAfter : undefined
-  const body = (await response.json().catch(() => undefined)) as { error?: ErrorBody } | undefined
+  const body: { error?: ErrorBody } | undefined = await response
+    .text()
+    .then(JSON.parse)
+    .catch(() => undefined)
   const { code, message = '', details = {}, request_id } = body?.error ?? {}
   if (code !== undefined)
     return new StepledgerError(message, { code, status, details, requestId: request_id, retryAfterSeconds })

@@ -83,9 +83,11 @@ function parse(text: string): Record<string, unknown> | undefined {
     // The parser's own message quotes the body.
     throw new AppError('malformed_request', 'The body is not JSON')
   }
-  if (body === null || typeof body !== 'object' || Array.isArray(body))
-    throw new AppError('malformed_request', 'The body must be a JSON object')
+  if (!isObject(body)) throw new AppError('malformed_request', 'The body must be a JSON object')
   const problem = forbiddenPart(body)
   if (problem !== undefined) throw new InvalidRequest([problem])
-  return body as Record<string, unknown>
+  return body
 }
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  value !== null && typeof value === 'object' && !Array.isArray(value)

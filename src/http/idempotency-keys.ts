@@ -62,7 +62,7 @@ export function claimIdempotencyKey(db: Database, request: KeyedRequest, time: D
     }
     if (row.request_hash !== requestHash) throw usedForAnother()
     if (row.status === null || row.reply === null) return { held, state: 'again' }
-    const { sealed } = JSON.parse(row.reply) as StoredReply
+    const { sealed }: StoredReply = JSON.parse(row.reply)
     const reply = unseal(replyKey, purpose, sealed).toString('utf8')
     return { held, state: 'stored', status: row.status, reply }
   })

@@ -34,13 +34,13 @@ export function forbiddenPart(value: unknown, path = ''): FieldProblem | undefin
   if (typeof value === 'number' && !Number.isFinite(value))
     return { path: path || 'body', message: 'must be a number within bounds' }
   if (value === null || typeof value !== 'object') return undefined
-  const names = Object.keys(value)
-  if (names.length > maxEntries)
+  const entries = Object.entries(value)
+  if (entries.length > maxEntries)
     return { path: path || 'body', message: `must have at most ${maxEntries} entries` }
-  for (const name of names) {
+  for (const [name, inner] of entries) {
     const at = path === '' ? shortened(name) : `${path}.${shortened(name)}`
     if (prototypeNames.has(name)) return { path: at, message: 'is not a field of this request' }
-    const problem = forbiddenPart(name, at) ?? forbiddenPart((value as Record<string, unknown>)[name], at)
+    const problem = forbiddenPart(name, at) ?? forbiddenPart(inner, at)
     if (problem !== undefined) return problem
   }
   return undefined

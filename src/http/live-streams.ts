@@ -1,6 +1,5 @@
 import type { Context } from 'hono'
 import { streamSSE } from 'hono/streaming'
-import { z } from 'zod'
 import type { AppContext } from '../context.ts'
 import { AppError, InvalidRequest } from '../errors.ts'
 import type { Env } from './env.ts'
@@ -14,9 +13,6 @@ const lookMs = 1_000
 const heartbeatMs = 15_000
 /** A reply begins with its first bytes: a client of a stream that is quiet from the start shall know that it is open. */
 const firstBeatMs = 100
-
-/** In a route's description. */
-export const eventStream = z.string().meta({ description: 'text/event-stream' })
 
 /** `position`: the event's id, in the log. `type`: its name. */
 export type LiveEvent = { position: number; type?: string; data: unknown }

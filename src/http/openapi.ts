@@ -85,7 +85,6 @@ function completed(document: Document, returnUrl: string): Document {
           ...(exampleOf(media.schema, components, '', asked) as object),
           ...requestExamples[`${method} ${path}`],
         }
-      for (const response of Object.values(operation.responses)) asEventStream(response)
       for (const [status, { content }] of Object.entries(operation.responses))
         if (status === '200')
           for (const media of Object.values(content ?? {}))
@@ -95,19 +94,6 @@ function completed(document: Document, returnUrl: string): Document {
     }
   return document
 }
-
-/** A route's reply is declared as JSON; that of a stream says in its description what it really is. */
-function asEventStream(response: Operation['responses'][string]): void {
-  const schema = response.content?.['application/json']?.schema
-  if (schema?.description !== eventStream) return
-  response.content = {
-    [eventStream]: {
-      schema: { type: 'string' },
-      example: 'id: 42\nevent: onboarding.plan_selected\ndata: {"status":"plan_selected"}\n\n',
-    },
-  }
-}
-const eventStream = 'text/event-stream'
 
 /** `post /api/v1/onboarding/step/create-customer` is `postOnboardingStepCreateCustomer`. */
 function operationId(method: string, path: string): string {

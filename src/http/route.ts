@@ -6,7 +6,7 @@ import { AppError } from '../errors.ts'
 import { allow } from './auth.ts'
 import type { ApiCaller, Env } from './env.ts'
 import { refusal } from './error-reply.ts'
-import { envelope, errorEnvelope, success } from './schemas.ts'
+import { envelope, errorEnvelope, eventStream, success } from './schemas.ts'
 
 type Fields = z.ZodObject
 type NoFields = z.ZodObject<Record<never, never>>
@@ -43,7 +43,7 @@ export type Route = (api: OpenAPIHono<Env>) => void
  * An endpoint: what it takes, who may use it, what it answers, and how, for the router and /openapi.json alike.
  * @param spec.allow the scopes besides admin that may use it; see `allow` in auth.ts for what that checks
  * @param spec.body a JSON object; one that may be left out is `{}` to its schema then
- * @param spec.reply what stands in the reply's `data`; of one that `isBare` all of it, which `handle` answers itself
+ * @param spec.reply what stands in the reply's `data`; of one that `isBare` all of it; or `eventStream`
  * @param handle answers the data, or a whole reply
  */
 export function route<
@@ -89,10 +89,7 @@ export function route<
         ...(method === 'post' && { headers: idempotencyHeader }),
       },
       responses: {
-        200: {
-          description: 'Done',
-          content: { 'application/json': { schema: spec.isBare ? spec.reply : envelope(spec.reply) } },
-        },
+        200: { description: 'Done', content: contentOf(spec) },
         default: {
           description: 'Refused or failed; `error.code` says why',
           content: { 'application/json': { schema: errorEnvelope } },
@@ -115,6 +112,16 @@ export function route<
     })
   }
 }
+
+const contentOf = ({ reply, isBare }: { reply: z.ZodType; isBare?: boolean }) =>
+  reply === eventStream
+    ? {
+        'text/event-stream': {
+          schema: reply,
+          example: 'id: 42\nevent: onboarding.plan_selected\ndata: {"status":"plan_selected"}\n\n',
+        },
+      }
+    : { 'application/json': { schema: isBare ? reply : envelope(reply) } }
 
 /** What a route does not describe, it does not get. */
 function parsed<S extends z.ZodType>(target: string, schema: S | undefined, value: unknown): z.output<S> {

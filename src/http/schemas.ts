@@ -15,3 +15,6 @@ export const errorEnvelope = z
     }),
   })
   .meta({ id: 'Error' })
+
+/** The reply of a route that streams server-sent events. */
+export const eventStream = z.string()

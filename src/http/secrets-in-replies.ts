@@ -10,7 +10,7 @@ const secrets = ['key', 'session_token', 'client_secret'] as const
 
 /** A reply as it may be stored: null stands where a secret was. */
 export function withoutSecrets(reply: string): string {
-  const { data, ...rest } = JSON.parse(reply) as Reply
+  const { data, ...rest }: Reply = JSON.parse(reply)
   const held = secrets.filter((name) => typeof data?.[name] === 'string')
   if (held.length === 0) return reply
   return JSON.stringify({
@@ -30,7 +30,7 @@ export async function withSecrets(
   c: Context<Env>,
   stored: string,
 ): Promise<string | undefined> {
-  const { data, ...rest } = JSON.parse(stored) as Reply
+  const { data, ...rest }: Reply = JSON.parse(stored)
   if (data?.session_token === null) {
     const token = sessionToken(c.get('apiKey'), String(data.session_id))
     if ((await findKey(context.db.reader, token, context.now())) === undefined) return undefined

@@ -1,4 +1,5 @@
-import type { Applicant } from '../../machines/onboarding-facts.ts'
+import { type Applicant, applicant } from '../../machines/onboarding-facts.ts'
+import { shownOf } from '../db/fields.ts'
 import type { Reader } from '../db/tables.ts'
 import { streams } from '../log/facts.ts'
 import { factOf } from '../log/read.ts'
@@ -16,8 +17,7 @@ export async function applicantOf(reader: Reader, sessionId: string): Promise<Ap
   for (const row of rows) {
     const fact = factOf(row)
     if (fact.type === 'onboarding.started') {
-      const { success_url: _, ...applicant } = await livingPersonal(reader, fact)
-      return applicant
+      return shownOf(applicant, await livingPersonal(reader, fact))
     }
     if (fact.type !== 'onboarding.applicant_corrected') continue
     const { idempotency_key: key } = fact.data

@@ -4,7 +4,7 @@ import { cents, shownOf, timeOut } from '../db/fields.ts'
 import type { Reader, Row } from '../db/tables.ts'
 import { NotFound } from '../errors.ts'
 import type { Caller } from '../log/by.ts'
-import { SubscriptionDiscount } from '../projections/subscription-discounts.ts'
+import { discountsIn, SubscriptionDiscount } from '../projections/subscription-discounts.ts'
 import { assertKnownTenant } from '../projections/tenants.ts'
 
 export type SubscriptionRow = Row<'billing_subscriptions'>
@@ -79,7 +79,7 @@ export async function ownSubscription(
 
 export const shownSubscription = (row: SubscriptionRow): Subscription => ({
   ...shownOf(Subscription, row),
-  discounts: JSON.parse(row.discounts),
+  discounts: discountsIn(row.discounts),
   cancel_at_period_end: row.cancel_at_period_end === 1,
   is_paused: row.is_paused === 1,
 })

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { RedactedFact } from '../../src/ops/redact.ts'
 import { recordAll, usageRecorded } from '../support/facts.ts'
 import { adminKey, type TestApp, testApp } from '../support/test-app.ts'
 
@@ -53,6 +54,13 @@ test('the log is read in pages, filtered, without personal data', async () => {
   ])
   const refused = await app.get('/api/v1/admin/events?personal=true', admin)
   expect(refused.text).not.toContain('owner@')
+})
+
+test('a fact is answered with the fields of its shape, whatever more its row has', async () => {
+  const shape = Object.keys(RedactedFact.shape)
+  const [listed] = (await get('/events?limit=1')).items
+  expect(Object.keys(listed).toSorted()).toEqual([...shape, 'previous_hash', 'hash'].toSorted())
+  expect(Object.keys(await get('/events/1')).toSorted()).toEqual(shape.toSorted())
 })
 
 test('of a fact all but what is personal is shown; who looks at that leaves a fact', async () => {

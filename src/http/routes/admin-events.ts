@@ -5,8 +5,9 @@ import { listOf, PageQuery } from '../../db/page.ts'
 import { LogEntry, listEvents, logEntry, streamEvents } from '../../ops/events.ts'
 import { RedactedFact } from '../../ops/redact.ts'
 import { showFact, viewPersonal } from '../../ops/show-fact.ts'
-import { eventStream, type LiveStreams, lastEventId } from '../live-streams.ts'
+import { type LiveStreams, lastEventId } from '../live-streams.ts'
 import { route } from '../route.ts'
+import { eventStream } from '../schemas.ts'
 
 /** The log: in pages, and live. */
 export const adminEventRoutes = (context: AppContext, live: LiveStreams) => [
@@ -33,7 +34,6 @@ export const adminEventRoutes = (context: AppContext, live: LiveStreams) => [
       allow: [],
       query: filter,
       reply: eventStream,
-      isBare: true,
     },
     ({ query: { tenant_id: tenantId, ...query }, c }) => {
       const after = lastEventId(c) ?? query.after

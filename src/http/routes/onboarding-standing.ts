@@ -5,8 +5,9 @@ import { watchStreams } from '../../log/watch.ts'
 import { loadOwnSession } from '../../onboarding/access.ts'
 import { sessionChanges } from '../../onboarding/changes.ts'
 import { WizardStanding, wizardStanding } from '../../onboarding/wizard-standing.ts'
-import { eventStream, type LiveStreams, lastEventId } from '../live-streams.ts'
+import { type LiveStreams, lastEventId } from '../live-streams.ts'
 import { route } from '../route.ts'
+import { eventStream } from '../schemas.ts'
 
 /** Where a session stands: now, and as it changes. */
 export function onboardingStandingRoutes(context: AppContext, live: LiveStreams) {
@@ -35,7 +36,6 @@ export function onboardingStandingRoutes(context: AppContext, live: LiveStreams)
         allow: ['platform', 'tenant', 'session'],
         params,
         reply: eventStream,
-        isBare: true,
       },
       async ({ by, params, c }) => {
         const session = await loadOwnSession(context.db.reader, params.session_id, by)
