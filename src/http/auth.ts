@@ -4,8 +4,8 @@ import { findKey, hashOfKey, type Scope, sameHash } from '../auth/keys.ts'
 import { findLogin } from '../auth/logins.ts'
 import type { AppContext } from '../context.ts'
 import { AppError, NotFound } from '../errors.ts'
-import { attemptLimit } from './attempt-limit.ts'
 import type { ApiCaller, Env } from './env.ts'
+import { burstLimit } from './limits.ts'
 import { loginCookie } from './login-cookie.ts'
 import { sameOrigin } from './same-origin.ts'
 
@@ -16,7 +16,12 @@ import { sameOrigin } from './same-origin.ts'
  */
 export function authenticate(context: AppContext) {
   const { config, db, now } = context
-  const failures = attemptLimit({ burst: 20, perMinute: 20, now })
+  const countFailure = burstLimit({
+    burst: 20,
+    perMinute: 20,
+    message: 'Too many wrong keys from this address',
+    now,
+  })
   const adminHash = config.adminApiKey === undefined ? undefined : hashOfKey(config.adminApiKey)
   const cookie = loginCookie(config)
   const fromOurPage = sameOrigin(config)
@@ -68,9 +73,8 @@ export function authenticate(context: AppContext) {
     const requestId = c.get('requestId')
     const caller = await callerOf(key, requestId)
     if (caller === undefined) {
-      const attempt = failures.take(c.env?.incoming?.socket.remoteAddress ?? 'unknown')
-      if (attempt.allowed) throw unauthenticated()
-      throw new AppError('rate_limited', 'Too many wrong keys from this address', attempt)
+      countFailure(c.env?.incoming?.socket.remoteAddress ?? 'unknown')
+      throw unauthenticated()
     }
     c.set('caller', caller)
     c.set('apiKey', key)

@@ -2,7 +2,7 @@ import { rowsOfCode } from '../billing/discounts.ts'
 import type { Database } from '../db/database.ts'
 import { UnknownCode } from '../inbox/catalogue/unknown-code.ts'
 import type { ApiCaller } from './env.ts'
-import { hourlyLimit } from './hourly-limit.ts'
+import { hourlyLimit, setRecent } from './limits.ts'
 
 /**
  * What one session may cost: its token is in a browser, and each step may be several calls to Stripe. A tenant's callers
@@ -10,24 +10,17 @@ import { hourlyLimit } from './hourly-limit.ts'
  */
 export function sessionLimits({ reader }: Database) {
   const now = () => performance.now()
-  const steps = hourlyLimit({ limit: 200, message: 'Too many steps of this session in an hour' })
-  const codes = hourlyLimit({
+  const takeStep = hourlyLimit({ limit: 200, message: 'Too many steps of this session in an hour' })
+  const takeCode = hourlyLimit({
     limit: 20,
     message: 'Too many unknown discount codes in this session in an hour',
   })
   const unknown = new Map<string, number>()
 
-  const remember = (code: string) => {
-    unknown.delete(code)
-    unknown.set(code, now() + memoryMs)
-    const [oldest] = unknown.keys()
-    if (unknown.size > maxCodes && oldest !== undefined) unknown.delete(oldest)
-  }
-
   return {
     /** @throws AppError rate_limited */
     step(caller: ApiCaller, sessionId: string): void {
-      steps.take(keyOf(caller, sessionId))
+      takeStep(keyOf(caller, sessionId))
     },
 
     /**
@@ -44,14 +37,15 @@ export function sessionLimits({ reader }: Database) {
       if (code === undefined) return choose()
       if ((unknown.get(code) ?? 0) > now()) throw new UnknownCode(code)
       // Taken before Stripe is asked, so that a hundred guesses at once are counted too.
-      const giveBack = codes.take(keyOf(caller, choice.session_id))
+      const giveBack = takeCode(keyOf(caller, choice.session_id))
       try {
         const chosen = await choose()
         giveBack()
         return chosen
       } catch (error) {
         if (!(error instanceof UnknownCode)) giveBack()
-        else if ((await rowsOfCode(reader, code)).length === 0) remember(code)
+        else if ((await rowsOfCode(reader, code)).length === 0)
+          setRecent(unknown, code, now() + memoryMs, maxCodes)
         throw error
       }
     },

@@ -2,11 +2,11 @@ import { createHash, randomBytes } from 'node:crypto'
 import { Hono } from 'hono'
 import { sessionToken, storeSessionToken } from '../auth/keys.ts'
 import type { AppContext } from '../context.ts'
-import { AppError, InvalidRequest } from '../errors.ts'
-import { attemptLimit } from '../http/attempt-limit.ts'
+import { InvalidRequest } from '../errors.ts'
 import { readBody } from '../http/body.ts'
 import type { Env } from '../http/env.ts'
 import { refusal } from '../http/error-reply.ts'
+import { burstLimit } from '../http/limits.ts'
 import { sameOrigin } from '../http/same-origin.ts'
 import { success } from '../http/schemas.ts'
 import { ApplicantInput, start } from '../onboarding/start.ts'
@@ -17,7 +17,12 @@ import { ApplicantInput, start } from '../onboarding/start.ts'
  */
 export function demoSessionRoute(context: AppContext): Hono<Env> {
   const app = new Hono<Env>()
-  const starts = attemptLimit({ burst: 20, perMinute: 6, now: context.now })
+  const countStart = burstLimit({
+    burst: 20,
+    perMinute: 6,
+    message: 'Too many sessions were started from here; wait a moment',
+    now: context.now,
+  })
   // Tokens are derived from a key of their caller; this caller has one for as long as the process lives.
   const ownKey = randomBytes(32).toString('base64url')
 
@@ -26,9 +31,7 @@ export function demoSessionRoute(context: AppContext): Hono<Env> {
     sameOrigin(context.config),
     readBody({ limitBytes: 64 * 1024, timeoutMs: 10_000, json: true }),
     async (c) => {
-      const attempt = starts.take(c.env?.incoming?.socket.remoteAddress ?? 'unknown')
-      if (!attempt.allowed)
-        throw new AppError('rate_limited', 'Too many sessions were started from here; wait a moment', attempt)
+      countStart(c.env?.incoming?.socket.remoteAddress ?? 'unknown')
       const parsed = ApplicantInput.safeParse(c.get('body') ?? {})
       if (!parsed.success) throw refusal('json', parsed.error)
       const key = c.req.header('Idempotency-Key')

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { hourlyLimit } from '../../src/http/hourly-limit.ts'
+import { hourlyLimit } from '../../src/http/limits.ts'
 import { startService } from '../support/service.ts'
 import { basicMonthly, requestsTo, wizard } from '../support/wizard.ts'
 
@@ -42,7 +42,7 @@ test('guessing codes with one session ends at 20 with 429, and one that was unkn
 
 test('a limit of an hour is one of any hour, and says when the next is free', () => {
   let at = 0
-  const { take } = hourlyLimit({ limit: 2, message: 'no', now: () => at })
+  const take = hourlyLimit({ limit: 2, message: 'no', now: () => at })
   take('a')
   at = 600_000
   take('a')
