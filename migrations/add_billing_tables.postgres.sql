@@ -1,7 +1,7 @@
 -- Stepledger's tables for PostgreSQL: the same names and columns as add_billing_tables.sql, which explains them.
 
 CREATE TABLE IF NOT EXISTS billing_events (
-  position BIGINT NOT NULL PRIMARY KEY CONSTRAINT stored_form_2 CHECK (position > 0),
+  position BIGINT NOT NULL PRIMARY KEY CONSTRAINT stored_form_3 CHECK (position > 0),
   stream TEXT NOT NULL,
   version BIGINT NOT NULL CHECK (version > 0),
   fact_id TEXT NOT NULL UNIQUE,

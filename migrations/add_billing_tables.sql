@@ -8,7 +8,7 @@
 -- hash: SHA-256 over the fact's canonical JSON with previous_hash, the hash of the stream's fact before it.
 -- stored_form_N: the number of the form that the log is stored in (src/db/stored-form.ts). Another one is refused.
 CREATE TABLE IF NOT EXISTS billing_events (
-  position BIGINT NOT NULL PRIMARY KEY CONSTRAINT stored_form_2 CHECK (position > 0),
+  position BIGINT NOT NULL PRIMARY KEY CONSTRAINT stored_form_3 CHECK (position > 0),
   stream TEXT NOT NULL,
   version BIGINT NOT NULL CHECK (version > 0),
   fact_id TEXT NOT NULL UNIQUE,

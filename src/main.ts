@@ -25,11 +25,9 @@ import { refreshObject } from './inbox/refresh.ts'
 import { scheduleSweep, sweepEvents } from './inbox/sweep.ts'
 import { tellListener } from './inbox/tell-listener.ts'
 import { createLog } from './logging/log-output.ts'
-import { onboardingCall } from './onboarding/calls.ts'
 import { sessionTimer, wakeOverdue } from './onboarding/expiry.ts'
-import { invoiceItem } from './outbox/invoice-item.ts'
-import { billingCall } from './outbox/operations.ts'
 import { effectRunner } from './outbox/runner.ts'
+import { requestHandlers } from './outbox/stripe-request.ts'
 import { refoldSessions } from './projections/onboarding-sessions.ts'
 import { stripeClient } from './stripe/client.ts'
 import { embeddedSandbox, webhookUrl } from './stripe/embedded-sandbox.ts'
@@ -215,10 +213,8 @@ export function createContext(parts: {
     : undefined
   const outside = { db, now, stripe, log }
   const { effects, transact } = effectRunner(outside, {
-    onboarding_call: onboardingCall(outside),
+    ...requestHandlers(outside),
     expire_session: sessionTimer(outside),
-    billing_call: billingCall(outside),
-    invoice_item: invoiceItem(outside),
     refresh_object: refreshObject(outside),
     list_customer: listCustomer(outside),
     tell_listener: tellListener,

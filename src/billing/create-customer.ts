@@ -2,11 +2,11 @@ import { z } from 'zod'
 import { type AppContext, requireStripe } from '../context.ts'
 import { text } from '../db/fields.ts'
 import type { Caller } from '../log/by.ts'
-import { assertNoPendingStep } from '../outbox/onboarding-steps.ts'
-import { operate } from '../outbox/operate.ts'
-import { refusedField } from '../outbox/refused-field.ts'
+import { ask } from '../outbox/ask.ts'
+import { customerKnown, decideCustomer } from '../outbox/requests/create-customer.ts'
+import { customerRefusal } from '../outbox/requests/update-customer.ts'
 import { keyInMetadata } from '../stripe/calls.ts'
-import { type Customer, customerOf, findCustomer } from '../views/customer.ts'
+import { type Customer, customerOf } from '../views/customer.ts'
 
 /** As Stripe takes it, beside what we put there ourselves. */
 const stripeMetadata = z
@@ -42,7 +42,7 @@ export type CustomerInput = z.infer<typeof CustomerInput>
 /**
  * The tenant's customer at Stripe, which is made if there is none: one per tenant, whatever else the request says.
  * A tenant that nobody has heard of becomes known by it.
- * @throws Conflict while the tenant's onboarding is making one
+ * @throws Conflict while the tenant's onboarding is making one; InvalidRequest for what Stripe does not take
  */
 export async function createCustomer(
   context: AppContext,
@@ -51,39 +51,14 @@ export async function createCustomer(
   clientKey: string | undefined,
 ): Promise<Customer> {
   requireStripe(context)
-  const { tenant_id: tenantId } = input
+  const { tenant_id: tenantId, email, name, phone, company_name, metadata: given } = input
+  const metadata = company_name === undefined ? given : { ...given, company_name }
+  const wanted = { tenantId, askedBy: 'operation', email, name, phone, metadata } as const
+  const order = { tenantId, operation: 'create_customer', by, clientKey, isSame: () => true } as const
   try {
-    await operate(context, {
-      tenantId,
-      operation: 'create_customer',
-      by,
-      clientKey,
-      isSame: () => true,
-      prepare: async () => undefined,
-      async decide({ trx }) {
-        const known = await findCustomer(trx, tenantId)
-        if (known !== undefined) return known.customer_id
-        await assertNoPendingStep(trx, tenantId)
-        return { targetId: null, params: (key) => paramsOf(input, key) }
-      },
-    })
+    await ask(context, order, async ({ trx }) => decideCustomer(await customerKnown(trx, tenantId), wanted))
   } catch (error) {
-    throw refusedField(error)
+    throw customerRefusal(error)
   }
   return customerOf(context.db.reader, tenantId)
-}
-
-function paramsOf(input: CustomerInput, key: string): Record<string, unknown> {
-  const { tenant_id, email, name, phone, company_name, metadata } = input
-  return {
-    email,
-    name,
-    ...(phone === undefined ? {} : { phone }),
-    metadata: {
-      ...metadata,
-      ...(company_name === undefined ? {} : { company_name }),
-      tenant_id,
-      [keyInMetadata]: key,
-    },
-  }
 }

@@ -4,10 +4,11 @@ import { text, time } from '../db/fields.ts'
 import { AppError, Conflict, InvalidRequest } from '../errors.ts'
 import { refreshDiscount } from '../inbox/catalogue/look-up-discount.ts'
 import type { By } from '../log/by.ts'
-import { operate } from '../outbox/operate.ts'
-import type { PendingOperation } from '../outbox/pending-operations.ts'
+import { ask, type Decision, type Order, type Request, resume } from '../outbox/ask.ts'
+import type { OperationUnderWay } from '../outbox/under-way.ts'
 import { ppmOf } from '../projections/read-value.ts'
 import { keyInMetadata } from '../stripe/calls.ts'
+import { inOurTerms } from '../stripe/failure.ts'
 import { type Discount, type FoundDiscount, findDiscount, shownDiscount } from './discounts.ts'
 
 const hasFourDecimals = (value: number) => Number(value.toFixed(4)) === value
@@ -78,24 +79,55 @@ type Call = {
 async function made(context: AppContext, by: By, input: DiscountInput, call: Call): Promise<string> {
   const { clientKey, params, isCode = false } = call
   const { code } = input
-  return operate(context, {
-    tenantId: null,
-    operation: 'create_discount',
-    by,
-    clientKey,
-    waitsFor: (pending) => isAbout(pending, code),
-    isSame: (pending) => 'promotion' in pending.params === isCode && sameParams(pending.params, params('')),
+  const order: Order = {
+    ...{ tenantId: null, operation: 'create_discount', by, clientKey },
+    waitsFor: (earlier) => isAbout(earlier, code),
+    isSame: (earlier) => 'promotion' in earlier.params === isCode && sameParams(earlier.params, params('')),
+  }
+  try {
+    const resumed = await resume(context, order)
+    if (resumed !== undefined) return resumed
     // What was made or deleted in Stripe's dashboard, nobody may have told us yet.
-    prepare: () => refreshDiscount(context, code, by),
-    async decide({ trx }) {
-      const known = await findDiscount(trx, code)
-      if (known !== undefined) assertSameTerms(known, input)
-      const id = isCode ? promotionCodeOf(known) : known?.coupon.coupon_id
-      return id ?? { targetId: null, params }
-    },
-  }).catch((error) => {
-    throw refusedField(error)
-  })
+    await refreshDiscount(context, code, by)
+    return await ask(context, order, async ({ trx }) => {
+      const found = await findDiscount(trx, code)
+      return isCode ? decideCode(found, input, params) : decideCoupon(found, input, params)
+    })
+  } catch (error) {
+    throw inOurTerms(error, discountFields)
+  }
+}
+
+/** Stripe's parameters of a coupon and of a promotion code that are fields of our request. */
+const discountFields = {
+  id: 'code',
+  redeem_by: 'expires_at',
+  ...Object.fromEntries(
+    ['code', 'name', 'percent_off', 'amount_off', 'currency'].map((name) => [name, name]),
+  ),
+  ...{ duration_in_months: 'duration_in_months', duration: 'duration', max_redemptions: 'max_redemptions' },
+}
+
+/** @throws AppError conflict for a code that stands for other terms */
+export function decideCoupon(
+  found: FoundDiscount | undefined,
+  input: DiscountInput,
+  params: Request['params'],
+): Decision {
+  if (found === undefined) return { call: 'create_coupon', targetId: null, params }
+  assertSameTerms(found, input)
+  return { objectId: found.coupon.coupon_id }
+}
+
+/** @throws AppError conflict for a code that stands for other terms */
+export function decideCode(
+  found: FoundDiscount | undefined,
+  input: DiscountInput,
+  params: Request['params'],
+): Decision {
+  if (found !== undefined) assertSameTerms(found, input)
+  const objectId = promotionCodeOf(found)
+  return objectId === undefined ? { call: 'create_promotion_code', targetId: null, params } : { objectId }
 }
 
 /** One that was switched off is made again, as long as its coupon can be redeemed. */
@@ -109,7 +141,7 @@ function promotionCodeOf(known: FoundDiscount | undefined): string | undefined {
 }
 
 /** Any call about this code: of its coupon, or of a promotion code. */
-function isAbout({ params, targetId }: PendingOperation, code: string): boolean {
+function isAbout({ params, targetId }: OperationUnderWay, code: string): boolean {
   return [params.id, params.code, targetId].some(
     (name) => typeof name === 'string' && name.toLowerCase() === code.toLowerCase(),
   )
@@ -161,12 +193,6 @@ function assertSameTerms({ coupon, promotionCode }: FoundDiscount, input: Discou
 function assertFuture({ expires_at }: DiscountInput, now: Date): void {
   if (expires_at !== undefined && expires_at <= now.toISOString())
     throw new InvalidRequest([{ path: 'expires_at', message: 'must be in the future' }])
-}
-
-function refusedField(error: unknown): unknown {
-  if (!(error instanceof AppError) || error.code !== 'invalid_request') return error
-  const path = { id: 'code', redeem_by: 'expires_at' }[String(error.details.param)] ?? error.details.param
-  return typeof path === 'string' ? new InvalidRequest([{ path, message: error.message }]) : error
 }
 
 const secondsOf = (time: string) => Math.floor(Date.parse(time) / 1000)

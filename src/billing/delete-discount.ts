@@ -2,7 +2,7 @@ import { type AppContext, requireStripe } from '../context.ts'
 import { NotFound } from '../errors.ts'
 import { refreshDiscount } from '../inbox/catalogue/look-up-discount.ts'
 import type { By } from '../log/by.ts'
-import { operate } from '../outbox/operate.ts'
+import { ask, type Decision } from '../outbox/ask.ts'
 import {
   type Discount,
   type DiscountRow,
@@ -26,25 +26,34 @@ export async function deleteDiscount(
 ): Promise<Discount> {
   requireStripe(context)
   const found = await discountToEnd(context, code, by)
-  const end = (row: DiscountRow, params: Record<string, unknown>, isEnded: (row: DiscountRow) => boolean) =>
-    operate(context, {
-      tenantId: null,
-      operation: 'delete_discount',
-      by,
-      clientKey,
-      waitsFor: (pending) => pending.targetId === row.discount_id,
-      isSame: () => true,
-      prepare: async () => undefined,
-      async decide({ trx }) {
-        const fresh = (await rowsOfCode(trx, row.code)).find((each) => each.discount_id === row.discount_id)
-        return isEnded(fresh ?? row) ? row.discount_id : { targetId: row.discount_id, params: () => params }
-      },
-    })
   const { coupon, promotionCode } = found
-  if (promotionCode !== undefined) await end(promotionCode, { active: false }, (row) => row.is_active === 0)
-  if (coupon.code.toLowerCase() === code.toLowerCase()) await end(coupon, {}, (row) => row.is_deleted === 1)
+  const end = (row: DiscountRow, decide: (row: DiscountRow) => Decision) =>
+    ask(
+      context,
+      {
+        ...{ tenantId: null, operation: 'delete_discount', by, clientKey },
+        waitsFor: ({ targetId }) => targetId === row.discount_id,
+        isSame: () => true,
+      },
+      async ({ trx }) => {
+        const rows = await rowsOfCode(trx, row.code)
+        return decide(rows.find(({ discount_id }) => discount_id === row.discount_id) ?? row)
+      },
+    )
+  if (promotionCode !== undefined) await end(promotionCode, decideEndOfCode)
+  if (coupon.code.toLowerCase() === code.toLowerCase()) await end(coupon, decideEndOfCoupon)
   return { ...shownDiscount(found, context.now()), is_active: false }
 }
+
+export const decideEndOfCode = ({ is_active, discount_id }: DiscountRow): Decision =>
+  is_active === 0
+    ? { objectId: discount_id }
+    : { call: 'update_promotion_code', targetId: discount_id, params: () => ({ active: false }) }
+
+export const decideEndOfCoupon = ({ is_deleted, discount_id }: DiscountRow): Decision =>
+  is_deleted === 1
+    ? { objectId: discount_id }
+    : { call: 'delete_coupon', targetId: discount_id, params: () => ({}) }
 
 /** As Stripe has it now, or else the one that was deleted. */
 async function discountToEnd(context: AppContext, code: string, by: By): Promise<FoundDiscount> {

@@ -1,24 +1,28 @@
 import { z } from 'zod'
-import { callingSteps } from '../../machines/onboarding-steps.ts'
 import { usageTypes } from '../log/facts.ts'
+import { type CallName, callNames } from '../stripe/calls.ts'
 import { stripeObjectTypes } from '../stripe/object-types.ts'
 
 const id = z.string().min(1)
-/** Of calls to Stripe: what earlier attempts have left. `burnt`: how many keys a stored 500 has used up. */
-const attempts = { is_unknown: z.boolean().default(false), burnt: z.int().min(0).default(0) }
+/** A request of Stripe: the fact that asks for it has its parameters; the effect's id is its idempotency key. */
+const request = z.object({
+  fact_id: id,
+  /** Of a step of onboarding. */
+  session_id: id.optional(),
+  /** What earlier attempts have left. `burnt`: how many keys a stored 500 has used up. */
+  is_unknown: z.boolean().default(false),
+  burnt: z.int().min(0).default(0),
+})
+const requests = Object.fromEntries(callNames.map((name) => [name, request])) as Record<
+  CallName,
+  typeof request
+>
 
 /** What an effect may be: kind -> its parameters. No personal data: what is asked for with it stands in a fact. */
 export const effectKinds = {
-  /** A step's call: the fact with the effect's id asks for it. */
-  onboarding_call: z.object({
-    session_id: id,
-    call: z.enum(callingSteps.map(({ call }) => call.request)),
-    ...attempts,
-  }),
-  /** An operation: likewise. */
-  billing_call: z.object(attempts),
-  /** A line of `usage.invoiced` that goes on its invoice: a type of usage, or the platform base. */
-  invoice_item: z.object({ invoice_id: id, line: z.enum([...usageTypes, 'base']), ...attempts }),
+  ...requests,
+  /** `line`: of the fact `usage.invoiced`: a type of usage, or the platform base. */
+  create_invoice_item: request.extend({ line: z.enum([...usageTypes, 'base']) }),
   /** A session is looked at: its time is over, or it waits too long. */
   expire_session: z.object({ session_id: id }),
   /** An object is fetched as it is now. */
@@ -38,7 +42,7 @@ export type EffectParams<K extends EffectKind> = z.infer<(typeof effectKinds)[K]
 export const timerKinds: readonly EffectKind[] = ['expire_session', 'sweep_events']
 
 /** The longest wait between two attempts, where something ends meanwhile: a draft takes lines for an hour. */
-export const longestWaitMs: Partial<Record<EffectKind, number>> = { invoice_item: 60_000 }
+export const longestWaitMs: Partial<Record<EffectKind, number>> = { create_invoice_item: 60_000 }
 
 /** Webhooks come in bursts: after a moment one question about an object answers for all of them. */
 export const burstMs: Partial<Record<EffectKind, number>> = { refresh_object: 150 }

@@ -5,6 +5,7 @@ import type { Trx } from '../db/tables.ts'
 import { type By, metadataOf } from '../log/by.ts'
 import type { Fact, FactType, Metadata, NewFact } from '../log/facts.ts'
 import { record } from '../projections/record.ts'
+import type { Snapshot } from '../session/session.ts'
 import { insertEffect, type NewEffect, type Owner, setTimer } from './effects.ts'
 
 /** One write: what is recorded and asked for in it is there as a whole, or not at all. */
@@ -18,9 +19,15 @@ export type Turn = {
    * Appends facts to a stream and brings the tables up to date: the only way that anything enters the log. Returns the
    * facts that are new.
    * @param expectedVersion the version of the stream's last fact as it was decided on; by default any
+   * @param snapshot of a session, as the statechart gave it for its one fact: it is saved as it is
    * @throws StreamMoved
    */
-  record(stream: string, facts: readonly TurnFact[], expectedVersion?: number): Promise<Fact[]>
+  record(
+    stream: string,
+    facts: readonly TurnFact[],
+    expectedVersion?: number,
+    snapshot?: Snapshot,
+  ): Promise<Fact[]>
   /** Asks for an effect, which is carried out after the commit, at once where it is due. One of this id stays as it is. */
   enqueue(effect: NewEffect): Promise<void>
   /** As `enqueue`, for who then calls `effects.run`: nobody else begins it meanwhile. */
@@ -69,7 +76,7 @@ function turnOf(trx: Trx, of: { by: By; now: string; log: Logger; owner: Owner; 
     now,
     by,
     log,
-    record: (stream, facts, expectedVersion) =>
+    record: (stream, facts, expectedVersion, snapshot) =>
       record(
         trx,
         stream,
@@ -78,6 +85,7 @@ function turnOf(trx: Trx, of: { by: By; now: string; log: Logger; owner: Owner; 
           (fact) => ({ occurred_at: now, ...fact, metadata: metadataOf(by, fact.metadata) }) as NewFact,
         ),
         now,
+        snapshot,
       ),
     async enqueue(effect) {
       await insertEffect(trx, effect, now)

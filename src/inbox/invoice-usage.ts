@@ -79,8 +79,8 @@ export async function invoiceUsage(
       effectId: invoiceItemKey(tenantId, invoice_id, line),
       tenantId,
       stream: streams.usage(tenantId),
-      kind: 'invoice_item',
-      params: { invoice_id, line },
+      kind: 'create_invoice_item',
+      params: { fact_id: invoicedFactId(invoice_id), line },
     })
   }
 }

@@ -1,11 +1,11 @@
 import type { Applicant } from '../../machines/onboarding-facts.ts'
 import type { AppContext } from '../context.ts'
 import { resourceId } from '../db/fields.ts'
-import { Conflict } from '../errors.ts'
+import { type AppError, Conflict } from '../errors.ts'
 import { dispatch, notAllowed, type Session } from '../inbox/sessions/store.ts'
 import type { Caller } from '../log/by.ts'
-import { operate } from '../outbox/operate.ts'
-import { refusedField } from '../outbox/refused-field.ts'
+import { ask, type Order } from '../outbox/ask.ts'
+import { customerChange, customerRefusal } from '../outbox/requests/update-customer.ts'
 import { pendingCall } from '../session/calls.ts'
 import { loadOwnSession } from './access.ts'
 import { applicantOf } from './applicant-of.ts'
@@ -33,51 +33,44 @@ export async function correctApplicant(
 ): Promise<Session> {
   const { reader } = context.db
   const { tenantId } = await loadOwnSession(reader, sessionId, caller)
+  const order: Order = {
+    ...{ tenantId, operation: 'update_customer', by: caller },
+    // What has not ended has written the details that hold.
+    isSame: async () => isIn(correction, await applicantOf(reader, sessionId)),
+  }
   try {
-    await operate(context, {
-      tenantId,
-      operation: 'update_customer',
-      by: caller,
-      clientKey: undefined,
-      // What is pending has written the details that hold.
-      isSame: async () => isIn(correction, await applicantOf(reader, sessionId)),
-      prepare: async () => undefined,
-      async decide(turn, { key }) {
-        const { trx } = turn
-        const session = await loadOwnSession(trx, sessionId, caller)
-        const { customer_id } = session.snapshot.context
-        const fact = (applicant: Applicant) =>
-          ({
-            type: 'onboarding.applicant_corrected',
-            data: { idempotency_key: customer_id === null ? null : key, personal: applicant },
-          }) as const
-        const before = await applicantOf(trx, sessionId)
-        const corrected = { ...before, ...given(correction) }
-        if (!session.snapshot.can(fact(corrected))) {
-          if (pendingCall(session) !== null)
-            throw new Conflict('A step of this session is waiting for Stripe; send the request again')
-          throw notAllowed(
-            session,
-            session.snapshot.context.subscription_id === null
-              ? undefined
-              : 'The session has a subscription: its details can no longer be corrected here',
-          )
-        }
-        if (isIn(correction, before)) return customer_id ?? sessionId
-        const factId = `${sessionId}:applicant:${session.version + 1}`
-        await dispatch(turn, session, fact(corrected), { factId })
-        if (customer_id === null) return sessionId
-        const { email, name, company_name, phone } = corrected
-        return {
-          targetId: customer_id,
-          params: () => ({ email, name, phone: phone ?? '', metadata: { company_name } }),
-        }
-      },
+    await ask(context, order, async (turn, { key }) => {
+      const session = await loadOwnSession(turn.trx, sessionId, caller)
+      const { customer_id } = session.snapshot.context
+      const fact = (applicant: Applicant) =>
+        ({
+          type: 'onboarding.applicant_corrected',
+          data: { idempotency_key: customer_id === null ? null : key, personal: applicant },
+        }) as const
+      const before = await applicantOf(turn.trx, sessionId)
+      const corrected = { ...before, ...given(correction) }
+      if (!session.snapshot.can(fact(corrected))) throw notCorrectable(session)
+      if (isIn(correction, before)) return { objectId: customer_id ?? sessionId }
+      const factId = `${sessionId}:applicant:${session.version + 1}`
+      await dispatch(turn, session, fact(corrected), { factId })
+      return customer_id === null
+        ? { objectId: sessionId }
+        : { call: 'update_customer', targetId: customer_id, params: () => customerChange(corrected) }
     })
   } catch (error) {
-    throw refusedField(error)
+    throw customerRefusal(error)
   }
   return loadOwnSession(reader, sessionId, caller)
+}
+
+function notCorrectable(session: Session): AppError {
+  if (pendingCall(session) !== null)
+    return new Conflict('A step of this session is waiting for Stripe; send the request again')
+  const isSubscribed = session.snapshot.context.subscription_id !== null
+  return notAllowed(
+    session,
+    isSubscribed ? 'The session has a subscription: its details can no longer be corrected here' : undefined,
+  )
 }
 
 const given = (correction: Correction) =>

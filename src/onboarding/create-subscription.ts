@@ -1,16 +1,18 @@
-import { endedStatuses } from '../../machines/subscription.ts'
 import type { Config } from '../config.ts'
 import { type AppContext, requireStripe } from '../context.ts'
 import type { Turn } from '../effects/turn.ts'
-import { AppError, Conflict } from '../errors.ts'
+import { AppError } from '../errors.ts'
 import { dispatch, notAllowed, type Session, sessionStatus } from '../inbox/sessions/store.ts'
 import type { Caller } from '../log/by.ts'
-import { pendingOperations } from '../outbox/pending-operations.ts'
-import { nextAttempt, pendingCall } from '../session/calls.ts'
-import { keyInMetadata } from '../stripe/calls.ts'
+import {
+  decideSubscription,
+  subscriptionKnown,
+  wantsAuthentication,
+} from '../outbox/requests/create-subscription.ts'
+import { nextAttempt } from '../session/calls.ts'
+import { failureOf } from '../stripe/failure.ts'
 import { loadOwnSession, refusedElsewhere, takeStep } from './access.ts'
 import { askForAuthentication } from './authentication.ts'
-import { keepCall } from './calls.ts'
 import { assertCard, cardRequired } from './card.ts'
 
 /**
@@ -25,22 +27,16 @@ export async function createSubscription(
 ): Promise<{ session: Session; clientSecret: string | null }> {
   requireStripe(context)
   const attempt = () =>
-    takeStep(context, caller, sessionId, async (turn, session) => {
-      const pending = pendingCall(session)
-      if (pending?.params.call === 'create_subscription') {
-        await keepCall(turn, session, pending)
-        return pending.key
-      }
-      if (session.snapshot.context.subscription_id !== null) return null
-      return requestSubscription(turn, session, context.config)
-    })
-
+    takeStep(context, caller, sessionId, 'create_subscription', (turn, session) =>
+      session.snapshot.context.subscription_id === null
+        ? requestSubscription(turn, session, context.config)
+        : session,
+    )
   const session = await attempt()
     .catch(async (error) => {
       // No webhook has told of the card: ask Stripe before refusing.
       if (isNoCardYet(error)) await assertCard(context, caller, error.session)
-      else if (!(error instanceof AppError && wantsAuthentication(String(error.details.stripe_code))))
-        throw error
+      else if (!wantsAuthentication(failureOf(error)?.code)) throw error
       return attempt()
     })
     .catch(async (error) => {
@@ -55,61 +51,32 @@ async function requestSubscription(
   turn: Turn,
   session: Session,
   { trialPeriodDays }: Pick<Config, 'trialPeriodDays'>,
-): Promise<string> {
-  const { trx } = turn
+): Promise<Session> {
+  const { sessionId, tenantId } = session
   const { customer_id, payment_method_id, plan, decline } = session.snapshot.context
   if (sessionStatus(session) !== 'plan_selected' || plan === null) throw notAllowed(session)
   if (payment_method_id === null) throw new NoCardYet(session)
-  // Its outcome is not known yet: it may be making what this step is about to make.
-  if ((await pendingOperations(trx, session.tenantId)).length > 0)
-    throw new Conflict('A billing operation of this tenant is waiting for Stripe; send the request again')
-  const live = await trx
-    .selectFrom('billing_subscriptions')
-    .select('subscription_id')
-    .where('tenant_id', '=', session.tenantId)
-    .where('status', 'not in', endedStatuses)
-    .executeTakeFirst()
-  if (live !== undefined)
-    throw new AppError('already_subscribed', 'This tenant has a subscription already', { details: live })
-
+  const decision = decideSubscription(await subscriptionKnown(turn.trx, tenantId), {
+    ...{ tenantId, sessionId, askedBy: 'step' },
+    customerId: customer_id,
+    priceId: plan.price_id,
+    planId: plan.plan_id,
+    paymentMethodId: payment_method_id,
+    trialDays: trialPeriodDays,
+    discount: plan.discount,
+    behavior: wantsAuthentication(decline?.code) ? 'allow_incomplete' : 'error_if_incomplete',
+  })
+  if ('objectId' in decision) throw notAllowed(session)
   const attempt = nextAttempt(session, 'create_subscription')
-  const key = attempt.idempotency_key
-  await dispatch(
+  const data = { ...attempt, params: decision.params(attempt.idempotency_key) }
+  return dispatch(
     turn,
     session,
+    { type: 'onboarding.subscription_requested', data },
     {
-      type: 'onboarding.subscription_requested',
-      data: {
-        ...attempt,
-        params: {
-          customer: customer_id,
-          items: [{ price: plan.price_id }],
-          default_payment_method: payment_method_id,
-          // A decline leaves no subscription behind. Only when the bank has asked for the customer is one made that
-          // waits for them.
-          payment_behavior: wantsAuthentication(decline?.code) ? 'allow_incomplete' : 'error_if_incomplete',
-          ...(trialPeriodDays === 0 ? {} : { trial_period_days: trialPeriodDays }),
-          ...(plan.discount === null
-            ? {}
-            : {
-                discounts: [
-                  plan.discount.promotion_code_id === null
-                    ? { coupon: plan.discount.coupon_id }
-                    : { promotion_code: plan.discount.promotion_code_id },
-                ],
-              }),
-          metadata: {
-            tenant_id: session.tenantId,
-            session_id: session.sessionId,
-            plan_id: plan.plan_id,
-            [keyInMetadata]: key,
-          },
-        },
-      },
+      factId: attempt.idempotency_key,
     },
-    { factId: key },
   )
-  return key
 }
 
 class NoCardYet extends AppError {
@@ -121,30 +88,22 @@ class NoCardYet extends AppError {
 }
 const isNoCardYet = (error: unknown): error is NoCardYet => error instanceof NoCardYet
 
-/** Stripe's codes for "the customer has to be there", https://docs.stripe.com/error-codes. */
-const wantsAuthentication = (code: string | undefined) =>
-  code === 'subscription_payment_intent_requires_action' || code === 'authentication_required'
-
 /** Stripe refused the card: it was removed, and the session knows so by now. */
 function cardGone(error: unknown, session: Session): AppError | undefined {
-  const isAboutCard = error instanceof AppError && error.details.param === 'default_payment_method'
+  const isAboutCard = failureOf(error)?.param === 'default_payment_method'
   return isAboutCard && sessionStatus(session) === 'plan_selected' ? cardRequired(session) : undefined
 }
 
 /** Stripe refused the discount that was reserved: someone else had its last redemption, or it was ended. */
 function discountGone(error: unknown): AppError | undefined {
-  if (!(error instanceof AppError)) return undefined
-  const { param, stripe_code } = error.details
+  const failure = failureOf(error)
+  if (!(error instanceof AppError) || failure === undefined) return undefined
   const isAboutDiscount =
-    /^(discounts|coupon|promotion_code)/.test(String(param ?? '')) ||
-    /coupon|promotion/.test(String(stripe_code))
+    /^(discounts|coupon|promotion_code)/.test(failure.param ?? '') || /coupon|promotion/.test(failure.code)
   if (!isAboutDiscount) return undefined
   return new AppError(
     'conflict',
     'The discount can no longer be redeemed: select the plan again without it',
-    {
-      details: error.details,
-      cause: error,
-    },
+    { details: error.details, cause: error },
   )
 }

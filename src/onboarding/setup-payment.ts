@@ -7,12 +7,11 @@ import { AppError } from '../errors.ts'
 import { isRemoved } from '../inbox/sessions/from-stripe.ts'
 import { dispatch, type Session, sessionStatus } from '../inbox/sessions/store.ts'
 import type { Caller } from '../log/by.ts'
+import { setupIntentParams } from '../outbox/requests/create-setup-intent.ts'
 import { nextAttempt, pendingCall } from '../session/calls.ts'
-import { keyInMetadata } from '../stripe/calls.ts'
 import { refusedElsewhere, takeStep } from './access.ts'
 import { afterAnswer } from './after-answer.ts'
 import { allowedUrl } from './allowed-url.ts'
-import { keepCall } from './calls.ts'
 
 export const SetupInput = z.strictObject({
   session_id: resourceId,
@@ -38,7 +37,7 @@ export async function setupPayment(
   const allowed = allowedUrl('return_url', returnUrl, context.config.returnUrlOrigins)
   const stripe = requireStripe(context)
   const request = (usedUpId: string | null) =>
-    takeStep(context, caller, sessionId, (turn, session) =>
+    takeStep(context, caller, sessionId, 'create_setup_intent', (turn, session) =>
       requestSetup(turn, session, { returnUrl: allowed, usedUpId }),
     )
   let session = await request(null)
@@ -67,48 +66,28 @@ export async function setupPayment(
   }
 }
 
-async function requestSetup(
+function requestSetup(
   turn: Turn,
   session: Session,
-  about: { returnUrl: string; usedUpId: string | null },
-): Promise<string | null> {
-  const { returnUrl } = about
+  { returnUrl, usedUpId }: { returnUrl: string; usedUpId: string | null },
+): Session | Promise<Session> {
+  const { sessionId, tenantId } = session
   const { setup_intent_id, payment_method_id, decline, customer_id } = session.snapshot.context
-  const pending = pendingCall(session)
-  if (pending !== null && sessionStatus(session) !== 'started') {
-    // While the subscription is being created there is nothing to wait for here.
-    if (pending.params.call !== 'create_setup_intent') return null
-    await keepCall(turn, session, pending)
-    return pending.key
-  }
   const status = sessionStatus(session)
+  // While the subscription is being created there is nothing to wait for here.
+  if (pendingCall(session)?.params.call === 'create_subscription') return session
   const isDeclined = status === 'plan_selected' && payment_method_id !== null && decline !== null
-  if (setup_intent_id !== null && !isAbandoned(status) && !isDeclined && setup_intent_id !== about.usedUpId)
-    return null
-
+  if (setup_intent_id !== null && !isAbandoned(status) && !isDeclined && setup_intent_id !== usedUpId)
+    return session
   const attempt = nextAttempt(session, 'setup_payment')
-  const key = attempt.idempotency_key
-  await dispatch(
+  const params = setupIntentParams({ customerId: customer_id, tenantId, sessionId }, attempt.idempotency_key)
+  const data = { ...attempt, params, personal: { return_url: returnUrl } }
+  return dispatch(
     turn,
     session,
+    { type: 'onboarding.payment_setup_requested', data },
     {
-      type: 'onboarding.payment_setup_requested',
-      data: {
-        ...attempt,
-        personal: { return_url: returnUrl },
-        params: {
-          customer: customer_id,
-          usage: 'off_session',
-          automatic_payment_methods: { enabled: true },
-          metadata: {
-            tenant_id: session.tenantId,
-            session_id: session.sessionId,
-            [keyInMetadata]: key,
-          },
-        },
-      },
+      factId: attempt.idempotency_key,
     },
-    { factId: key },
   )
-  return key
 }

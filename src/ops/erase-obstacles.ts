@@ -2,7 +2,7 @@ import { dueStatuses } from '../../machines/invoice.ts'
 import type { Reader } from '../db/tables.ts'
 import { timerKinds } from '../effects/kinds.ts'
 import { AppError } from '../errors.ts'
-import { pendingOperations } from '../outbox/pending-operations.ts'
+import { operationsUnderWay } from '../outbox/under-way.ts'
 import { owedBaseCents } from '../pricing/owed-base.ts'
 import { isLive } from '../views/subscriptions.ts'
 import { unbilledUsage } from '../views/usage-summary.ts'
@@ -45,7 +45,7 @@ export async function obstaclesOf(
     .orderBy('effect_id')
     .execute()
   const voidings = forgive
-    ? (await pendingOperations(reader, tenantId)).filter(({ operation }) => operation === 'void_invoice')
+    ? (await operationsUnderWay(reader, tenantId)).filter(({ operation }) => operation === 'void_invoice')
     : []
   const due = forgive
     ? 0

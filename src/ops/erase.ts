@@ -11,8 +11,8 @@ import { dispatch, sessionOf } from '../inbox/sessions/store.ts'
 import type { By } from '../log/by.ts'
 import { type Fact, streams } from '../log/facts.ts'
 import { factById } from '../log/read.ts'
-import { requestOperation } from '../outbox/operate.ts'
-import { voidInvoice } from '../outbox/void-invoice.ts'
+import { recordRequest } from '../outbox/ask.ts'
+import { voidInvoice } from '../outbox/requests/void-invoice.ts'
 import { knownTenants } from '../projections/tenants.ts'
 import { assertFree, obstaclesOf } from './erase-obstacles.ts'
 
@@ -118,8 +118,9 @@ async function eraseNow(turn: Turn, wanted: ErasureWanted): Promise<string[]> {
   for (const { customer_id, is_deleted } of customers) {
     if (is_deleted === 1) continue
     const key = `stepledger:${tenantId}:delete_customer:${customer_id}`
-    const operation = { tenantId, operation: 'delete_customer' } as const
-    await turn.enqueue(await requestOperation(turn, operation, { targetId: customer_id, params: {}, key }))
+    const order = { tenantId, operation: 'delete_customer' } as const
+    const request = { call: 'delete_customer', targetId: customer_id, params: () => ({}) } as const
+    await turn.enqueue(await recordRequest(turn, order, request, key))
   }
   return []
 }

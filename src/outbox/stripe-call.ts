@@ -4,36 +4,33 @@ import type { CallName, CallParams } from '../stripe/calls.ts'
 import { StripeFailure } from '../stripe/failure.ts'
 import type { Observation, StripeGateway } from '../stripe/gateway.ts'
 
-/** The call as the fact in the log asks for it. `key` is the idempotency key, stored before the call. */
-export type StripeRequest = { call: CallName; targetId?: string; params: CallParams; key: string }
-
 /** Stripe keeps idempotency keys for at least 24 hours: an older call is looked for before it is made again. */
 const keyLifetimeMs = 23 * 3_600_000
 
 /**
- * Makes the call of an effect, with at most one effect at Stripe: under the stored key, and when an earlier attempt's
- * outcome is unknown, or the key may be forgotten, after looking for what that attempt has made, which is adopted.
- * The effect's own params remember `is_unknown` and how many keys were `burnt` by a stored 500.
+ * Makes the call of an effect, with at most one effect at Stripe: under its key, which is the effect's id, and when an
+ * earlier attempt's outcome is unknown, or the key may be forgotten, after looking for what that attempt has made, which
+ * is adopted. The effect's params remember `is_unknown` and how many keys were `burnt` by a stored 500.
  * @throws FinalFailure with Stripe's refusal; Unknown; AppError when nothing happened and it may be tried again
  */
 export async function callStripe(
   stripe: StripeGateway,
-  effect: Effect<'onboarding_call' | 'billing_call' | 'invoice_item'>,
-  request: StripeRequest,
+  effect: Effect<CallName>,
+  wanted: { params: CallParams; targetId?: string },
   now: Date,
 ): Promise<Observation> {
-  const { key, ...call } = request
+  const { kind: name, effectId: key } = effect
   const { is_unknown: isUnknown, burnt } = effect.params
   const mayBeMade = isUnknown || now.getTime() - Date.parse(effect.createdAt) > keyLifetimeMs
   let isLooking = mayBeMade
   try {
     if (mayBeMade) {
-      const found = await stripe.find(request.call, request)
+      const found = await stripe.find(name, { params: wanted.params, key })
       if (found !== undefined) return found
     }
     isLooking = false
-    const { observation } = await stripe.call(request.call, {
-      ...call,
+    const { observation } = await stripe.call(name, {
+      ...wanted,
       key: burnt === 0 ? key : `${key}:${burnt}`,
     })
     return observation

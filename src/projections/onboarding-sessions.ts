@@ -28,7 +28,16 @@ export const onboardingSessions: Projection = {
   on: Object.fromEntries((Object.keys(onboardingFacts) as OnboardingFactType[]).map((type) => [type, fold])),
 }
 
-async function fold(trx: Trx, fact: Fact<OnboardingFactType>): Promise<void> {
+/** @param evolved the snapshot after the fact, where whoever recorded it has evolved it: by the same version of the stream */
+async function fold(trx: Trx, fact: Fact<OnboardingFactType>, evolved?: Snapshot): Promise<void> {
+  const circumstances = {
+    tenant_id: fact.tenant_id ?? '',
+    version: fact.version,
+    created_at: fact.occurred_at,
+    updated_at: fact.occurred_at,
+    last_position: fact.position,
+  }
+  if (evolved !== undefined) return save(trx, evolved, circumstances)
   const sessionId = fact.stream.slice('onboarding-'.length)
   const row = await trx
     .selectFrom('onboarding_sessions')
@@ -38,13 +47,7 @@ async function fold(trx: Trx, fact: Fact<OnboardingFactType>): Promise<void> {
   try {
     const before = row === undefined ? initialSnapshot : await snapshotOf(trx, row)
     const { snapshot } = evolve(before, fact as OnboardingFact)
-    await save(trx, snapshot, {
-      tenant_id: fact.tenant_id ?? '',
-      version: fact.version,
-      created_at: row?.created_at ?? fact.occurred_at,
-      updated_at: fact.occurred_at,
-      last_position: fact.position,
-    })
+    await save(trx, snapshot, circumstances)
   } catch (error) {
     if (!(error instanceof StrandedFact)) throw error
     await trx
@@ -112,7 +115,8 @@ async function save(
     updated_at,
     last_position,
   }
-  const { session_id: _, ...columns } = row
+  // A session keeps the time of its first fact.
+  const { session_id: _, created_at: _created, ...columns } = row
   await trx
     .insertInto('onboarding_sessions')
     .values(row)

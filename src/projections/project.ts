@@ -1,5 +1,6 @@
 import type { Trx } from '../db/tables.ts'
 import type { Fact, FactType } from '../log/facts.ts'
+import type { Snapshot } from '../session/session.ts'
 import { customers } from './customers.ts'
 import { discounts } from './discounts.ts'
 import { erasedTenants } from './erased-tenants.ts'
@@ -32,15 +33,17 @@ export const projections: readonly Projection[] = [
   erasedTenants,
 ]
 
-/** Folds one fact into every table that listens to its type. */
-export async function project(trx: Trx, fact: Fact): Promise<void> {
-  for (const apply of listeners.get(fact.type) ?? []) await apply(trx, fact)
+/** Folds one fact into every table that listens to its type. @param snapshot of a session after it, where it was evolved already */
+export async function project(trx: Trx, fact: Fact, snapshot?: Snapshot): Promise<void> {
+  for (const apply of listeners.get(fact.type) ?? []) await apply(trx, fact, snapshot)
 }
 
-const listeners = new Map<FactType, ((trx: Trx, fact: Fact) => Promise<void>)[]>()
+type Listener = (trx: Trx, fact: Fact, snapshot?: Snapshot) => Promise<void>
+
+const listeners = new Map<FactType, Listener[]>()
 for (const projection of projections) {
   for (const [type, apply] of Object.entries(projection.on)) {
     const known = listeners.get(type as FactType) ?? []
-    listeners.set(type as FactType, [...known, apply as (trx: Trx, fact: Fact) => Promise<void>])
+    listeners.set(type as FactType, [...known, apply as Listener])
   }
 }

@@ -2,6 +2,7 @@ import type { Kysely } from 'kysely'
 import type { Tables, Trx } from '../db/tables.ts'
 import type { Fact, FactType } from '../log/facts.ts'
 import { type Sighting, type SightingType, sightingIn } from '../log/sighting.ts'
+import type { Snapshot } from '../session/session.ts'
 import type { StripeObjectType } from '../stripe/object-types.ts'
 
 /**
@@ -15,7 +16,7 @@ export type Projection = {
   personalColumns?: readonly string[]
   /** Its rows are there only where what is personal can be read: without the key there is nothing to compare. */
   isPersonal?: boolean
-  on: { [T in FactType]?: (trx: Trx, fact: Fact<T>) => Promise<void> }
+  on: { [T in FactType]?: (trx: Trx, fact: Fact<T>, snapshot?: Snapshot) => Promise<void> }
 }
 
 /** The three facts that carry an object of Stripe's, as one handler. */

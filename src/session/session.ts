@@ -26,10 +26,20 @@ export function evolve(
   snapshot: Snapshot,
   fact: OnboardingFact,
 ): { snapshot: Snapshot; effects: OnboardingEffect[] } {
-  if (!snapshot.can(fact))
+  const evolved = evolveIfTaken(snapshot, fact)
+  if (evolved === undefined)
     throw new StrandedFact(
       `Session ${snapshot.context.session_id} is stranded: the statechart takes no ${fact.type} in ${placeOf(snapshot)}`,
     )
+  return evolved
+}
+
+/** As `evolve`; undefined when the statechart does not take the fact now. */
+export function evolveIfTaken(
+  snapshot: Snapshot,
+  fact: OnboardingFact,
+): ReturnType<typeof evolve> | undefined {
+  if (!snapshot.can(fact)) return undefined
   const [next, actions] = transition(onboardingMachine, snapshot, fact)
   return {
     snapshot: next,

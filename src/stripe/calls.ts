@@ -33,20 +33,22 @@ async function firstOf<T extends Answer & { metadata?: Stripe.Metadata | null }>
   return undefined
 }
 
-export type CallName =
-  | 'create_customer'
-  | 'update_customer'
-  | 'create_setup_intent'
-  | 'create_subscription'
-  | 'update_subscription'
-  | 'cancel_subscription'
-  | 'create_coupon'
-  | 'create_promotion_code'
-  | 'update_promotion_code'
-  | 'delete_coupon'
-  | 'create_invoice_item'
-  | 'void_invoice'
-  | 'delete_customer'
+export const callNames = [
+  'create_customer',
+  'update_customer',
+  'create_setup_intent',
+  'create_subscription',
+  'update_subscription',
+  'cancel_subscription',
+  'create_coupon',
+  'create_promotion_code',
+  'update_promotion_code',
+  'delete_coupon',
+  'create_invoice_item',
+  'void_invoice',
+  'delete_customer',
+] as const
+export type CallName = (typeof callNames)[number]
 
 export const calls: Record<CallName, Call> = {
   create_customer: {

@@ -1,5 +1,5 @@
 import Stripe from 'stripe'
-import { AppError } from '../errors.ts'
+import { AppError, InvalidRequest } from '../errors.ts'
 import { faultText } from '../logging/mask.ts'
 
 /**
@@ -118,6 +118,31 @@ export class StripeFailure extends Error {
         )
     }
   }
+}
+
+/** What Stripe has said, of an error that its caller got to see. */
+export function failureOf(error: unknown): StripeFailure | undefined {
+  const cause = error instanceof AppError ? error.cause : error
+  return cause instanceof StripeFailure ? cause : undefined
+}
+
+/**
+ * What Stripe refuses, in the terms of our own request. Any other error comes back as it is.
+ * @param fields which of Stripe's parameters is which field of ours
+ * @param message instead of Stripe's, which quotes what it refuses
+ */
+export function inOurTerms(
+  error: unknown,
+  fields: Readonly<Record<string, string>>,
+  message?: string,
+): unknown {
+  const failure = failureOf(error)
+  if (failure?.kind !== 'rejected' && failure?.kind !== 'missing') return error
+  const param = Object.keys(fields).find((name) => failure.param?.startsWith(name))
+  const path = param === undefined ? undefined : fields[param]
+  return path === undefined
+    ? error
+    : new InvalidRequest([{ path, message: message ?? (error as AppError).message }])
 }
 
 /** A fault of ours that came before anything was sent. The message is for operators. */

@@ -80,7 +80,7 @@ test('SIGTERM while a call hangs at Stripe and a stream is open: exit 0 in time,
   expect(service.stdout()).not.toMatch(/not open|destroyed/)
 
   const file = new Sqlite(join(directory, 'service.db'))
-  const effect = file.prepare("select * from effects where kind = 'onboarding_call'").get()
+  const effect = file.prepare("select * from effects where kind = 'create_customer'").get()
   expect(effect).toMatchObject({ status: 'pending', claimed_until: null, claimed_by: null })
   file.close()
 

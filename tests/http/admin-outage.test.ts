@@ -42,14 +42,14 @@ test('an outage of Stripe is seen at once: what is retried, since when, why, and
   expect(overview.stripe.errors).toBeGreaterThan(0)
   expect(overview.stripe.requests).toBeGreaterThanOrEqual(overview.stripe.errors)
   expect((await get('/effects?retrying=true')).items).toMatchObject([
-    { kind: 'onboarding_call', status: 'pending', attempts: 1 },
+    { kind: 'create_customer', status: 'pending', attempts: 1 },
   ])
   expect((await get('/sessions?stuck=true')).items).toMatchObject([{ session_id: ada.of.sessionId }])
 
   const text = await metrics()
   expect(text).toContain('stepledger_effects{status="pending"} 1')
   expect(text).toContain('stepledger_timers 1')
-  expect(text).toContain('stepledger_effects_retrying{kind="onboarding_call"} 1')
+  expect(text).toContain('stepledger_effects_retrying{kind="create_customer"} 1')
   expect(text).toContain('stepledger_effects_retrying_oldest_seconds 90')
   expect(text).toMatch(/stepledger_stripe_requests_total\{outcome="unknown"\} [1-9]/)
   for (const name of [

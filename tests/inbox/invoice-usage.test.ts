@@ -94,7 +94,7 @@ async function itemsTried(): Promise<void> {
   const pending = await service.context.db.reader
     .selectFrom('effects')
     .select('effect_id')
-    .where('kind', '=', 'invoice_item')
+    .where('kind', '=', 'create_invoice_item')
     .where('status', '=', 'pending')
     .execute()
   for (const { effect_id } of pending) await service.context.effects.run(effect_id).catch(() => {})

@@ -2,7 +2,7 @@ import Stripe from 'stripe'
 import { expect, type TestContext, test, vi } from 'vitest'
 import { createApp } from '../../src/http/app.ts'
 import { ingest } from '../../src/inbox/ingest.ts'
-import { onboardingCall } from '../../src/onboarding/calls.ts'
+import { requestHandlers } from '../../src/outbox/stripe-request.ts'
 import { stripeGateway } from '../../src/stripe/gateway.ts'
 import type { FaultKind } from '../../src/stripe-sandbox/faults.ts'
 import { startHoldingProxy } from '../support/holding-proxy.ts'
@@ -188,7 +188,7 @@ test.concurrent.for(calls)(
       new Stripe(secretKey, { host, port, protocol: 'http', timeout: 100, maxNetworkRetries: 1 }),
     )
     const hasty = { ...service.context, stripe: impatient }
-    Object.assign(hasty, runnerOf(hasty, { onboarding_call: onboardingCall(hasty) }))
+    Object.assign(hasty, runnerOf(hasty, requestHandlers(hasty)))
     const app = createApp(hasty)
     const impatiently = wizard({
       ...service,

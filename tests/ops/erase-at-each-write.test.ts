@@ -13,7 +13,7 @@ import { createContext } from '../../src/main.ts'
 import { erase } from '../../src/ops/erase.ts'
 import { exportTenant } from '../../src/ops/export-tenant.ts'
 import { verify } from '../../src/ops/verify.ts'
-import { pendingOperations } from '../../src/outbox/pending-operations.ts'
+import { operationsUnderWay } from '../../src/outbox/under-way.ts'
 import { refoldSessions } from '../../src/projections/onboarding-sessions.ts'
 import { startSandbox } from '../../src/stripe-sandbox/sandbox.ts'
 import { eachDatabase, type TestDatabase, templateOf, testKey, testKeys } from '../support/databases.ts'
@@ -76,7 +76,8 @@ describe.each(eachDatabase)('on $name', ({ create }) => {
       const again = await erase(context, { actor: 'cli' }, { tenantId, forgive: true, keepStripe: false })
       expect(again).toMatchObject({ keeps_stripe: false, is_scrubbed: true })
       if (answer !== undefined) expect(again).toEqual(answer)
-      for (const { key } of await pendingOperations(database.reader, tenantId)) await context.effects.run(key)
+      for (const { key } of await operationsUnderWay(database.reader, tenantId))
+        await context.effects.run(key)
       expect(await erasedWholly(database, origin)).toBe(true)
       expect(await verify(database)).toMatchObject({ ok: true, faults: [], drift: [] })
       if (database.dialect === 'sqlite') expect(filesOf(url)).not.toMatch(canary)

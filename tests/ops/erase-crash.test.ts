@@ -45,7 +45,7 @@ const pending = () => {
   const file = new Sqlite(database, { readonly: true })
   try {
     return file
-      .prepare("select effect_id from effects where status = 'pending' and kind = 'billing_call'")
+      .prepare("select effect_id from effects where status = 'pending' and kind = 'delete_customer'")
       .all()
   } finally {
     file.close()

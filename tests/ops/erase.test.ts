@@ -60,7 +60,7 @@ describe.each(eachErasing)('on $name', ({ start }) => {
       count: 9,
     })
     expect(await erase({ forgive: true })).toMatchObject({ status: 503 })
-    const pending = { kind: 'billing_call', effect_id: expect.stringContaining('void_invoice') }
+    const pending = { kind: 'void_invoice', effect_id: expect.stringContaining('void_invoice') }
     expect(await erase()).toMatchObject({
       status: 409,
       body: { error: { details: { pending_effects: [pending] } } },
@@ -81,7 +81,7 @@ describe.each(eachErasing)('on $name', ({ start }) => {
     expect((await tenant.createCustomer()).status).toBe(503)
     expect(await erase({ forgive: true })).toMatchObject({
       status: 409,
-      body: { error: { details: { pending_effects: [{ kind: 'onboarding_call' }] } } },
+      body: { error: { details: { pending_effects: [{ kind: 'create_customer' }] } } },
     })
   })
 

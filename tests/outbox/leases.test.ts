@@ -93,7 +93,7 @@ describe.each(eachDatabase)('leases on $name', ({ create }) => {
         const row = await reader
           .selectFrom('effects')
           .select('claimed_until')
-          .where('kind', '=', 'onboarding_call')
+          .where('kind', '=', 'create_customer')
           .executeTakeFirstOrThrow()
         return row.claimed_until ?? ''
       }

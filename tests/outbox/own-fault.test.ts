@@ -38,7 +38,7 @@ test('a name that cannot be encoded ends the call as failed; the session can be 
     status: 500,
     body: { error: { code: 'internal_error' } },
   })
-  const calls = async () => (await rows()).filter(({ kind }) => kind === 'onboarding_call')
+  const calls = async () => (await rows()).filter(({ kind }) => kind === 'create_customer')
   expect(await calls()).toMatchObject([
     { status: 'failed', claimed_until: null, last_error: expect.stringContaining('URI malformed') },
   ])
@@ -64,7 +64,7 @@ test('a call that was left pending by such a fault ends with the next attempt of
   Object.assign(service.context.effects, { run })
   clock.nowMs += 25 * 3_600_000
   await carryOutDue(service)
-  expect((await rows()).filter(({ kind }) => kind === 'onboarding_call')).toMatchObject([
+  expect((await rows()).filter(({ kind }) => kind === 'create_customer')).toMatchObject([
     { status: 'failed' },
   ])
   expect(await tenant.cancel()).toMatchObject({ status: 200 })
@@ -95,7 +95,7 @@ test('a fault after the request went out is no failure: the outcome is unknown a
   } finally {
     JSON.parse = parse
   }
-  expect((await rows()).filter(({ kind }) => kind === 'onboarding_call')).toMatchObject([
+  expect((await rows()).filter(({ kind }) => kind === 'create_customer')).toMatchObject([
     { status: 'pending' },
   ])
   expect(await tenant.createCustomer()).toMatchObject({ status: 200 })

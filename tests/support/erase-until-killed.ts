@@ -6,8 +6,8 @@ import { PersonalKeys } from '../../src/db/personal-keys.ts'
 import { SqliteDriver } from '../../src/db/sqlite-driver.ts'
 import { createLog } from '../../src/logging/log-output.ts'
 import { type Erasure, erase } from '../../src/ops/erase.ts'
-import { billingCall } from '../../src/outbox/operations.ts'
-import { pendingOperations } from '../../src/outbox/pending-operations.ts'
+import { requestHandlers } from '../../src/outbox/stripe-request.ts'
+import { operationsUnderWay } from '../../src/outbox/under-way.ts'
 import { stripeClient } from '../../src/stripe/client.ts'
 import { stripeGateway } from '../../src/stripe/gateway.ts'
 import { runnerOf } from './runner.ts'
@@ -57,7 +57,7 @@ process.once('message', async ({ environment, tenantId, killAt: at }: Order) => 
   const context = contextOn(db, config)
   killAt = at
   report({ answer: await erase(context, { actor: 'cli' }, { tenantId, forgive: true, keepStripe: false }) })
-  for (const { key } of await pendingOperations(db.reader, tenantId)) await context.effects.run(key)
+  for (const { key } of await operationsUnderWay(db.reader, tenantId)) await context.effects.run(key)
   report({ points })
   await db.close()
   process.disconnect?.()
@@ -73,7 +73,7 @@ function contextOn(db: Database, config: Config): AppContext {
     stripe: stripeGateway(stripeClient(secretKey, apiBase)),
     log: createLog({ level: 'error', secrets: [], destination: process.stderr }),
   }
-  const runner = runnerOf(outside, { billing_call: billingCall(outside) })
+  const runner = runnerOf(outside, requestHandlers(outside))
   return { ...outside, ...runner, config, closing: new AbortController().signal }
 }
 

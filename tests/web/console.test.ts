@@ -302,7 +302,7 @@ test('an outage of Stripe is on the overview, and a long error covers no button'
       .insertInto('effects')
       .values({
         ...effect,
-        ...{ kind: 'billing_call', status: 'pending', attempts: 4, last_error: long, claimed_until: null },
+        ...{ kind: 'create_customer', status: 'pending', attempts: 4, last_error: long, claimed_until: null },
         ...{ due_at: '2999-01-01T00:00:00.000Z', created_at: time, updated_at: time },
       })
       .execute()

@@ -5,8 +5,9 @@ import { InvalidRequest } from '../../errors.ts'
 import { type PriceTerms, resolvePrice } from '../../inbox/catalogue/price-terms.ts'
 import { takeIn } from '../../inbox/take-in.ts'
 import type { Caller } from '../../log/by.ts'
+import { assertRunning, decidePlan } from '../../outbox/requests/change-subscription.ts'
 import type { Subscription, SubscriptionRow } from '../../views/subscriptions.ts'
-import { assertRunning, modify } from './modify.ts'
+import { modify } from './modify.ts'
 
 export const PlanChange = z.strictObject({
   price_id: resourceId,
@@ -26,27 +27,23 @@ export async function changePlan(
   change: PlanChange & { clientKey: string | undefined },
 ): Promise<Subscription> {
   const { price_id, proration_behavior, clientKey } = change
-  const stripe = requireStripe(context)
-  return modify(context, by, subscriptionId, {
-    operation: 'change_plan',
-    clientKey,
-    isSame: (params) =>
-      params.proration_behavior === proration_behavior &&
-      (params.items as { price: string }[])[0]?.price === price_id,
-    prepare: () => resolvePrice(stripe, price_id),
-    async decide(row, { turn, prepared: price }) {
+  const price = await resolvePrice(requireStripe(context), price_id)
+  const isSame = (params: Record<string, unknown>) =>
+    params.proration_behavior === proration_behavior &&
+    (params.items as { price: string }[])[0]?.price === price_id
+  return modify(
+    context,
+    by,
+    subscriptionId,
+    { operation: 'change_plan', clientKey, isSame },
+    async (row, turn) => {
       assertRunning(row, 'changed')
       assertSameCurrency(row, price)
       await takeIn(turn, price.observations, { cause: `${subscriptionId}:change_plan:${turn.now}` })
-      if (row.price_id === price_id) return null
-      return {
-        items: itemsOf(row, price_id),
-        proration_behavior,
-        payment_behavior: 'error_if_incomplete',
-        metadata: { plan_id: price.plan_id },
-      }
+      const wanted = { priceId: price_id, planId: price.plan_id, prorationBehavior: proration_behavior }
+      return decidePlan(row, wanted)
     },
-  })
+  )
 }
 
 /** @throws InvalidRequest: Stripe bills a subscription in one currency for ever */
@@ -56,6 +53,3 @@ export function assertSameCurrency(row: SubscriptionRow, price: PriceTerms): voi
       { path: 'price_id', message: `is in ${price.currency}; the subscription is in ${row.currency}` },
     ])
 }
-
-/** The subscription's one item, at another price. */
-export const itemsOf = (row: SubscriptionRow, priceId: string) => [{ id: row.item_id, price: priceId }]

@@ -1,9 +1,8 @@
 import { z } from 'zod'
-import type { SelectedDiscount } from '../../../machines/onboarding-facts.ts'
 import { type AppContext, requireStripe } from '../../context.ts'
 import { resourceId, tenantId, text } from '../../db/fields.ts'
 import type { Reader } from '../../db/tables.ts'
-import { AppError, Conflict, NotFound } from '../../errors.ts'
+import { Conflict, NotFound } from '../../errors.ts'
 import {
   assertRedeemable,
   type ResolvedDiscount,
@@ -13,20 +12,18 @@ import { refreshDiscount } from '../../inbox/catalogue/look-up-discount.ts'
 import { type PriceTerms, resolvePrice } from '../../inbox/catalogue/price-terms.ts'
 import { takeIn } from '../../inbox/take-in.ts'
 import type { By, Caller } from '../../log/by.ts'
-import { assertNoPendingStep } from '../../outbox/onboarding-steps.ts'
-import { operate } from '../../outbox/operate.ts'
-import { askStripe } from '../../stripe/ask-stripe.ts'
-import { keyInMetadata } from '../../stripe/calls.ts'
-import { findCustomer } from '../../views/customer.ts'
+import { ask, type Order, resume } from '../../outbox/ask.ts'
 import {
-  isLive,
-  latestSubscription,
-  ownSubscription,
-  Subscription,
-  type SubscriptionRow,
-  shownSubscription,
-} from '../../views/subscriptions.ts'
-import { asRefusal, wantsAuthentication } from './refusals.ts'
+  decideSubscription,
+  type PaymentBehavior,
+  type SubscriptionWanted,
+  subscriptionKnown,
+  subscriptionRefusal,
+  wantsAuthentication,
+} from '../../outbox/requests/create-subscription.ts'
+import { askStripe } from '../../stripe/ask-stripe.ts'
+import { failureOf } from '../../stripe/failure.ts'
+import { ownSubscription, Subscription, shownSubscription } from '../../views/subscriptions.ts'
 
 export const SubscriptionInput = z.strictObject({
   tenant_id: tenantId,
@@ -47,11 +44,9 @@ export const NewSubscription = Subscription.and(
 )
 export type NewSubscription = z.infer<typeof NewSubscription>
 
-type PaymentBehavior = 'error_if_incomplete' | 'allow_incomplete'
-
 /**
  * A tenant's one live subscription. Declined: nothing is left at Stripe, and the request can be sent again. Where the
- * bank wants the customer's authentication the subscription waits for it as `incomplete`, and `client_secret` is for
+ * bank wants the customer's authentication the subscription waits for it as `incomplete`, and `clientSecret` is for
  * Stripe.js to go on with: it is fetched each time and kept nowhere.
  * @throws NotFound; InvalidRequest on a field; AppError already_subscribed, payment_method_required, card_declined,
  *   conflict for a discount that is used up
@@ -68,11 +63,11 @@ export async function createSubscription(
   let subscriptionId: string
   try {
     subscriptionId = await attempt('error_if_incomplete').catch((error) => {
-      if (!wantsAuthentication(error)) throw error
+      if (!wantsAuthentication(failureOf(error)?.code)) throw error
       return attempt('allow_incomplete')
     })
   } catch (error) {
-    throw asRefusal(error, input)
+    throw subscriptionRefusal(error, input.payment_method_id !== undefined)
   }
   const row = await ownSubscription(reader, subscriptionId, by)
   const clientSecret =
@@ -85,37 +80,37 @@ export async function createSubscription(
   }
 }
 
-function request(
+async function request(
   context: AppContext,
   by: Caller,
-  about: { input: SubscriptionInput; clientKey: string | undefined; behavior: PaymentBehavior },
+  of: { input: SubscriptionInput; clientKey: string | undefined; behavior: PaymentBehavior },
 ): Promise<string> {
-  const { input, clientKey, behavior } = about
-  const { tenant_id: tenantId } = input
-  return operate(context, {
-    tenantId,
-    operation: 'create_subscription',
-    by,
-    clientKey,
-    isSame: (pending, reader) => isFor(input, pending.params, reader),
-    prepare: () => termsOf(context, by, input),
-    async decide(turn, { madeBefore, prepared }) {
-      const { trx } = turn
-      await assertCustomer(trx, input)
-      await assertNoPendingStep(trx, tenantId)
-      const live = await liveSubscription(trx, tenantId)
-      if (live !== undefined && live.subscription_id === madeBefore) return madeBefore
-      if (live !== undefined)
-        throw new AppError('already_subscribed', 'This tenant has a subscription already', {
-          details: { subscription_id: live.subscription_id, status: live.status },
-        })
-      if (prepared === null)
-        throw new Conflict('The subscription has ended meanwhile; send the request again')
-      const { price, discount } = prepared
-      if (discount !== null) await assertRedeemable(trx, discount)
-      await takeIn(turn, price.observations, { cause: `${tenantId}:subscribe:${turn.now}` })
-      return { targetId: null, params: paramsOf(input, prepared, behavior) }
-    },
+  const { input, clientKey, behavior } = of
+  const { tenant_id: tenantId, trial_period_days: trialDays = 0 } = input
+  const { reader } = context.db
+  const order: Order = {
+    ...{ tenantId, operation: 'create_subscription', by, clientKey },
+    isSame: ({ params }) => isFor(input, params, reader),
+  }
+  // Before anything is looked up: what was asked for before may have used the discount up.
+  const resumed = await resume(context, order)
+  if (resumed !== undefined) return resumed
+  const terms = await termsOf(context, by, input)
+  return ask(context, order, async (turn, { madeBefore }) => {
+    const wanted: SubscriptionWanted = {
+      ...{ tenantId, askedBy: 'operation', customerId: input.customer_id, trialDays, behavior },
+      priceId: input.price_id,
+      planId: terms?.price.plan_id ?? '',
+      paymentMethodId: input.payment_method_id ?? null,
+      discount: terms?.discount?.terms ?? null,
+    }
+    const decision = decideSubscription(await subscriptionKnown(turn.trx, tenantId), wanted, madeBefore)
+    if ('objectId' in decision) return decision
+    if (terms === null) throw new Conflict('The subscription has ended meanwhile; send the request again')
+    const { price, discount } = terms
+    if (discount !== null) await assertRedeemable(turn.trx, discount)
+    await takeIn(turn, price.observations, { cause: `${tenantId}:subscribe:${turn.now}` })
+    return decision
   })
 }
 
@@ -123,9 +118,9 @@ type Terms = { price: PriceTerms; discount: ResolvedDiscount | null }
 
 /** Null where there is a live subscription: then there is nothing to pay for, and its discount may be used up by it. */
 async function termsOf(context: AppContext, by: By, input: SubscriptionInput): Promise<Terms | null> {
-  const { reader } = context.db
-  await assertCustomer(reader, input)
-  if ((await liveSubscription(reader, input.tenant_id)) !== undefined) return null
+  const { customerId, live } = await subscriptionKnown(context.db.reader, input.tenant_id)
+  if (customerId !== input.customer_id) throw new NotFound('customer of this tenant')
+  if (live !== null) return null
   const stripe = requireStripe(context)
   const price = await resolvePrice(stripe, input.price_id)
   const { discount_code: code } = input
@@ -138,31 +133,6 @@ async function termsOf(context: AppContext, by: By, input: SubscriptionInput): P
   })
   return { price, discount }
 }
-
-async function liveSubscription(reader: Reader, tenantId: string): Promise<SubscriptionRow | undefined> {
-  const latest = await latestSubscription(reader, tenantId)
-  return latest !== undefined && isLive(latest) ? latest : undefined
-}
-
-async function assertCustomer(reader: Reader, { tenant_id, customer_id }: SubscriptionInput): Promise<void> {
-  const customer = await findCustomer(reader, tenant_id)
-  if (customer?.customer_id !== customer_id) throw new NotFound('customer of this tenant')
-}
-
-const paramsOf =
-  (input: SubscriptionInput, { price, discount }: Terms, behavior: PaymentBehavior) =>
-  (key: string): Record<string, unknown> => ({
-    customer: input.customer_id,
-    items: [{ price: price.price_id }],
-    payment_behavior: behavior,
-    ...(input.trial_period_days ? { trial_period_days: input.trial_period_days } : {}),
-    ...(input.payment_method_id === undefined ? {} : { default_payment_method: input.payment_method_id }),
-    ...(discount === null ? {} : { discounts: [redeemed(discount.terms)] }),
-    metadata: { tenant_id: input.tenant_id, plan_id: price.plan_id, [keyInMetadata]: key },
-  })
-
-const redeemed = ({ promotion_code_id, coupon_id }: SelectedDiscount) =>
-  promotion_code_id === null ? { coupon: coupon_id } : { promotion_code: promotion_code_id }
 
 /** Whether a pending call is what this request asks for, on whichever terms of payment. */
 async function isFor(

@@ -3,12 +3,12 @@ import { type AppContext, requireStripe } from '../../context.ts'
 import { cents, timeOut } from '../../db/fields.ts'
 import { resolvePrice } from '../../inbox/catalogue/price-terms.ts'
 import type { Caller } from '../../log/by.ts'
+import { assertRunning, itemsOf } from '../../outbox/requests/change-subscription.ts'
+import { subscriptionRefusal } from '../../outbox/requests/create-subscription.ts'
 import { askStripe } from '../../stripe/ask-stripe.ts'
 import type { StripeObjects } from '../../stripe/object-types.ts'
 import { ownSubscription } from '../../views/subscriptions.ts'
-import { assertSameCurrency, itemsOf, type PlanChange } from './change-plan.ts'
-import { assertRunning } from './modify.ts'
-import { asRefusal } from './refusals.ts'
+import { assertSameCurrency, type PlanChange } from './change-plan.ts'
 
 /** Usage and the platform base come on top. */
 export const ChangePreview = z.object({
@@ -58,7 +58,7 @@ export async function previewChange(
       subscription_details: { items: itemsOf(row, price_id), proration_behavior },
     }),
   ).catch((error) => {
-    throw asRefusal(error, {})
+    throw subscriptionRefusal(error)
   })
   const lines = invoice.lines.data.map(shownLine)
   return {

@@ -3,7 +3,7 @@ import { hasEnded, isInOrder } from '../../../machines/subscription.ts'
 import { isoTime } from '../../projections/projection.ts'
 import { idOf } from '../../projections/read-value.ts'
 import { pendingCall } from '../../session/calls.ts'
-import { evolve, type Snapshot } from '../../session/session.ts'
+import type { Snapshot } from '../../session/session.ts'
 import { keyInMetadata } from '../../stripe/calls.ts'
 import type { Observation } from '../../stripe/gateway.ts'
 import type { StripeObjects } from '../../stripe/object-types.ts'
@@ -11,30 +11,15 @@ import type { StripeObjects } from '../../stripe/object-types.ts'
 /** What the tables know of an object: what arrives may be older, and a session must not go on with what has ended. */
 export type Mirrored = { subscriptionStatus?: string | undefined; isCardRemoved?: boolean }
 
-/**
- * What an object of Stripe's says to a session, whether it came as the answer to a call or as a webhook. Pure; the
- * facts are those that the statechart takes now, so that a late or repeated object says nothing.
- */
-export function factsFromStripe(
-  snapshot: Snapshot,
-  observation: Observation,
-  mirrored: Mirrored,
-): OnboardingFact[] {
-  const facts: OnboardingFact[] = []
-  let after = snapshot
-  for (const fact of candidates(snapshot, observation, mirrored)) {
-    if (!after.can(fact)) continue
-    after = evolve(after, fact).snapshot
-    facts.push(fact)
-  }
-  return facts
-}
-
 /** Whether it is shown, not named alone, and belongs to nobody. Stripe attaches such a card to nobody again. */
 export const isRemoved = (card: string | Pick<StripeObjects['payment_method'], 'customer'> | null) =>
   card !== null && typeof card === 'object' && card.customer === null
 
-function candidates(
+/**
+ * What an object of Stripe's says to a session, whether it came as the answer to a call or as a webhook. Pure. Of these
+ * facts the statechart takes what is news to it: a late or repeated object says nothing.
+ */
+export function factsFromStripe(
   snapshot: Snapshot,
   { objectType, isDeleted, object }: Observation,
   { subscriptionStatus, isCardRemoved = false }: Mirrored,

@@ -9,7 +9,7 @@ import { streams } from '../../log/facts.ts'
 import {
   allowedSteps,
   endingOf,
-  evolve,
+  evolveIfTaken,
   initialSnapshot,
   machineVersion,
   nextStepOf,
@@ -65,10 +65,11 @@ export async function dispatch(
   fact: OnboardingFact,
   about: { factId: string; causation?: string },
 ): Promise<Session> {
-  if (!session.snapshot.can(fact)) throw notAllowed(session)
+  const evolved = evolveIfTaken(session.snapshot, fact)
+  if (evolved === undefined) throw notAllowed(session)
   const { now } = turn
   const { factId, causation } = about
-  const { snapshot, effects } = evolve(session.snapshot, fact)
+  const { snapshot, effects } = evolved
   const stream = streams.onboarding(session.sessionId)
   const [recorded] = await turn.record(
     stream,
@@ -81,6 +82,7 @@ export async function dispatch(
       } as TurnFact<OnboardingFactType>,
     ],
     session.version,
+    snapshot,
   )
   if (recorded === undefined) return session
   for (const effect of effects) {
@@ -107,13 +109,13 @@ export async function dispatch(
 export const callOf = (
   { sessionId, tenantId }: Pick<Session, 'sessionId' | 'tenantId'>,
   factId: string,
-  params: OnboardingEffects['callStripe'],
+  { call, session_id }: OnboardingEffects['callStripe'],
 ): NewEffect => ({
   effectId: factId,
   tenantId,
   stream: streams.onboarding(sessionId),
-  kind: 'onboarding_call',
-  params,
+  kind: call,
+  params: { fact_id: factId, session_id },
 })
 
 /** Records the end of a session that nobody has asked for. */

@@ -29,6 +29,7 @@ async function tellSession(turn: Turn, session: Session, sighting: Sighting): Pr
   const { factId, cause } = sighting
   let after = session
   for (const fact of factsFromStripe(session.snapshot, sighting, await mirroredOf(trx, sighting))) {
+    if (!after.snapshot.can(fact)) continue
     const pending = pendingCall(after)
     const about = { factId: `${factId}:${session.sessionId}:${fact.type}`, causation: cause }
     after = await dispatch(turn, after, fact, about)

@@ -68,7 +68,7 @@ test.each(['500_after', 'reset_after', '500_before'] as const)(
       .selectFrom('effects')
       .select('effect_id')
       .where('status', '=', 'pending')
-      .where('kind', '=', 'billing_call')
+      .where('kind', 'in', ['cancel_subscription', 'update_subscription'])
       .execute()
     expect(pending).toEqual([])
   },

@@ -1,0 +1,125 @@
+import type { SelectedDiscount } from '../../../machines/onboarding-facts.ts'
+import type { Reader } from '../../db/tables.ts'
+import { AppError, NotFound } from '../../errors.ts'
+import { keyInMetadata } from '../../stripe/calls.ts'
+import { failureOf, inOurTerms } from '../../stripe/failure.ts'
+import { findCustomer } from '../../views/customer.ts'
+import { isLive, latestSubscription } from '../../views/subscriptions.ts'
+import type { Decision } from '../ask.ts'
+import { assertFree, requestsUnderWay, type UnderWay } from '../under-way.ts'
+
+/** A tenant's one live subscription, whoever asks. */
+export type SubscriptionWanted = {
+  tenantId: string
+  askedBy: UnderWay['askedBy']
+  /** Of an operation: as its request names it. */
+  customerId: string | null
+  priceId: string
+  planId: string
+  /** Null: the customer's default. */
+  paymentMethodId: string | null
+  /** 0: no trial. */
+  trialDays: number
+  discount: SelectedDiscount | null
+  behavior: PaymentBehavior
+  sessionId?: string
+}
+
+/**
+ * A decline leaves no subscription behind. Only when the bank has asked for the customer is one made that waits for them,
+ * https://docs.stripe.com/api/subscriptions/create#create_subscription-payment_behavior
+ */
+export type PaymentBehavior = 'error_if_incomplete' | 'allow_incomplete'
+
+export type SubscriptionKnown = {
+  customerId: string | null
+  live: { subscription_id: string; status: string } | null
+  underWay: readonly UnderWay[]
+}
+
+export async function subscriptionKnown(reader: Reader, tenantId: string): Promise<SubscriptionKnown> {
+  const customer = await findCustomer(reader, tenantId)
+  const latest = await latestSubscription(reader, tenantId)
+  const isAlive = latest !== undefined && isLive(latest)
+  return {
+    customerId: customer?.customer_id ?? null,
+    live: isAlive ? { subscription_id: latest.subscription_id, status: latest.status } : null,
+    underWay: await requestsUnderWay(reader, tenantId),
+  }
+}
+
+/**
+ * @param madeBefore what the same request has made, where it was sent before
+ * @throws NotFound; Conflict while somebody else may be making one; AppError already_subscribed
+ */
+export function decideSubscription(
+  { customerId, live, underWay }: SubscriptionKnown,
+  wanted: SubscriptionWanted,
+  madeBefore: string | null = null,
+): Decision {
+  if (wanted.askedBy === 'operation' && customerId !== wanted.customerId)
+    throw new NotFound('customer of this tenant')
+  assertFree(underWay, wanted.askedBy)
+  if (live !== null && live.subscription_id === madeBefore) return { objectId: madeBefore }
+  if (live !== null)
+    throw new AppError('already_subscribed', 'This tenant has a subscription already', { details: live })
+  return { call: 'create_subscription', targetId: null, params: (key) => paramsOf(wanted, key) }
+}
+
+function paramsOf(wanted: SubscriptionWanted, key: string): Record<string, unknown> {
+  const { customerId, priceId, planId, paymentMethodId, trialDays, discount, sessionId } = wanted
+  return {
+    customer: customerId,
+    items: [{ price: priceId }],
+    payment_behavior: wanted.behavior,
+    ...(trialDays === 0 ? {} : { trial_period_days: trialDays }),
+    ...(paymentMethodId === null ? {} : { default_payment_method: paymentMethodId }),
+    ...(discount === null ? {} : { discounts: [redeemed(discount)] }),
+    metadata: {
+      tenant_id: wanted.tenantId,
+      ...(sessionId === undefined ? {} : { session_id: sessionId }),
+      plan_id: planId,
+      [keyInMetadata]: key,
+    },
+  }
+}
+
+const redeemed = ({ promotion_code_id, coupon_id }: SelectedDiscount) =>
+  promotion_code_id === null ? { coupon: coupon_id } : { promotion_code: promotion_code_id }
+
+/** Stripe's codes for "the customer has to be there": https://docs.stripe.com/error-codes */
+export const wantsAuthentication = (code: string | undefined) =>
+  code === 'subscription_payment_intent_requires_action' || code === 'authentication_required'
+
+/** Stripe's parameters of a subscription that are fields of our requests. */
+const subscriptionFields = {
+  discounts: 'discount_code',
+  coupon: 'discount_code',
+  promotion_code: 'discount_code',
+  items: 'price_id',
+  trial_period_days: 'trial_period_days',
+}
+
+/**
+ * What Stripe refuses about a subscription, in the terms of our own request.
+ * @param hasPaymentMethod whether the request has named the payment method
+ */
+export function subscriptionRefusal(error: unknown, hasPaymentMethod = false): unknown {
+  const failure = failureOf(error)
+  if (!(error instanceof AppError) || failure === undefined || error.code !== 'invalid_request') return error
+  const { code, param } = failure
+  const isAboutCard = param?.startsWith('default_payment_method') ?? false
+  if (isAboutCard && hasPaymentMethod)
+    return inOurTerms(error, { default_payment_method: 'payment_method_id' })
+  const refused = (as: 'payment_method_required' | 'conflict', message: string) =>
+    new AppError(as, message, { details: error.details, cause: error })
+  // "This customer has no attached payment source or default payment method": without a parameter's name.
+  if (code === 'resource_missing' && (param === null || isAboutCard))
+    return refused(
+      'payment_method_required',
+      'The customer has no payment method to pay with: attach one, give payment_method_id, or ask for a trial',
+    )
+  if (code === 'coupon_expired' || code === 'promotion_code_expired')
+    return refused('conflict', 'The discount can no longer be redeemed; leave it out')
+  return inOurTerms(error, subscriptionFields)
+}
