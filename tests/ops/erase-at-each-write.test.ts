@@ -20,6 +20,7 @@ import { eachDatabase, type TestDatabase, templateOf, testKey, testKeys } from '
 import type { Order, Report } from '../support/erase-until-killed.ts'
 import { projectedRows } from '../support/rows.ts'
 import { startService } from '../support/service.ts'
+import { compileCache } from '../support/service-process.ts'
 import { settled, wizard } from '../support/wizard.ts'
 
 /** In every text that the tenant has given. */
@@ -92,7 +93,7 @@ describe.each(eachDatabase)('on $name', ({ create }) => {
 
 const born = () =>
   fork(new URL('../support/erase-until-killed.ts', import.meta.url), {
-    env: { ...process.env, NODE_COMPILE_CACHE: join(tmpdir(), 'stepledger-compiled') },
+    env: { ...process.env, ...compileCache },
   })
 
 const stripeAt = (url: string) => {

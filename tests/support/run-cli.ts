@@ -2,6 +2,7 @@ import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { testKey } from './databases.ts'
+import { compileCache } from './service-process.ts'
 
 const ownLauncher = fileURLToPath(new URL('../../src/stepledger.js', import.meta.url))
 
@@ -21,7 +22,7 @@ export function startCli(args: string[], options: CliOptions = {}) {
     [...(options.nodeOptions ?? []), options.launcher ?? ownLauncher, ...args],
     {
       cwd: options.cwd,
-      env: { PATH, HOME, PERSONAL_DATA_KEY: testKey.toString('base64'), ...options.env },
+      env: { PATH, HOME, ...compileCache, PERSONAL_DATA_KEY: testKey.toString('base64'), ...options.env },
     },
   )
   return { child, ended: ended(child) }

@@ -2,11 +2,15 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 
 export const adminKey = 'admin-key-of-the-tests'
 const launcher = fileURLToPath(new URL('../../src/stepledger.js', import.meta.url))
+/** A start takes a third less time where Node finds what it compiled before. Not part of the tests' results. */
+export const compileCache = { NODE_COMPILE_CACHE: join(tmpdir(), 'stepledger-compiled') }
 
 export type ServiceProcess = {
   url: string
@@ -25,7 +29,13 @@ export type Reply = any
 /** The service as its users run it, in a process of its own. Resolves when it listens. */
 export async function startProcess(env: Record<string, string>): Promise<ServiceProcess> {
   const child = spawn(process.execPath, [launcher, 'serve', '--json'], {
-    env: { PATH: process.env.PATH ?? '', ADMIN_API_KEY: adminKey, LOG_LEVEL: 'error', ...env },
+    env: {
+      PATH: process.env.PATH ?? '',
+      ...compileCache,
+      ADMIN_API_KEY: adminKey,
+      LOG_LEVEL: 'error',
+      ...env,
+    },
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   const url = await firstUrl(child)
@@ -49,7 +59,13 @@ export function spawnService(
   const [program = '', ...args] = command
   const child = spawn(program, args, {
     cwd: fileURLToPath(new URL('../..', import.meta.url)),
-    env: { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '', ADMIN_API_KEY: adminKey, ...env },
+    env: {
+      PATH: process.env.PATH ?? '',
+      HOME: process.env.HOME ?? '',
+      ...compileCache,
+      ADMIN_API_KEY: adminKey,
+      ...env,
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   let stdout = ''

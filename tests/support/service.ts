@@ -1,9 +1,10 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { copyFile, mkdtemp, rm } from 'node:fs/promises'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type ServerType, serve } from '@hono/node-server'
 import Stripe from 'stripe'
+import { inject } from 'vitest'
 import { createKey } from '../../src/auth/keys.ts'
 import { readConfig } from '../../src/config.ts'
 import type { AppContext } from '../../src/context.ts'
@@ -73,6 +74,7 @@ export async function startService(options: ServiceOptions = {}): Promise<Servic
   const { clock } = options
   const now = options.now ?? (clock && (() => new Date(clock.nowMs)))
   const directory = options.directory ?? (await mkdtemp(join(tmpdir(), 'service-')))
+  if (options.directory === undefined) await copyFile(inject('migratedSqlite'), join(directory, 'test.db'))
   const { promise: ready, resolve: open } = Promise.withResolvers<ReturnType<typeof createApp>>()
   const server = options.webhooks
     ? await listening(async (request) => (await ready).fetch(request))
