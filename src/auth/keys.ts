@@ -1,7 +1,7 @@
 import { createHash, createHmac, randomBytes, randomUUID, timingSafeEqual } from 'node:crypto'
 import { z } from 'zod'
 import type { Database } from '../db/database.ts'
-import { shownOf, timeOut } from '../db/fields.ts'
+import { pickFields, timeOut } from '../db/fields.ts'
 import type { Reader, Row, Trx } from '../db/tables.ts'
 import { InvalidRequest, usedForAnother } from '../errors.ts'
 import { derivedUuid } from './derived-uuid.ts'
@@ -20,7 +20,7 @@ export const KeyView = z.object({
   revoked_at: timeOut.nullable(),
 })
 export type KeyView = z.infer<typeof KeyView>
-export const keyView = (row: KeyListing): KeyView => ({ ...shownOf(KeyView, row), id: row.key_id })
+export const keyView = (row: KeyListing): KeyView => ({ ...pickFields(KeyView, row), id: row.key_id })
 
 export const NewKey = z.object({
   id: z.string(),

@@ -49,7 +49,7 @@ export type CreatedCustomer = z.output<typeof steps.CreatedCustomer>
 export type PaymentSetup = z.output<typeof steps.PaymentSetup>
 export type PlanChoice = OfSession<typeof choices.PlanChoice>
 /** Amounts in the currency's minor unit. */
-export type SelectedPlan = z.output<typeof steps.SelectedPlan>
+export type SelectedPlan = z.output<typeof steps.PlanSelection>
 export type CreatedSubscription = z.output<typeof steps.CreatedSubscription>
 export type CompletedSession = z.output<typeof steps.CompletedSession>
 export type CorrectedApplicant = standings.Standing

@@ -34,12 +34,12 @@ export const timeOut = z.string().meta({ format: 'date-time' })
 export const cents = z.int()
 
 /** Any JSON object, free for callers to use; kept small because it is stored for ever. */
-export const metadata = z
+export const freeMetadata = z
   .record(z.string().min(1).max(100), z.unknown())
   .refine((value) => JSON.stringify(value).length <= 4096, 'must be at most 4096 characters of JSON')
 
-/** In a query. */
-export const flag = z
+/** `true` or `false`. */
+export const queryFlag = z
   .enum(['true', 'false'])
   .transform((value) => value === 'true')
   .meta({ type: 'boolean' })
@@ -55,7 +55,7 @@ export const fieldsOf = <S extends z.ZodRawShape>(reply: z.ZodObject<S>) =>
   Object.keys(reply.shape) as (keyof S & string)[]
 
 /** The part of a row that a reply shows as it stands. */
-export function shownOf<S extends z.ZodRawShape, R extends object>(
+export function pickFields<S extends z.ZodRawShape, R extends object>(
   reply: z.ZodObject<S>,
   row: R,
 ): Pick<R, keyof S & keyof R> {

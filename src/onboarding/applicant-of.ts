@@ -1,5 +1,5 @@
 import { type Applicant, applicant } from '../../machines/onboarding-facts.ts'
-import { shownOf } from '../db/fields.ts'
+import { pickFields } from '../db/fields.ts'
 import type { Reader } from '../db/tables.ts'
 import { streams } from '../log/facts.ts'
 import { factOf } from '../log/read.ts'
@@ -17,7 +17,7 @@ export async function applicantOf(reader: Reader, sessionId: string): Promise<Ap
   for (const row of rows) {
     const fact = factOf(row)
     if (fact.type === 'onboarding.started') {
-      return shownOf(applicant, await livingPersonal(reader, fact))
+      return pickFields(applicant, await livingPersonal(reader, fact))
     }
     if (fact.type !== 'onboarding.applicant_corrected') continue
     const { idempotency_key: key } = fact.data

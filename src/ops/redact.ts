@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { shownOf, timeOut } from '../db/fields.ts'
+import { pickFields, timeOut } from '../db/fields.ts'
 import type { Fact } from '../log/facts.ts'
 import { maskValue } from '../logging/mask.ts'
 import { aboutOf } from './about.ts'
@@ -34,7 +34,7 @@ export function redact(fact: Fact): RedactedFact {
   const { personal, ...data } = fact.data as Record<string, unknown>
   const masked = maskValue(data)
   return {
-    ...shownOf(RedactedFact, fact),
+    ...pickFields(RedactedFact, fact),
     data: fact.subject === null || personal === undefined ? masked : { ...masked, personal: '[personal]' },
     about: aboutOf(fact),
   }

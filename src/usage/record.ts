@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { z } from 'zod'
 import type { AppContext } from '../context.ts'
-import { metadata, shownOf, tenantId, text, time, timeOut } from '../db/fields.ts'
+import { freeMetadata, pickFields, tenantId, text, time, timeOut } from '../db/fields.ts'
 import type { Trx } from '../db/tables.ts'
 import type { Turn, TurnFact } from '../effects/turn.ts'
 import { AppError, type FieldProblem } from '../errors.ts'
@@ -31,7 +31,7 @@ export const UsageInput = (now: () => Date) =>
         }, 'must be at most 5 minutes ahead and 35 days back')
         .optional(),
       idempotency_key: text(255).optional(),
-      metadata: metadata.default({}),
+      metadata: freeMetadata.default({}),
     })
     .superRefine((record, { addIssue }) => {
       const message = quantityProblem(record)
@@ -123,7 +123,7 @@ export async function recordUsage(
       const fact = recorded.get(fact_id)
       if (fact === undefined) throw new Error(`${fact_id} is not in the log after it was appended`)
       return {
-        ...shownOf(UsageRecord, fact.data),
+        ...pickFields(UsageRecord, fact.data),
         ...personal,
         tenant_id,
         occurred_at: fact.occurred_at,

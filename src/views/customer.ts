@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { cents, shownOf, timeOut } from '../db/fields.ts'
+import { cents, pickFields, timeOut } from '../db/fields.ts'
 import type { Reader, Row } from '../db/tables.ts'
 import { NotFound } from '../errors.ts'
 import { assertNotErased } from '../projections/tenants.ts'
@@ -24,7 +24,7 @@ export async function customerOf(reader: Reader, tenantId: string): Promise<Cust
   await assertNotErased(reader, tenantId)
   const row = await findCustomer(reader, tenantId)
   if (row === undefined) throw new NotFound('customer')
-  return { ...shownOf(Customer, row), is_delinquent: row.is_delinquent === 1 }
+  return { ...pickFields(Customer, row), is_delinquent: row.is_delinquent === 1 }
 }
 
 /** The tenant's customer that is not deleted. */

@@ -19,7 +19,7 @@ export const PaymentSetup = Standing.extend({
   publishable_key: z.string().nullable(),
 })
 
-export const SelectedPlan = Standing.extend(OrderedPlan.shape)
+export const PlanSelection = Standing.extend(OrderedPlan.shape)
 
 export const CreatedSubscription = Standing.extend({
   subscription_id: z.string(),

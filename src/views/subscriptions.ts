@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { hasEnded } from '../../machines/subscription.ts'
-import { cents, shownOf, timeOut } from '../db/fields.ts'
+import { cents, pickFields, timeOut } from '../db/fields.ts'
 import type { Reader, Row } from '../db/tables.ts'
 import { NotFound } from '../errors.ts'
 import type { Caller } from '../log/by.ts'
@@ -78,7 +78,7 @@ export async function ownSubscription(
 }
 
 export const shownSubscription = (row: SubscriptionRow): Subscription => ({
-  ...shownOf(Subscription, row),
+  ...pickFields(Subscription, row),
   discounts: discountsIn(row.discounts),
   cancel_at_period_end: row.cancel_at_period_end === 1,
   is_paused: row.is_paused === 1,

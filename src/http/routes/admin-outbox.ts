@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { AppContext } from '../../context.ts'
-import { flag, resourceId, text } from '../../db/fields.ts'
+import { queryFlag, resourceId, text } from '../../db/fields.ts'
 import { listOf, PageQuery } from '../../db/page.ts'
 import { EffectListing, listEffects, retryEffect } from '../../ops/effects.ts'
 import { listWebhooks, retryWebhook, WebhookListing } from '../../ops/webhooks.ts'
@@ -21,7 +21,7 @@ export const adminOutboxRoutes = (context: AppContext) => [
           .enum(['stripe', 'time'])
           .optional()
           .meta({ param: { description: 'Calls wait for `stripe`, timers for their `time`' } }),
-        retrying: flag.optional().meta({
+        retrying: queryFlag.optional().meta({
           param: { description: 'Pending calls that have failed at least once' },
         }),
       }),

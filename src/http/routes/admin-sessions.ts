@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { AppContext } from '../../context.ts'
-import { flag, resourceId, tenantId, text, wholeNumber } from '../../db/fields.ts'
+import { queryFlag, resourceId, tenantId, text, wholeNumber } from '../../db/fields.ts'
 import { listOf, PageQuery } from '../../db/page.ts'
 import { SessionAt, sessionAt } from '../../ops/session-at.ts'
 import { listSessions, SessionListing, SessionView, showSession } from '../../ops/sessions.ts'
@@ -22,7 +22,7 @@ export const adminSessionRoutes = ({ db, now }: AppContext) => [
         session_id: text(64)
           .optional()
           .meta({ param: { description: 'The beginning of the id' } }),
-        stuck: flag.optional().meta({
+        stuck: queryFlag.optional().meta({
           param: {
             description:
               'Quarantined, or waiting for Stripe for more than two minutes or after a failed call',

@@ -20,7 +20,7 @@ import {
   createdCustomer,
   createdSubscription,
   PaymentSetup,
-  SelectedPlan,
+  PlanSelection,
   StartedSession,
 } from '../../views/step-replies.ts'
 import { type Call, route } from '../route.ts'
@@ -120,7 +120,7 @@ export function onboardingStepRoutes(context: AppContext) {
       'step/select-plan',
       'Step 4: choose a plan, a price and a discount',
       PlanChoice,
-      SelectedPlan,
+      PlanSelection,
       async ({ by, body }) => {
         const { session_id, ...choice } = body
         const session = await limits.withCode(by, body, () => selectPlan(context, by, session_id, choice))
@@ -133,7 +133,7 @@ export function onboardingStepRoutes(context: AppContext) {
       'step/preview-plan',
       'What a plan would cost with a discount; changes nothing',
       PlanChoice,
-      SelectedPlan,
+      PlanSelection,
       async ({ by, body }) => {
         const { session_id, ...choice } = body
         const { session, selected } = await limits.withCode(by, body, () =>
