@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { sign } from '../../src/stripe-sandbox/webhooks.ts'
+import { sign } from '../../src/stripe-sandbox/delivery/webhooks.ts'
 import { type Service, startService } from '../support/service.ts'
 import { deliver, eventOf, post, signingSecret } from '../support/webhooks.ts'
 

@@ -1,5 +1,5 @@
 import { expect } from 'vitest'
-import { sign } from '../../src/stripe-sandbox/webhooks.ts'
+import { sign } from '../../src/stripe-sandbox/delivery/webhooks.ts'
 import type { Canaries } from './canaries.ts'
 import { type CanaryWorld, origin } from './canary-world.ts'
 import { signingSecret } from './webhooks.ts'

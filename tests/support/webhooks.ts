@@ -1,5 +1,5 @@
 import type Stripe from 'stripe'
-import { sign } from '../../src/stripe-sandbox/webhooks.ts'
+import { sign } from '../../src/stripe-sandbox/delivery/webhooks.ts'
 import type { Reply, Service } from './service.ts'
 
 /** Set as STRIPE_WEBHOOK_SECRET where a test signs by itself. */

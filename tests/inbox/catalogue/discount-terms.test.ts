@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { discountCents } from '../../../src/pricing/discount-cents.ts'
-import { percentOf } from '../../../src/stripe-sandbox/resources/price.ts'
+import { percentOf } from '../../../src/stripe-sandbox/catalogue/price.ts'
 
 const percent = (percent_off_ppm: number) => ({ percent_off_ppm, amount_off_cents: null })
 const amount = (amount_off_cents: number) => ({ percent_off_ppm: null, amount_off_cents })

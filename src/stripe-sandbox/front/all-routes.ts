@@ -1,0 +1,56 @@
+import { couponRoutes } from '../catalogue/coupons.ts'
+import { priceRoutes } from '../catalogue/prices.ts'
+import { productRoutes } from '../catalogue/products.ts'
+import { promotionCodeRoutes } from '../catalogue/promotion-codes.ts'
+import { customerRoutes } from '../customers/customers.ts'
+import { eventRoutes } from '../delivery/events.ts'
+import { webhookEndpointRoutes } from '../delivery/webhook-endpoints.ts'
+import { invoiceItemRoutes } from '../invoices/invoice-items.ts'
+import { previewRoute } from '../invoices/invoice-preview.ts'
+import { invoiceRoutes } from '../invoices/invoices.ts'
+import { listOf, text } from '../objects/parameters.ts'
+import { type Route, route } from '../objects/routes.ts'
+import { chargeRoutes } from '../payments/charges.ts'
+import { paymentIntentRoutes } from '../payments/payment-intents.ts'
+import { paymentMethodRoutes } from '../payments/payment-methods.ts'
+import { setupIntentRoutes } from '../payments/setup-intents.ts'
+import { subscriptionRoutes } from '../subscriptions/subscriptions.ts'
+import { accountRoutes } from './account.ts'
+
+/** Every route of the API. A fixed path stands before one with an id in its place. */
+export function allRoutes(options: {
+  openCliSession: (deviceName: string) => object
+  pendingWebhooks: (eventId: string) => number
+}): Route[] {
+  return [
+    ...accountRoutes,
+    ...chargeRoutes,
+    ...couponRoutes,
+    ...customerRoutes,
+    ...eventRoutes(options.pendingWebhooks),
+    ...invoiceItemRoutes,
+    previewRoute,
+    ...invoiceRoutes,
+    ...paymentIntentRoutes,
+    ...paymentMethodRoutes,
+    ...priceRoutes,
+    ...productRoutes,
+    ...promotionCodeRoutes,
+    ...setupIntentRoutes,
+    ...subscriptionRoutes,
+    ...webhookEndpointRoutes,
+    route('POST /v1/stripecli/sessions', cliSession, (call) =>
+      options.openCliSession(call.params.device_name ?? ''),
+    ),
+  ]
+}
+
+const cliSession = {
+  device_name: text.optional(),
+  websocket_features: listOf(text).optional(),
+  filters: text.optional(),
+  forward_to_url: text.optional(),
+  forward_connect_to_url: text.optional(),
+  forward_thin_to_url: text.optional(),
+  forward_thin_connect_to_url: text.optional(),
+}

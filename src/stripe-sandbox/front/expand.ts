@@ -1,0 +1,95 @@
+import type Stripe from 'stripe'
+import { invalidRequest } from '../objects/errors.ts'
+import { idOf } from '../objects/ids.ts'
+import type { ListOf } from '../objects/lists.ts'
+import { present } from '../objects/present.ts'
+import type { ObjectType } from '../objects/store.ts'
+import type { Turn } from '../objects/turn.ts'
+
+/** Replaces ids by objects along paths such as `latest_invoice.payments` or `data.customer`; the answer is a copy. */
+export function expand(turn: Turn, answer: object, paths: string[]): object {
+  const copy = structuredClone(answer) as Hash
+  for (const path of paths) {
+    const keys = path.split('.')
+    if (keys.length > 4)
+      throw invalidRequest(`You cannot expand more than 4 levels of a property. Property: ${path}`, {
+        param: 'expand',
+      })
+    expandPath(turn, copy, keys, path)
+  }
+  return copy
+}
+
+type Hash = Record<string, unknown>
+
+function expandPath(turn: Turn, target: Hash, keys: string[], path: string): void {
+  const [key, ...rest] = keys
+  if (key === undefined) return
+  const included = target.object === undefined ? undefined : onDemand[`${String(target.object)}.${key}`]
+  if (included && (target[key] === undefined || target[key] === null)) target[key] = included(turn, target)
+  else if (!(key in target)) throw cannotExpand(path)
+  const value = target[key]
+  if (Array.isArray(value)) target[key] = value.map((item) => replace(turn, key, item, path))
+  else if (typeof value === 'string') target[key] = replace(turn, key, value, path)
+  const next = target[key]
+  for (const child of Array.isArray(next) ? next : [next]) {
+    if (typeof child === 'object' && child !== null) expandPath(turn, child as Hash, rest, path)
+    else if (rest.length > 0 && child !== null) throw cannotExpand(path)
+  }
+}
+
+function replace(turn: Turn, key: string, value: unknown, path: string): unknown {
+  if (typeof value !== 'string') return value
+  const type = types[key]
+  if (!type) throw cannotExpand(path)
+  const found = turn.store.find(type, value)
+  // A copy, so that a path inside it changes nothing else.
+  return found ? structuredClone(present(found, turn.now)) : (turn.store.findDeleted(type, value) ?? value)
+}
+
+const cannotExpand = (path: string) =>
+  invalidRequest(`This property cannot be expanded (${path}).`, { param: 'expand' })
+
+const types: Record<string, ObjectType> = {
+  charge: 'charge',
+  coupon: 'coupon',
+  customer: 'customer',
+  default_payment_method: 'payment_method',
+  default_price: 'price',
+  discount: 'discount',
+  discounts: 'discount',
+  invoice: 'invoice',
+  latest_charge: 'charge',
+  latest_invoice: 'invoice',
+  payment_intent: 'payment_intent',
+  payment_method: 'payment_method',
+  pending_setup_intent: 'setup_intent',
+  price: 'price',
+  product: 'product',
+  promotion_code: 'promotion_code',
+  subscription: 'subscription',
+}
+
+/** What an object has only when it is asked for. */
+const onDemand: Record<string, (turn: Turn, target: Hash) => unknown> = {
+  'invoice.payments': (turn, invoice) => {
+    const data = turn.store.all('invoice_payment', { invoice: String(invoice.id) })
+    return list(data.reverse(), `/v1/invoice_payments?invoice=${String(invoice.id)}`)
+  },
+  'invoice.confirmation_secret': (turn, invoice): Stripe.Invoice.ConfirmationSecret | null => {
+    const payment = turn.store
+      .all('invoice_payment', { invoice: String(invoice.id) })
+      .find((each) => each.is_default)
+    const intent = turn.store.find('payment_intent', idOf(payment?.payment.payment_intent) ?? '')
+    return intent?.client_secret ? { client_secret: intent.client_secret, type: 'payment_intent' } : null
+  },
+  'coupon.applies_to': (turn, coupon) => turn.store.find('coupon', String(coupon.id))?.applies_to,
+  'price.tiers': (turn, price) => turn.store.find('price', String(price.id))?.tiers,
+  'customer.subscriptions': (turn, customer) => {
+    const all = turn.store.all('subscription', { customer: String(customer.id) })
+    const live = all.filter(({ status }) => status !== 'canceled' && status !== 'incomplete_expired')
+    return list(live.reverse(), `/v1/customers/${String(customer.id)}/subscriptions`)
+  },
+}
+
+const list = <T>(data: T[], url: string): ListOf<T> => ({ object: 'list', data, has_more: false, url })

@@ -1,0 +1,149 @@
+import type Stripe from 'stripe'
+import { invalidRequest, noSuch } from '../objects/errors.ts'
+import { idOf, newId, randomLetters } from '../objects/ids.ts'
+import { mustFind, type Turn } from '../objects/turn.ts'
+import { cardFailure, cardOfName, cardOfNumber, type TestCard, type Verdict } from './cards.ts'
+
+export type CardInput = {
+  number?: string | undefined
+  token?: string | undefined
+  exp_month?: number | undefined
+  exp_year?: number | undefined
+  cvc?: string | undefined
+}
+type Address = { [K in keyof Stripe.Address]?: string | null | undefined }
+export type BillingInput = {
+  name?: string | null | undefined
+  email?: string | null | undefined
+  phone?: string | null | undefined
+  address?: Address | null | undefined
+}
+
+/** Makes a card payment method that belongs to nobody yet. @throws StripeFailure 402 for a bad card */
+export function makePaymentMethod(
+  turn: Turn,
+  input: {
+    card: CardInput
+    billing?: BillingInput | undefined
+    metadata?: Record<string, string> | null | undefined
+  },
+): Stripe.PaymentMethod {
+  const { card, billing, metadata } = input
+  const known = card.token === undefined ? cardOfNumber(card.number ?? '') : cardOfName(card.token)
+  if (!known) throw noSuch('token', card.token ?? '', 'card[token]')
+  return make(turn, known, card, billing, metadata ?? {})
+}
+
+/** An existing payment method, or a new one for a name such as `pm_card_visa` or `tok_visa`. */
+export function resolvePaymentMethod(turn: Turn, id: string, param?: string): Stripe.PaymentMethod {
+  const known = cardOfName(id)
+  return known ? make(turn, known, {}, {}, {}) : mustFind(turn, 'payment_method', id, param)
+}
+
+/** @throws StripeFailure 400 where it is somebody else's, 402 where the bank refuses to have it saved */
+export function attachPaymentMethod(
+  turn: Turn,
+  method: Stripe.PaymentMethod,
+  customerId: string,
+): Stripe.PaymentMethod {
+  const owner = idOf(method.customer)
+  if (owner === customerId) return method
+  if (owner !== null)
+    throw invalidRequest('The payment method you provided has already been attached to a customer.', {
+      code: 'payment_method_unexpected_state',
+    })
+  const { setup } = behaviourOf(turn, method.id)
+  if (typeof setup === 'object') throw cardFailure(setup)
+  const attached = turn.store.save({ ...method, customer: customerId })
+  turn.emit('payment_method.attached', attached)
+  return attached
+}
+
+/** What the bank says to this payment method now, from its test card and from whether it was set up. */
+export function behaviourOf(turn: Turn, methodId: string): { setup: Verdict; charge: Verdict } {
+  const { number, setUp } = turn.store.hidden<Hidden>(methodId)
+  const { setup, charge } = cardOfNumber(number ?? '4242424242424242')
+  return { setup, charge: charge === 'authenticate_unless_set_up' ? (setUp ? 'ok' : 'authenticate') : charge }
+}
+
+export function markSetUp(turn: Turn, methodId: string): void {
+  turn.store.hide(methodId, { setUp: true } satisfies Partial<Hidden>)
+}
+
+/** The payment method that a customer's invoices are paid with where nothing nearer says otherwise. */
+export function defaultMethodOf(turn: Turn, customerId: string | null): Stripe.PaymentMethod | undefined {
+  const customer = customerId === null ? undefined : turn.store.find('customer', customerId)
+  const id = idOf(customer?.invoice_settings.default_payment_method) ?? idOf(customer?.default_source)
+  return id === null ? undefined : turn.store.find('payment_method', id)
+}
+
+type Hidden = { number: string; setUp: boolean }
+
+function make(
+  turn: Turn,
+  known: TestCard,
+  input: CardInput,
+  billing: BillingInput | undefined,
+  metadata: Record<string, string>,
+): Stripe.PaymentMethod {
+  const { month, year } = checkedExpiry(turn, input)
+  const id = newId('pm')
+  const check = input.cvc === undefined ? null : 'pass'
+  turn.store.hide(id, { number: known.number, setUp: false } satisfies Hidden)
+  return turn.store.save({
+    id,
+    object: 'payment_method',
+    allow_redisplay: 'unspecified',
+    billing_details: {
+      address: { ...noAddress, ...billing?.address } as Stripe.Address,
+      email: billing?.email ?? null,
+      name: billing?.name ?? null,
+      phone: billing?.phone ?? null,
+      tax_id: null,
+    },
+    card: {
+      brand: known.brand,
+      checks: { address_line1_check: null, address_postal_code_check: null, cvc_check: check },
+      country: 'US',
+      display_brand: known.brand,
+      exp_month: month,
+      exp_year: year,
+      fingerprint: randomLetters(16),
+      funding: known.funding,
+      generated_from: null,
+      last4: known.number.slice(-4),
+      networks: { available: [known.brand], preferred: null },
+      regulated_status: 'unregulated',
+      three_d_secure_usage: { supported: true },
+      wallet: null,
+    },
+    created: turn.now,
+    customer: null,
+    customer_account: null,
+    livemode: false,
+    metadata,
+    type: 'card',
+  })
+}
+
+const noAddress: Stripe.Address = {
+  city: null,
+  country: null,
+  line1: null,
+  line2: null,
+  postal_code: null,
+  state: null,
+}
+
+function checkedExpiry(turn: Turn, { exp_month, exp_year }: CardInput): { month: number; year: number } {
+  const today = new Date(turn.nowMs)
+  const thisYear = today.getUTCFullYear()
+  const month = exp_month ?? 12
+  const year = exp_year === undefined ? thisYear + 4 : exp_year < 100 ? 2000 + exp_year : exp_year
+  if (month < 1 || month > 12)
+    throw cardFailure({ code: 'invalid_expiry_month', message: "Your card's expiration month is invalid." })
+  const past = year < thisYear || (year === thisYear && month < today.getUTCMonth() + 1)
+  if (past || year > thisYear + 50)
+    throw cardFailure({ code: 'invalid_expiry_year', message: "Your card's expiration year is invalid." })
+  return { month, year }
+}

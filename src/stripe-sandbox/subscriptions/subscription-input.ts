@@ -1,0 +1,233 @@
+import type Stripe from 'stripe'
+import type { z } from 'zod'
+import { discountList } from '../catalogue/discount.ts'
+import { hasFixedAmount, savePrice } from '../catalogue/price.ts'
+import { recurringShape } from '../catalogue/prices.ts'
+import { invalidRequest } from '../objects/errors.ts'
+import { idOf, newId } from '../objects/ids.ts'
+import {
+  clearable,
+  currency,
+  emptyable,
+  hash,
+  listOf,
+  mergeMetadata,
+  metadata,
+  nowOrTime,
+  oneOf,
+  type ShapeOf,
+  text,
+  whole,
+  yesNo,
+} from '../objects/parameters.ts'
+import { mustFind, type Turn } from '../objects/turn.ts'
+import { cardOfName } from '../payments/cards.ts'
+import { attachPaymentMethod, resolvePaymentMethod } from '../payments/payment-method.ts'
+
+const priceData = { currency, product: text, unit_amount: whole }
+const item = {
+  price: text.optional(),
+  price_data: hash({ ...priceData, recurring: recurringShape }).optional(),
+  plan: text.optional(),
+  quantity: whole.optional(),
+  metadata: metadata.optional(),
+}
+
+/** What creating and updating a subscription have in common. */
+export const subscriptionShape = {
+  add_invoice_items: listOf(
+    hash({
+      price: text.optional(),
+      price_data: hash(priceData).optional(),
+      quantity: whole.optional(),
+      discountable: yesNo.optional(),
+      metadata: metadata.optional(),
+    }),
+  ).optional(),
+  cancel_at: emptyable(whole).optional(),
+  cancel_at_period_end: yesNo.optional(),
+  collection_method: oneOf('charge_automatically', 'send_invoice').optional(),
+  days_until_due: whole.optional(),
+  default_payment_method: text.optional(),
+  description: clearable.optional(),
+  discounts: discountList.optional(),
+  metadata: metadata.optional(),
+  off_session: yesNo.optional(),
+  payment_behavior: oneOf('allow_incomplete', 'default_incomplete', 'error_if_incomplete').optional(),
+  payment_settings: hash({
+    payment_method_types: listOf(text).optional(),
+    save_default_payment_method: oneOf('off', 'on_subscription').optional(),
+  }).optional(),
+  proration_behavior: oneOf('always_invoice', 'create_prorations', 'none').optional(),
+  trial_end: nowOrTime.optional(),
+  trial_settings: hash({
+    end_behavior: hash({ missing_payment_method: oneOf('cancel', 'create_invoice', 'pause') }),
+  }).optional(),
+} satisfies ShapeOf<Stripe.SubscriptionCreateParams> & ShapeOf<Stripe.SubscriptionUpdateParams>
+
+export const createItems = listOf(hash(item))
+export const updateItems = listOf(
+  hash({ ...item, id: text.optional(), deleted: yesNo.optional(), clear_usage: yesNo.optional() }),
+)
+
+/** A coupon or promotion code at the top is from earlier API versions. */
+export const olderShape = { coupon: text.optional(), promotion_code: text.optional() }
+
+export type ItemInput = z.output<typeof updateItems>[number]
+type AddedItem = z.output<NonNullable<typeof subscriptionShape.add_invoice_items>>
+
+/** A new subscription item, with a period that its subscription sets. @throws StripeFailure 400 for an unusable price */
+export function makeItem(
+  turn: Turn,
+  input: ItemInput,
+  subscriptionId: string,
+  param: string,
+): Stripe.SubscriptionItem {
+  const price = recurringPrice(turn, input, param)
+  if ((input.quantity ?? 1) < 0)
+    throw invalidRequest('This value must be greater than or equal to 0.', {
+      code: 'parameter_invalid_integer',
+      param: `${param}[quantity]`,
+    })
+  return {
+    id: newId('si', 14),
+    object: 'subscription_item',
+    billing_thresholds: null,
+    created: turn.now,
+    current_period_end: turn.now,
+    current_period_start: turn.now,
+    current_trial: null,
+    discounts: [],
+    metadata: mergeMetadata({}, input.metadata),
+    plan: planOf(price),
+    price,
+    quantity: input.quantity ?? 1,
+    subscription: subscriptionId,
+    tax_rates: [],
+  }
+}
+
+/** The item with another price or quantity. */
+export function changeItem(
+  turn: Turn,
+  item: Stripe.SubscriptionItem,
+  input: ItemInput,
+  param: string,
+): Stripe.SubscriptionItem {
+  const named = input.price !== undefined || input.price_data !== undefined || input.plan !== undefined
+  const price = named ? recurringPrice(turn, input, param) : item.price
+  return {
+    ...item,
+    price,
+    plan: planOf(price),
+    quantity: input.quantity ?? item.quantity ?? 1,
+    metadata: mergeMetadata(item.metadata, input.metadata),
+  }
+}
+
+/** All prices of a subscription recur alike and in one currency. */
+export function checkItems(items: Stripe.SubscriptionItem[]): void {
+  const [first] = items
+  if (!first) throw invalidRequest('A subscription must have at least one item.', { param: 'items' })
+  const rhythm = ({ price }: Stripe.SubscriptionItem) =>
+    `${price.currency} ${price.recurring?.interval_count} ${price.recurring?.interval}`
+  if (items.some((each) => rhythm(each) !== rhythm(first)))
+    throw invalidRequest(
+      'Currency and interval fields must match across all plans on this subscription. Found mismatch in currency or interval.',
+      { param: 'items' },
+    )
+  if (new Set(items.map(({ price }) => price.id)).size < items.length)
+    throw invalidRequest('Cannot add multiple subscription items with the same plan.', { param: 'items' })
+}
+
+/** The customer's own payment method by id; a test name makes one and attaches it. */
+export function ownMethod(turn: Turn, id: string, customerId: string): string {
+  const method = resolvePaymentMethod(turn, id, 'default_payment_method')
+  const owned = cardOfName(id) ? attachPaymentMethod(turn, method, customerId) : method
+  if (idOf(owned.customer) !== customerId)
+    throw invalidRequest(
+      `The customer does not have a payment method with the ID ${id}. The payment method must be attached to the customer.`,
+      { code: 'resource_missing', param: 'default_payment_method' },
+    )
+  return owned.id
+}
+
+/** Turns `add_invoice_items` into pending invoice items: they go on the next invoice. */
+export function addInvoiceItems(
+  turn: Turn,
+  inputs: NonNullable<AddedItem>,
+  subscription: Stripe.Subscription,
+  make: (input: {
+    price: Stripe.Price
+    quantity: number
+    discountable: boolean
+    metadata: Stripe.Metadata
+  }) => void,
+): void {
+  for (const [position, input] of inputs.entries()) {
+    const param = `add_invoice_items[${position}]`
+    const price = input.price_data
+      ? savePrice(turn, {
+          ...input.price_data,
+          product: mustFind(turn, 'product', input.price_data.product, param).id,
+        })
+      : mustFind(turn, 'price', input.price ?? '', `${param}[price]`)
+    if (price.currency !== subscription.currency)
+      throw invalidRequest(`The price specified must be in ${subscription.currency}.`, {
+        param: `${param}[price]`,
+      })
+    make({
+      price,
+      quantity: input.quantity ?? 1,
+      discountable: input.discountable ?? true,
+      metadata: input.metadata ?? {},
+    })
+  }
+}
+
+function recurringPrice(turn: Turn, input: ItemInput, param: string): Stripe.Price {
+  if (input.price_data) {
+    const product = mustFind(turn, 'product', input.price_data.product, `${param}[price_data][product]`)
+    return savePrice(turn, { ...input.price_data, product: product.id })
+  }
+  const price = mustFind(turn, 'price', input.price ?? input.plan ?? '', `${param}[price]`)
+  const inactive = !price.active || turn.store.find('product', idOf(price.product))?.active === false
+  if (inactive)
+    throw invalidRequest('The price specified is inactive. This field only accepts active prices.', {
+      param: `${param}[price]`,
+    })
+  if (price.recurring === null)
+    throw invalidRequest(
+      `The price specified is set to \`type=one_time\` but this field only accepts prices with \`type=recurring\`.`,
+      { param: `${param}[price]` },
+    )
+  if (!hasFixedAmount(price))
+    throw invalidRequest('The sandbox bills no tiers, no meters and no amounts of the customer’s choice.', {
+      param: `${param}[price]`,
+    })
+  return price
+}
+
+function planOf(price: Stripe.Price): Stripe.Plan {
+  return {
+    id: price.id,
+    object: 'plan',
+    active: price.active,
+    amount: price.unit_amount,
+    amount_decimal: price.unit_amount_decimal,
+    billing_scheme: 'per_unit',
+    created: price.created,
+    currency: price.currency,
+    interval: price.recurring?.interval ?? 'month',
+    interval_count: price.recurring?.interval_count ?? 1,
+    livemode: false,
+    metadata: price.metadata,
+    meter: null,
+    nickname: price.nickname,
+    product: price.product,
+    tiers_mode: null,
+    transform_usage: null,
+    trial_period_days: null,
+    usage_type: 'licensed',
+  }
+}
