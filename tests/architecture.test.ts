@@ -31,7 +31,11 @@ describe('the rule is in force', () => {
     ['src/inbox/planted.ts', '../outbox/runner.ts'],
     ['src/http/routes/planted.ts', 'kysely'],
     ['src/http/planted.ts', '../main.ts'],
-    ['src/stripe-sandbox/planted.ts', '../log/append.ts'],
+    ['src/stripe-sandbox/objects/planted.ts', '../../log/append.ts'],
+    ['src/stripe-sandbox/objects/planted.ts', '../sandbox.ts'],
+    ['src/stripe-sandbox/payments/planted.ts', '../invoices/invoicing.ts'],
+    ['src/stripe-sandbox/catalogue/planted.ts', '../delivery/events.ts'],
+    ['src/stripe-sandbox/catalogue/planted.ts', 'better-sqlite3/lib/database.js'],
     ['machines/planted.ts', '../src/log/append.ts'],
     ['machines/planted.ts', 'node:fs'],
   ])('%s may not import %s', (file, imported) => expect(mayImport(file, imported)).toBe(false))
@@ -39,10 +43,32 @@ describe('the rule is in force', () => {
   test.each([
     ['src/http/planted.ts', '../billing/plans.ts'],
     ['src/http/planted.ts', 'hono/cors'],
+    ['src/stripe-sandbox/invoices/planted.ts', '../payments/payment.ts'],
+    ['src/stripe-sandbox/objects/planted.ts', 'stripe'],
     ['src/log/planted.ts', './append.ts'],
     ['src/log/planted.ts', 'node:crypto'],
     ['machines/planted.ts', 'xstate'],
   ])('%s may import %s', (file, imported) => expect(mayImport(file, imported)).toBe(true))
+
+  test('every form of import is seen', () => {
+    const code = `import 'a'
+import type { A } from 'b'
+import {
+  B,
+} from 'c'
+export * from 'd'
+const f = await import('e')
+import G, { H } from 'f'
+const text = "imports 'g'"
+`
+    expect(importsOf(code)).toEqual(['a', 'b', 'c', 'd', 'e', 'f'])
+  })
+
+  test('a file lies in the innermost room', () => {
+    expect(roomOf('src/stripe-sandbox/objects/planted.ts')).toBe('src/stripe-sandbox/objects')
+    expect(innermost(['src/a', 'src/a/b', 'src/a/bc'], 'src/a/b/planted.ts')).toBe('src/a/b')
+    expect(roomOf('src/stripe-sandbox/planted.ts')).toBeUndefined()
+  })
 })
 
 function mayImport(file: string, imported: string): boolean {
@@ -50,7 +76,7 @@ function mayImport(file: string, imported: string): boolean {
   if (!imported.startsWith('.')) {
     if (from === 'machines') return ['xstate', 'zod'].includes(imported)
     const home = homes.find(({ name }) => imported === name || imported.startsWith(`${name}/`))
-    return home === undefined || home.rooms.includes(from ?? '')
+    return home === undefined || innermost(home.rooms, file) !== undefined
   }
   const target = relative(root, join(root, dirname(file), imported))
   if (target === 'package.json') return true
@@ -59,7 +85,12 @@ function mayImport(file: string, imported: string): boolean {
 }
 
 function roomOf(file: string): string | undefined {
-  return rooms.find((room) => file === room || file.startsWith(`${room}/`))
+  return innermost(rooms, file)
+}
+
+function innermost(within: string[], file: string): string | undefined {
+  const around = within.filter((room) => file === room || file.startsWith(`${room}/`))
+  return around.sort((a, b) => b.length - a.length)[0]
 }
 
 function lineOf(room: string): number {
@@ -72,9 +103,8 @@ async function* sources() {
 
 /** Of code that biome has formatted. */
 function importsOf(code: string): string[] {
-  return [...code.matchAll(/^(?:import|export|\}) (?:[^'\n]* )?from '([^']+)'|\bimport\('([^']+)'\)/gm)].map(
-    ([, name, lazy]) => name ?? lazy ?? '',
-  )
+  const forms = /^(?:(?:import|export|\}) (?:[^'\n]* )?from|import) '([^']+)'|\bimport\('([^']+)'\)/gm
+  return [...code.matchAll(forms)].map(([, name, lazy]) => name ?? lazy ?? '')
 }
 
 /** The two tables of "The rooms": a line's rooms, and where a package belongs. */

@@ -51,9 +51,9 @@ test('a first invoice takes the discount off the plan alone, is paid, and starts
     'charge.succeeded',
     'payment_intent.succeeded',
     'invoice.updated',
-    'invoice.paid',
-    'invoice.payment_succeeded',
     'invoice_payment.paid',
+    'invoice.payment_succeeded',
+    'invoice.paid',
     'customer.subscription.updated',
   ])
 })

@@ -2,6 +2,7 @@ import type Stripe from 'stripe'
 import type { Webhooks } from '../delivery/webhooks.ts'
 import type { Store } from '../objects/store.ts'
 import { startTurn, type Turn } from '../objects/turn.ts'
+import { react } from './reactions.ts'
 import { runDueTimers } from './timers.ts'
 
 export type Runner = {
@@ -28,7 +29,7 @@ export function createRunner(options: {
         eventIds.push(event.id)
         return webhooks.enter(event)
       }
-      return work(startTurn({ store, nowMs: clock(), baseUrl: url(), request, enterDeliveries }))
+      return work(startTurn({ store, nowMs: clock(), baseUrl: url(), request, enterDeliveries, react }))
     })
     // An event of a rolled back savepoint was never stored.
     const events = eventIds.flatMap((id) => store.find('event', id) ?? [])

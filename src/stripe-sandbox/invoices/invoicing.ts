@@ -5,7 +5,6 @@ import { idOf, newId } from '../objects/ids.ts'
 import { change, mustFind, type Turn } from '../objects/turn.ts'
 import { confirmIntent, createIntent } from '../payments/payment.ts'
 import { defaultMethodOf } from '../payments/payment-method.ts'
-import { paidSubscription, subscriptionOf, unpaidSubscription } from '../subscriptions/subscription-status.ts'
 
 /** Makes a draft final: numbered, its sums fixed, with a payment intent where something is due, else paid. */
 export function finalizeInvoice(turn: Turn, invoice: Stripe.Invoice): Stripe.Invoice {
@@ -37,7 +36,7 @@ export function finalizeInvoice(turn: Turn, invoice: Stripe.Invoice): Stripe.Inv
 }
 
 /**
- * Tries to collect an open invoice; see `settleInvoice` for what follows. A card that wants authentication leaves the
+ * Tries to collect an open invoice; `settleInvoice` follows from what the bank says. A card that wants authentication leaves the
  * intent waiting for it, with its owner there or not.
  */
 export function collect(
@@ -46,12 +45,12 @@ export function collect(
   method: Stripe.PaymentMethod,
 ): { invoice: Stripe.Invoice; intent: Stripe.PaymentIntent } {
   const intent = confirmIntent(turn, mustFind(turn, 'payment_intent', intentOf(turn, invoice) ?? ''), method)
-  settleInvoice(turn, intent)
   return { invoice: mustFind(turn, 'invoice', invoice.id), intent }
 }
 
 /** What a payment intent's new state means for the invoice that it pays, and for the invoice's subscription. */
-export function settleInvoice(turn: Turn, intent: Stripe.PaymentIntent): void {
+export function settleInvoice(turn: Turn, intentId: string): void {
+  const intent = mustFind(turn, 'payment_intent', intentId)
   const [payment] = turn.store.all('invoice_payment', { 'payment.payment_intent': intent.id })
   const invoice = payment && turn.store.find('invoice', idOf(payment.invoice))
   if (!invoice || (invoice.status !== 'open' && invoice.status !== 'uncollectible')) return
@@ -67,7 +66,6 @@ export function settleInvoice(turn: Turn, intent: Stripe.PaymentIntent): void {
     attempt_count: invoice.attempt_count + Number(idOf(intent.latest_charge) !== null || needsAction),
   })
   turn.emit(needsAction ? 'invoice.payment_action_required' : 'invoice.payment_failed', attempted)
-  unpaidSubscription(turn, attempted)
 }
 
 export function markPaid(turn: Turn, invoice: Stripe.Invoice, intent?: Stripe.PaymentIntent): Stripe.Invoice {
@@ -80,8 +78,6 @@ export function markPaid(turn: Turn, invoice: Stripe.Invoice, intent?: Stripe.Pa
     attempt_count: invoice.attempt_count + Number(intent !== undefined),
     status_transitions: { ...invoice.status_transitions, paid_at: turn.now },
   })
-  turn.emit('invoice.paid', paid)
-  turn.emit('invoice.payment_succeeded', paid)
   for (const payment of turn.store.all('invoice_payment', { invoice: invoice.id, status: 'open' })) {
     if (!intent) {
       cancelPayment(turn, payment)
@@ -95,7 +91,8 @@ export function markPaid(turn: Turn, invoice: Stripe.Invoice, intent?: Stripe.Pa
     })
     turn.emit('invoice_payment.paid', settled)
   }
-  paidSubscription(turn, paid, idOf(intent?.payment_method))
+  turn.emit('invoice.payment_succeeded', paid)
+  turn.emit('invoice.paid', paid)
   return paid
 }
 
@@ -128,6 +125,11 @@ export function writeOff(turn: Turn, invoice: Stripe.Invoice): Stripe.Invoice {
   })
   turn.emit('invoice.marked_uncollectible', after)
   return after
+}
+
+export function subscriptionOf(turn: Turn, invoice: Stripe.Invoice): Stripe.Subscription | undefined {
+  const id = idOf(invoice.parent?.subscription_details?.subscription)
+  return id === null ? undefined : turn.store.find('subscription', id)
 }
 
 /** The payment intent that an invoice is to be paid with. */

@@ -26,10 +26,12 @@ export function startTurn(options: {
   baseUrl: string
   request: Stripe.Event.Request
   enterDeliveries: EnterDeliveries
+  /** Does what follows at once from an event that was made. */
+  react: (turn: Turn, type: Stripe.Event.Type, objectId: string) => void
 }): Turn {
-  const { store, nowMs, baseUrl, request, enterDeliveries } = options
+  const { store, nowMs, baseUrl, request, enterDeliveries, react } = options
   const now = Math.floor(nowMs / 1000)
-  return {
+  const turn: Turn = {
     store,
     now,
     nowMs,
@@ -51,8 +53,10 @@ export function startTurn(options: {
       }
       // The SDK's union of events is by literal type; this is the one place that makes them all.
       store.save(event as unknown as Stripe.Event)
+      react(turn, type, object.id)
     },
   }
+  return turn
 }
 
 /** @throws StripeFailure `resource_missing`, 400 if `param` names the parameter that held the id, else 404 */

@@ -1,5 +1,4 @@
 import type Stripe from 'stripe'
-import { intentOf, settleInvoice } from '../invoices/invoicing.ts'
 import { invalidRequest, noSuch } from '../objects/errors.ts'
 import { idOf } from '../objects/ids.ts'
 import { mustFind, type Turn } from '../objects/turn.ts'
@@ -25,19 +24,16 @@ export function playAuthentication(
   const intent = mustFind(turn, 'payment_intent', intentIdOf(turn, id))
   if (intent.status !== 'requires_action') throw notWaiting(intent)
   const method = mustFind(turn, 'payment_method', idOf(intent.payment_method) ?? '')
-  const after =
-    outcome === 'succeed'
-      ? confirmIntent(turn, intent, method, { authenticated: true })
-      : failIntent(turn, intent, failedChallenge('payment_intent'))
-  settleInvoice(turn, after)
-  return after
+  return outcome === 'succeed'
+    ? confirmIntent(turn, intent, method, { authenticated: true })
+    : failIntent(turn, intent, failedChallenge('payment_intent'))
 }
 
 function intentIdOf(turn: Turn, id: string): string {
   if (id.startsWith('pi_')) return id
   const invoiceId = id.startsWith('sub_') ? idOf(mustFind(turn, 'subscription', id).latest_invoice) : id
-  const invoice = turn.store.find('invoice', invoiceId ?? '')
-  const intentId = invoice && intentOf(turn, invoice)
+  const payments = turn.store.all('invoice_payment', { invoice: invoiceId })
+  const intentId = idOf(payments.find((payment) => payment.is_default)?.payment.payment_intent)
   if (!intentId) throw noSuch('intent to authenticate', id)
   return intentId
 }

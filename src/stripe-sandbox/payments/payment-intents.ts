@@ -1,5 +1,4 @@
 import type Stripe from 'stripe'
-import { settleInvoice } from '../invoices/invoicing.ts'
 import { invalidRequest } from '../objects/errors.ts'
 import { idOf } from '../objects/ids.ts'
 import { listPage } from '../objects/lists.ts'
@@ -206,7 +205,6 @@ function confirmed(
       { code: 'payment_intent_unexpected_state' },
     )
   const after = confirmIntent(turn, intent, method, { offSession, returnUrl })
-  settleInvoice(turn, after)
   if (after.last_payment_error) throw paymentFailure(after)
   return after
 }

@@ -65,7 +65,7 @@ export function billSubscription(
   if (final.status === 'paid' || final.collection_method === 'send_invoice') return final
   const method = methodFor(turn, final)
   if (behavior === 'default_incomplete' || !method) {
-    unpaidSubscription(turn, final)
+    unpaidSubscription(turn, final.id)
     return final
   }
   const { invoice, intent } = collect(turn, final, method)

@@ -1,11 +1,7 @@
 import type Stripe from 'stripe'
+import { intentOf, subscriptionOf } from '../invoices/invoicing.ts'
 import { idOf } from '../objects/ids.ts'
-import { change, type Turn } from '../objects/turn.ts'
-
-export function subscriptionOf(turn: Turn, invoice: Stripe.Invoice): Stripe.Subscription | undefined {
-  const id = idOf(invoice.parent?.subscription_details?.subscription)
-  return id === null ? undefined : turn.store.find('subscription', id)
-}
+import { change, mustFind, type Turn } from '../objects/turn.ts'
 
 /** Saves a subscription and its items, which are also found by themselves. */
 export function saveSubscription(turn: Turn, subscription: Stripe.Subscription): Stripe.Subscription {
@@ -14,11 +10,13 @@ export function saveSubscription(turn: Turn, subscription: Stripe.Subscription):
 }
 
 /** A paid invoice starts what was incomplete, and mends what was past due. */
-export function paidSubscription(turn: Turn, invoice: Stripe.Invoice, methodId: string | null): void {
+export function paidSubscription(turn: Turn, invoiceId: string): void {
+  const invoice = mustFind(turn, 'invoice', invoiceId)
   const subscription = subscriptionOf(turn, invoice)
   if (!subscription) return
   const saves = subscription.payment_settings?.save_default_payment_method === 'on_subscription'
-  const method = saves && methodId !== null ? methodId : subscription.default_payment_method
+  const intent = turn.store.find('payment_intent', intentOf(turn, invoice) ?? '')
+  const method = (saves && idOf(intent?.payment_method)) || subscription.default_payment_method
   const latest = idOf(subscription.latest_invoice) === invoice.id
   const first = subscription.status === 'incomplete' && invoice.billing_reason === 'subscription_create'
   const mended = ['past_due', 'unpaid'].includes(subscription.status) && latest
@@ -30,7 +28,8 @@ export function paidSubscription(turn: Turn, invoice: Stripe.Invoice, methodId: 
 }
 
 /** A first invoice that fails leaves its subscription incomplete; a later one makes it past due. */
-export function unpaidSubscription(turn: Turn, invoice: Stripe.Invoice): void {
+export function unpaidSubscription(turn: Turn, invoiceId: string): void {
+  const invoice = mustFind(turn, 'invoice', invoiceId)
   const subscription = subscriptionOf(turn, invoice)
   if (subscription?.status !== 'active' || invoice.billing_reason === 'subscription_create') return
   change(turn, 'customer.subscription.updated', subscription, { ...subscription, status: 'past_due' })

@@ -1,6 +1,7 @@
 import type Stripe from 'stripe'
 import { discountList, redeem } from '../catalogue/discount.ts'
 import { priceAmount } from '../catalogue/price.ts'
+import { makeInvoiceItem } from '../invoices/invoice-item.ts'
 import { invalidRequest, missing, StripeFailure } from '../objects/errors.ts'
 import { idOf } from '../objects/ids.ts'
 import {
@@ -19,11 +20,10 @@ import {
 import { addInterval } from '../objects/periods.ts'
 import { type Call, route } from '../objects/routes.ts'
 import { mustFind, type Turn } from '../objects/turn.ts'
-import { draftForSubscription, periodLines } from '../subscriptions/subscription-billing.ts'
-import { amountOf, createSubscriptionRoute } from '../subscriptions/subscription-create.ts'
-import { updateItems } from '../subscriptions/subscription-input.ts'
-import { updateSubscription } from '../subscriptions/subscription-update.ts'
-import { makeInvoiceItem } from './invoice-item.ts'
+import { draftForSubscription, periodLines } from './subscription-billing.ts'
+import { amountOf, createSubscriptionRoute } from './subscription-create.ts'
+import { updateItems } from './subscription-input.ts'
+import { updateSubscription } from './subscription-update.ts'
 
 const shape = {
   currency: currency.optional(),
