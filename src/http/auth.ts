@@ -20,7 +20,6 @@ export function authenticate(context: AppContext) {
     burst: 20,
     perMinute: 20,
     message: 'Too many wrong keys from this address',
-    now,
   })
   const adminHash = config.adminApiKey === undefined ? undefined : hashOfKey(config.adminApiKey)
   const cookie = loginCookie(config)

@@ -5,14 +5,22 @@ import { AppError } from '../errors.ts'
  * as many times more.
  */
 
-/** A token bucket: `burst` at once, and `perMinute` from then on. @throws AppError rate_limited, by what it returns */
-export function burstLimit(options: { burst: number; perMinute: number; message: string; now: () => Date }) {
-  const { burst, perMinute, message, now } = options
+/**
+ * A token bucket, by the monotonic clock: `burst` at once, and `perMinute` from then on.
+ * @throws AppError rate_limited, by what it returns
+ */
+export function burstLimit(options: {
+  burst: number
+  perMinute: number
+  message: string
+  now?: () => number
+}) {
+  const { burst, perMinute, message, now = () => performance.now() } = options
   const buckets = new Map<string, { left: number; atMs: number }>()
   return (key: string): void => {
-    const atMs = now().getTime()
+    const atMs = now()
     const bucket = buckets.get(key) ?? { left: burst, atMs }
-    const left = Math.min(burst, bucket.left + (Math.max(0, atMs - bucket.atMs) * perMinute) / 60_000)
+    const left = Math.min(burst, bucket.left + ((atMs - bucket.atMs) * perMinute) / 60_000)
     if (left < 1)
       throw new AppError('rate_limited', message, {
         retryAfterSeconds: Math.ceil(((1 - left) * 60) / perMinute),

@@ -21,7 +21,6 @@ export function demoSessionRoute(context: AppContext): Hono<Env> {
     burst: 20,
     perMinute: 6,
     message: 'Too many sessions were started from here; wait a moment',
-    now: context.now,
   })
   // Tokens are derived from a key of their caller; this caller has one for as long as the process lives.
   const ownKey = randomBytes(32).toString('base64url')

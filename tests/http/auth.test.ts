@@ -90,8 +90,8 @@ describe('guessing keys', () => {
     expect(Number(headers.get('Retry-After'))).toBeGreaterThan(0)
     expect(await statusWith(t.keys.a)).toBe(200)
     expect(await statusWith('')).toBe(401)
-    t.clock.now = new Date(t.clock.now.getTime() + Number(headers.get('Retry-After')) * 1000)
-    expect((await guess()).status).toBe(401)
+    // A leap of the service's clock is no pause of who guesses.
+    t.clock.now = new Date(t.clock.now.getTime() + 86_400_000)
     expect((await guess()).status).toBe(429)
   })
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { hourlyLimit } from '../../src/http/limits.ts'
+import { burstLimit, hourlyLimit } from '../../src/http/limits.ts'
 import { startService } from '../support/service.ts'
 import { basicMonthly, requestsTo, wizard } from '../support/wizard.ts'
 
@@ -38,6 +38,19 @@ test('guessing codes with one session ends at 20 with 429, and one that was unkn
   expect(steps.filter(({ status }) => status === 200)).toHaveLength(200 - 63)
   expect(steps.at(-1)).toMatchObject({ status: 429, body: { error: { code: 'rate_limited' } } })
   expect((await tenant.show(key)).status).toBe(200)
+})
+
+test('a burst is refused for as long as it says, and no longer', () => {
+  let at = 0
+  const take = burstLimit({ burst: 2, perMinute: 20, message: 'no', now: () => at })
+  take('a')
+  take('a')
+  expect(() => take('a')).toThrow(expect.objectContaining({ code: 'rate_limited', retryAfterSeconds: 3 }))
+  at = 2_999
+  expect(() => take('a')).toThrow('no')
+  at = 3_000
+  take('a')
+  expect(() => take('a')).toThrow('no')
 })
 
 test('a limit of an hour is one of any hour, and says when the next is free', () => {
