@@ -2,6 +2,7 @@ import type { AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import { firstAdminKey, forgetExpiredTokens } from './auth/keys.ts'
+import { forgetEndedLogins } from './auth/logins.ts'
 import type { Service } from './cli/service.ts'
 import { onDatabase, opening } from './cli/start-failure.ts'
 import { besideDatabase, type Config, fileOf } from './config.ts'
@@ -179,6 +180,7 @@ function startUpkeep(context: AppContext): () => Promise<void> {
       await syncCatalogue(context)
       await forgetIdempotencyKeys(db, now())
       await forgetExpiredTokens(db, now())
+      await forgetEndedLogins(db)
     } catch (error) {
       log.warn({ err: error }, 'the upkeep will be tried again')
     }

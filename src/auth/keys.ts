@@ -167,7 +167,7 @@ export async function forgetExpiredTokens(db: Database, now: Date): Promise<void
   await db.transact((trx) =>
     trx
       .deleteFrom('api_keys')
-      .where('scope', '=', 'session')
+      .where('session_id', 'is not', null)
       .where('expires_at', '<', now.toISOString())
       .execute(),
   )

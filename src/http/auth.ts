@@ -40,7 +40,7 @@ export function authenticate(context: AppContext) {
     }
   }
 
-  const loginOf = (token: string) => findLogin(db.reader, token, { adminKey: config.adminApiKey, now: now() })
+  const loginOf = (token: string) => findLogin(db, token, config.adminApiKey)
 
   /** A browser sends a cookie whoever asks it to: what changes anything must come from a page of ours. */
   const byCookie = async (c: Context<Env>, token: string): Promise<ApiCaller | undefined> => {

@@ -26,14 +26,12 @@ export function consoleRoutes(context: AppContext): Hono<Env> {
 
 /** The key comes in X-API-Key, as everywhere, and is held against the same limit; the cookie is another secret. */
 function loginRoutes(context: AppContext): Hono<Env> {
-  const { config, db, now } = context
+  const { config, db } = context
   const app = new Hono<Env>()
   const cookie = loginCookie(config)
   const ownPage = sameOrigin(config)
   const login = (token: string | undefined) =>
-    token === undefined
-      ? undefined
-      : findLogin(db.reader, token, { adminKey: config.adminApiKey, now: now() })
+    token === undefined ? undefined : findLogin(db, token, config.adminApiKey)
 
   app.use(async (c, next) => {
     c.header('Cache-Control', 'no-store')
@@ -44,7 +42,7 @@ function loginRoutes(context: AppContext): Hono<Env> {
     const { scope, keyId } = c.get('caller')
     if (scope !== 'admin')
       throw new AppError('forbidden', `The console needs a key of the scope admin; this one’s is ${scope}`)
-    const { token, expiresAt } = await openLogin(db, { keyId, key: c.get('apiKey'), now: now() })
+    const { token, expiresAt } = await openLogin(db, { keyId, key: c.get('apiKey') })
     cookie.set(c, token, expiresAt)
     return c.json(success({ key_id: keyId, expires_at: expiresAt }))
   })
