@@ -1,5 +1,8 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { seed } from './catalogue/seed.ts'
+import { createFollowers, type Followers } from './clock/followers.ts'
+import { openPlayedTime } from './clock/played-time.ts'
+import { createPlayer, type Move } from './clock/player.ts'
 import { createRunner } from './clock/runner.ts'
 import { type CliSessions, createCliSessions } from './delivery/cli-session.ts'
 import { createWebhooks } from './delivery/webhooks.ts'
@@ -19,7 +22,7 @@ export type SandboxOptions = {
   port?: number
   /** A loopback address (the default): this machine alone, see `listenOn`. Another one: that, as it is told. */
   host?: string
-  /** Unix milliseconds. */
+  /** The machine's time, unix milliseconds. */
   clock?: () => number
   /**
    * An endpoint for every event, beside those made over the API; `stripe listen` signs with its secret too. Deliveries
@@ -32,6 +35,13 @@ export type Sandbox = {
   url: string
   port: number
   faults: { add(fault: Fault): void; clear(): void }
+  clock: {
+    /** The sandbox's time, unix milliseconds. */
+    nowMs(): number
+    /** Plays all that happens until a time (unix seconds), instant by instant. @throws StripeFailure when it has passed */
+    advanceTo(time: number): Promise<Move>
+    follow: Followers['follow']
+  }
   /** Does and delivers everything that is due by the clock. */
   deliverDue(): Promise<void>
   close(): Promise<void>
@@ -55,29 +65,36 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   const server = createServer((request, response) => {
     answer(request, response).catch(() => response.destroy())
   })
-  const store = openStore(file, () => Math.floor(clock() / 1000))
+  const store = openStore(file, () => time.nowSeconds())
+  const time = openPlayedTime(store, clock)
   const { port: actualPort, close: stopListening } = await listenOn(server, { host, port }).catch((error) => {
     store.close()
     throw error
   })
   url = `http://${isLoopback(host) || host === '0.0.0.0' ? '127.0.0.1' : host}:${actualPort}`
 
-  const cli: CliSessions = createCliSessions(server, { url: () => url, clock, secret: webhook?.secret })
-  const webhooks = createWebhooks({ store, clock, builtIn: webhook })
-  const runner = createRunner({ store, clock, url: () => url, webhooks, onEvent: cli.send })
+  const cli: CliSessions = createCliSessions(server, {
+    url: () => url,
+    clock: time.nowMs,
+    secret: webhook?.secret,
+  })
+  const webhooks = createWebhooks({ store, clock: time.nowMs, builtIn: webhook })
+  const runner = createRunner({ store, time, url: () => url, webhooks, onEvent: cli.send })
+  const followers = createFollowers()
+  const player = createPlayer({ time, runner, webhooks, followers })
   const faults = createFaults()
   const requests: LoggedRequest[] = []
-  seed(store, Math.floor(clock() / 1000))
+  seed(store, time.nowSeconds())
   const api = createApi({
     routes: allRoutes({ openCliSession: cli.open, pendingWebhooks: webhooks.pending }),
     runner,
-    keys: openIdempotencyKeys(store, clock),
+    keys: openIdempotencyKeys(store, time.nowMs),
     faults,
   })
   const hidden = createHidden({ faults, runner, requests })
 
   answer = async (request, response) => {
-    response.setHeader('Date', new Date(clock()).toUTCString())
+    response.setHeader('Date', new Date(time.nowMs()).toUTCString())
     if (!allowOrigin(request, response)) return
     const body = await readBody(request)
     const path = new URL(request.url ?? '/', url).pathname
@@ -95,6 +112,11 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     url,
     port: actualPort,
     faults: { add: faults.add, clear: faults.clear },
+    clock: {
+      nowMs: time.nowMs,
+      advanceTo: (target) => player.move(() => target),
+      follow: followers.follow,
+    },
     deliverDue: async () => {
       runner.runDue()
       await webhooks.deliverDue()
@@ -105,7 +127,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
       const stopped = stopListening()
       server.closeAllConnections()
       await stopped
-      await webhooks.close()
+      await Promise.all([player.close(), webhooks.close()])
       store.close()
     },
   }

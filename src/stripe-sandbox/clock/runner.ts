@@ -2,46 +2,63 @@ import type Stripe from 'stripe'
 import type { Webhooks } from '../delivery/webhooks.ts'
 import type { Store } from '../objects/store.ts'
 import { startTurn, type Turn } from '../objects/turn.ts'
+import type { PlayedTime } from './played-time.ts'
 import { react } from './reactions.ts'
-import { runDueTimers } from './timers.ts'
+import { createTimers } from './timers.ts'
 
 export type Runner = {
   /** Runs `work` in one transaction; the events it made go out after the commit. */
   run<T>(request: Stripe.Event.Request, work: (turn: Turn) => T): T
-  /** Does what was to happen by itself by now. */
+  /** Plays the timers that are due by now: each in a turn of its own, at its own time, in the order of their times. */
   runDue(): void
+  /** When the next timer is due, unix seconds. */
+  nextDue(): number | null
+  /** How many events were made since the start. */
+  eventsMade(): number
 }
 
 export const nobody: Stripe.Event.Request = { id: null, idempotency_key: null }
 
 export function createRunner(options: {
   store: Store
-  clock: () => number
+  time: PlayedTime
   url: () => string
   webhooks: Webhooks
   onEvent: (event: Stripe.Event) => void
 }): Runner {
-  const { store, clock, url, webhooks, onEvent } = options
-  const run: Runner['run'] = (request, work) => {
+  const { store, time, url, webhooks, onEvent } = options
+  const timers = createTimers(store)
+  let eventsMade = 0
+
+  const runAt = <T>(momentMs: number, request: Stripe.Event.Request, work: (turn: Turn) => T): T => {
     const eventIds: string[] = []
-    const result = store.transaction(() => {
-      const enterDeliveries = (event: { id: string; type: string }) => {
-        eventIds.push(event.id)
-        return webhooks.enter(event)
-      }
-      return work(startTurn({ store, nowMs: clock(), baseUrl: url(), request, enterDeliveries, react }))
-    })
+    const result = time.at(momentMs, () =>
+      store.transaction(() => {
+        const enterDeliveries = (event: { id: string; type: string }) => {
+          eventIds.push(event.id)
+          return webhooks.enter(event)
+        }
+        return work(startTurn({ store, nowMs: momentMs, baseUrl: url(), request, enterDeliveries, react }))
+      }),
+    )
     // An event of a rolled back savepoint was never stored.
     const events = eventIds.flatMap((id) => store.find('event', id) ?? [])
+    eventsMade += events.length
     for (const event of events) onEvent(event)
     if (events.length > 0) webhooks.wake()
     return result
   }
-  const anyDue = store.db.prepare('SELECT 1 FROM timers WHERE due_at <= ? LIMIT 1').pluck()
+
   return {
-    run,
+    run: (request, work) => runAt(time.nowMs(), request, work),
     runDue: () => {
-      if (anyDue.get(Math.floor(clock() / 1000)) !== undefined) run(nobody, runDueTimers)
+      for (;;) {
+        const timer = timers.due(time.nowSeconds())
+        if (!timer) return
+        runAt(timer.due_at * 1000, nobody, (turn) => timers.play(turn, timer))
+      }
     },
+    nextDue: timers.nextDue,
+    eventsMade: () => eventsMade,
   }
 }

@@ -1,22 +1,38 @@
 import { finalizeByItself } from '../invoices/invoice-finalization.ts'
+import type { Store } from '../objects/store.ts'
 import type { TimerKind } from '../objects/timer.ts'
 import type { Turn } from '../objects/turn.ts'
 import { expireIncomplete } from '../subscriptions/subscription-end.ts'
 
-/** What happens to an object by itself, each with its rule. */
-const rules = {
+/** What happens to an object by itself, each kind of timer with its rule. A rule may set the next timer. */
+const rules: Record<TimerKind, (turn: Turn, objectId: string) => void> = {
   expire_incomplete: expireIncomplete,
   finalize_invoice: finalizeByItself,
-} satisfies Record<TimerKind, (turn: Turn, id: string) => void>
+}
 
-/** Runs every rule whose time (unix seconds) has come, earliest first. A rule may set the next timer. */
-export function runDueTimers(turn: Turn): void {
-  const next = turn.store.db.prepare('SELECT * FROM timers WHERE due_at <= ? ORDER BY due_at LIMIT 1')
-  const remove = turn.store.db.prepare('DELETE FROM timers WHERE kind = ? AND object_id = ?')
-  for (;;) {
-    const row = next.get(turn.now) as { kind: TimerKind; object_id: string } | undefined
-    if (!row) return
-    remove.run(row.kind, row.object_id)
-    rules[row.kind](turn, row.object_id)
+export type Timer = { seq: number; kind: TimerKind; object_id: string; due_at: number }
+
+export type Timers = {
+  /** The earliest that is due by a time (unix seconds); of one second the one that was set first. */
+  due(by: number): Timer | undefined
+  /** When the next one is due, unix seconds. */
+  nextDue(): number | null
+  /** Runs a timer's rule in a turn at the timer's time, and takes the timer away. */
+  play(turn: Turn, timer: Timer): void
+}
+
+export function createTimers(store: Store): Timers {
+  const due = store.db.prepare<[number], Timer>(
+    'SELECT * FROM timers WHERE due_at <= ? ORDER BY due_at, seq LIMIT 1',
+  )
+  const next = store.db.prepare<[], number | null>('SELECT min(due_at) FROM timers').pluck()
+  const remove = store.db.prepare('DELETE FROM timers WHERE seq = ?')
+  return {
+    due: (by) => due.get(by),
+    nextDue: () => next.get() ?? null,
+    play: (turn, timer) => {
+      remove.run(timer.seq)
+      rules[timer.kind](turn, timer.object_id)
+    },
   }
 }

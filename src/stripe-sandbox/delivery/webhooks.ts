@@ -9,6 +9,8 @@ export type Webhooks = {
   wake(): void
   /** Delivers until nothing is due by the clock. */
   deliverDue(): Promise<void>
+  /** When the next delivery is due, unix seconds, rounded up. */
+  nextDue(): number | null
   /** Deliveries of an event that have not had a 2xx yet. */
   pending(eventId: string): number
   close(): Promise<void>
@@ -35,7 +37,9 @@ export function createWebhooks(options: {
   const due = store.db.prepare(
     'SELECT * FROM deliveries WHERE done_at IS NULL AND due_at <= ? ORDER BY due_at, seq LIMIT 50',
   )
-  const nextDue = store.db.prepare('SELECT min(due_at) FROM deliveries WHERE done_at IS NULL').pluck()
+  const nextDue = store.db
+    .prepare<[], number | null>('SELECT min(due_at) FROM deliveries WHERE done_at IS NULL')
+    .pluck()
   const finish = store.db.prepare(
     'UPDATE deliveries SET done_at = ?, delivered = ?, attempts = attempts + 1 WHERE seq = ?',
   )
@@ -82,7 +86,7 @@ export function createWebhooks(options: {
     if (closing.signal.aborted) return
     clearTimeout(timer)
     startDue()
-    const next = nextDue.get() as number | null
+    const next = nextDue.get() ?? null
     // Those under way wake the loop when they end.
     if (next === null || underWay.size > 0) return
     timer = setTimeout(wake, Math.max(1, Math.min(next - clock(), longestSleepMs)))
@@ -102,10 +106,14 @@ export function createWebhooks(options: {
     wake,
     deliverDue: async () => {
       for (;;) {
-        startDue()
+        if (!closing.signal.aborted) startDue()
         if (underWay.size === 0) return
         await Promise.race(underWay.values())
       }
+    },
+    nextDue: () => {
+      const next = nextDue.get() ?? null
+      return next === null ? null : Math.ceil(next / 1000)
     },
     pending: (eventId) => countPending.get(eventId) as number,
     close: async () => {

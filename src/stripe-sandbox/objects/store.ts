@@ -66,6 +66,7 @@ export function openStore(file: string, nowSeconds: () => number): Store {
   const db = new Database(file)
   db.pragma('journal_mode = WAL')
   db.pragma('synchronous = NORMAL')
+  keepTimersInOrder(db)
   db.exec(schema)
   const one = db.prepare('SELECT json FROM objects WHERE type = ? AND id = ? AND deleted = ?').pluck()
   const upsert = db.prepare(
@@ -173,6 +174,18 @@ function select<T>(type: ObjectType, query: Query<T>, placeOf: (id: string) => n
   return { sql, values, backwards }
 }
 
+/** Files of earlier versions have timers without an order. */
+function keepTimersInOrder(db: Database.Database): void {
+  const columns = db.pragma('table_info(timers)') as { name: string }[]
+  if (columns.length === 0 || columns.some(({ name }) => name === 'seq')) return
+  db.transaction(() => {
+    db.exec('ALTER TABLE timers RENAME TO unordered_timers; DROP INDEX timers_due')
+    db.exec(schema)
+    db.exec(`INSERT INTO timers (kind, object_id, due_at) SELECT * FROM unordered_timers ORDER BY due_at;
+      DROP TABLE unordered_timers`)
+  })()
+}
+
 const schema = `
 CREATE TABLE IF NOT EXISTS objects (
   seq INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -216,12 +229,15 @@ CREATE TABLE IF NOT EXISTS idempotency (
   request_id TEXT NOT NULL,
   created_at INTEGER NOT NULL
 ) WITHOUT ROWID;
--- What happens by itself when its time comes.
+-- What happens by itself when its time (unix seconds) comes; of one second in the order of seq.
 CREATE TABLE IF NOT EXISTS timers (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT,
   kind TEXT NOT NULL,
   object_id TEXT NOT NULL,
   due_at INTEGER NOT NULL,
-  PRIMARY KEY (kind, object_id)
-) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS timers_due ON timers (due_at);
+  UNIQUE (kind, object_id)
+);
+CREATE INDEX IF NOT EXISTS timers_in_order ON timers (due_at, seq);
+-- One row: how far the sandbox's time is ahead of the machine's.
+CREATE TABLE IF NOT EXISTS clock (id INTEGER PRIMARY KEY CHECK (id = 1), offset_ms INTEGER NOT NULL);
 `

@@ -2,7 +2,12 @@ import type { Turn } from './turn.ts'
 
 export type TimerKind = 'expire_incomplete' | 'finalize_invoice'
 
-/** Lets a rule of `timers.ts` run for an object once the clock has passed `dueAt` (unix seconds). */
+/**
+ * Lets a rule of `clock/timers.ts` run for an object in a turn of its own at `dueAt` (unix seconds; a time that has passed
+ * means now). An object has one timer of a kind: setting it again moves it.
+ */
 export function setTimer(turn: Turn, kind: TimerKind, objectId: string, dueAt: number): void {
-  turn.store.db.prepare('INSERT OR REPLACE INTO timers VALUES (?, ?, ?)').run(kind, objectId, dueAt)
+  turn.store.db
+    .prepare('INSERT OR REPLACE INTO timers (kind, object_id, due_at) VALUES (?, ?, ?)')
+    .run(kind, objectId, Math.max(dueAt, turn.now))
 }
