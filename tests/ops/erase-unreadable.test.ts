@@ -8,7 +8,7 @@ import { buildPast } from '../../src/ops/past.ts'
 import { testKeys } from '../support/databases.ts'
 import { canary, type Erasing, eachErasing, person } from '../support/erasing.ts'
 import { startService } from '../support/service.ts'
-import { carryOutDue, settled, wizard } from '../support/wizard.ts'
+import { settled, wizard } from '../support/wizard.ts'
 
 describe.each(eachErasing)('on $name', ({ name, start }) => {
   let it: Erasing
@@ -37,14 +37,16 @@ describe.each(eachErasing)('on $name', ({ name, start }) => {
     if (name === 'SQLite') expect(files(it)).toMatch(canary)
     await isClean()
 
+    // Stripe goes on to speak of it: of a change that nobody here has made, then of the deletion.
+    service.sandbox.faults.add({ method: 'DELETE', path: '/v1/customers/:id', kind: '429', count: 9 })
     expect(await erase({ forgive: true })).toMatchObject({
       status: 200,
       body: { data: { is_scrubbed: true } },
     })
-    // Stripe goes on to speak of it: of a change that nobody here has made, and of the deletion.
     await service.stripe.customers.update(tenant.of.customerId, { name: 'Canary the Late' })
     await settled(service)
-    await carryOutDue(service)
+    service.sandbox.faults.clear()
+    await service.context.effects.run(await deletionId(it))
     await settled(service)
     expect(await service.stripe.customers.retrieve(tenant.of.customerId)).toMatchObject({ deleted: true })
 
@@ -140,6 +142,16 @@ test('while somebody reads, the reply says that old pages are left; the same req
 
 const files = ({ service: { directory } }: Erasing) =>
   bytes(join(directory, 'test.db')) + bytes(join(directory, 'test.db-wal'))
+
+const deletionId = async ({ service }: Erasing) => {
+  const { effect_id } = await service.context.db.reader
+    .selectFrom('effects')
+    .select('effect_id')
+    .where('kind', '=', 'delete_customer')
+    .where('status', '=', 'pending')
+    .executeTakeFirstOrThrow()
+  return effect_id
+}
 
 const position = async ({ service }: Erasing) =>
   (await sql<{ p: number }>`select max(position) as p from billing_events`.execute(service.context.db.reader))
