@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { seed } from './catalogue/seed.ts'
-import { createFollowers, type Followers } from './clock/followers.ts'
+import { type Followers, openFollowers } from './clock/followers.ts'
 import { openPlayedTime } from './clock/played-time.ts'
 import { createPlayer, type Move } from './clock/player.ts'
 import { createRunner } from './clock/runner.ts'
@@ -8,6 +8,7 @@ import { type CliSessions, createCliSessions } from './delivery/cli-session.ts'
 import { createWebhooks } from './delivery/webhooks.ts'
 import { allRoutes } from './front/all-routes.ts'
 import { createApi, type LoggedRequest } from './front/api.ts'
+import { createClockCalls } from './front/clock-calls.ts'
 import { createFaults, type Fault } from './front/faults.ts'
 import { createHidden } from './front/hidden.ts'
 import { openIdempotencyKeys } from './front/idempotency.ts'
@@ -41,6 +42,7 @@ export type Sandbox = {
     /** Plays all that happens until a time (unix seconds), instant by instant. @throws StripeFailure when it has passed */
     advanceTo(time: number): Promise<Move>
     follow: Followers['follow']
+    isPlaying(): boolean
   }
   /** Does and delivers everything that is due by the clock. */
   deliverDue(): Promise<void>
@@ -80,7 +82,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   })
   const webhooks = createWebhooks({ store, clock: time.nowMs, builtIn: webhook })
   const runner = createRunner({ store, time, url: () => url, webhooks, onEvent: cli.send })
-  const followers = createFollowers()
+  const followers = openFollowers(store)
   const player = createPlayer({ time, runner, webhooks, followers })
   const faults = createFaults()
   const requests: LoggedRequest[] = []
@@ -91,7 +93,12 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     keys: openIdempotencyKeys(store, time.nowMs),
     faults,
   })
-  const hidden = createHidden({ faults, runner, requests })
+  const hidden = createHidden({
+    faults,
+    runner,
+    requests,
+    clock: createClockCalls({ time, player, followers }),
+  })
 
   answer = async (request, response) => {
     response.setHeader('Date', new Date(time.nowMs()).toUTCString())
@@ -99,7 +106,8 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     const body = await readBody(request)
     const path = new URL(request.url ?? '/', url).pathname
     if (body === undefined) response.writeHead(413, { Connection: 'close' }).end()
-    else if (path.startsWith('/_sandbox/')) hidden(response, { method: request.method ?? 'GET', path, body })
+    else if (path.startsWith('/_sandbox/'))
+      await hidden(response, { method: request.method ?? 'GET', path, body })
     else {
       requests.push(await api(request, response, body))
       if (requests.length > 1000) requests.shift()
@@ -116,6 +124,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
       nowMs: time.nowMs,
       advanceTo: (target) => player.move(() => target),
       follow: followers.follow,
+      isPlaying: player.isPlaying,
     },
     deliverDue: async () => {
       runner.runDue()
@@ -123,11 +132,12 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     },
     close: async () => {
       clearInterval(ticking)
+      const ended = player.close()
       cli.close()
       const stopped = stopListening()
       server.closeAllConnections()
       await stopped
-      await Promise.all([player.close(), webhooks.close()])
+      await Promise.all([ended, webhooks.close()])
       store.close()
     },
   }

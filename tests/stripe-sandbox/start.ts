@@ -1,5 +1,5 @@
 import { mkdtempSync, rmSync } from 'node:fs'
-import { createServer } from 'node:http'
+import { createServer, type IncomingHttpHeaders } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -38,6 +38,17 @@ export function clientOf(
   })
 }
 
+/** A POST of JSON to a page of the sandbox's own, such as `/_sandbox/clock`. */
+export async function post(
+  box: Pick<Sandbox, 'url'>,
+  path: string,
+  body: unknown,
+): Promise<{ status: number; body: unknown }> {
+  const text = typeof body === 'string' ? body : JSON.stringify(body)
+  const response = await fetch(`${box.url}${path}`, { method: 'POST', body: text })
+  return { status: response.status, body: await response.json() }
+}
+
 /** A customer whose invoices are paid with a test card. */
 export async function customerWithCard(stripe: Stripe, card = 'pm_card_visa'): Promise<Stripe.Customer> {
   return await stripe.customers.create({
@@ -73,20 +84,31 @@ export type Received = { body: string; signature: string; type: string; id: stri
 /** An HTTP server for webhooks that answers each with the next status (200 when they are used up). */
 export async function receiver(statuses: number[] = []): Promise<{ url: string; received: Received[] }> {
   const received: Received[] = []
-  const server = createServer((request, response) => {
-    const chunks: Buffer[] = []
-    request.on('data', (chunk: Buffer) => chunks.push(chunk))
-    request.on('end', () => {
-      const body = Buffer.concat(chunks).toString()
-      const { id, type } = JSON.parse(body) as { id: string; type: string }
-      received.push({ body, signature: String(request.headers['stripe-signature']), type, id })
-      response.writeHead(statuses.shift() ?? 200).end()
-    })
+  const { url } = await listener((body, headers) => {
+    const { id, type } = JSON.parse(body) as { id: string; type: string }
+    received.push({ body, signature: String(headers['stripe-signature']), type, id })
+    return { status: statuses.shift() ?? 200 }
+  })
+  return { url, received }
+}
+
+type Answer = { status?: number; body?: unknown }
+
+/** An HTTP server that ends with the test. No answer is given where `answer` gives none. */
+export async function listener(
+  answer: (body: string, headers: IncomingHttpHeaders) => Answer | undefined | Promise<Answer | undefined>,
+): Promise<{ url: string; close(): void }> {
+  const server = createServer(async (request, response) => {
+    let body = ''
+    for await (const chunk of request) body += String(chunk)
+    const given = await answer(body, request.headers)
+    if (given) response.writeHead(given.status ?? 200).end(given.body && JSON.stringify(given.body))
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  onTestFinished(() => {
+  const close = () => {
     server.closeAllConnections()
     server.close()
-  })
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/hooks`, received }
+  }
+  onTestFinished(close)
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/hooks`, close }
 }

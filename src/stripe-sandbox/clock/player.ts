@@ -13,11 +13,14 @@ export type Player = {
    * other. @throws StripeFailure 400 for a time that has passed
    */
   move(targetOf: (now: number) => number): Promise<Move>
+  isPlaying(): boolean
   /** Ends the move under way at the instant that it has reached. */
   close(): Promise<void>
 }
 
 const followerTimeoutMs = 10_000
+/** The end of the year 9999. */
+const endOfTime = 253_402_300_799
 /** So that no circle of followers, and no traffic from elsewhere, keeps an instant from ending. */
 const mostRounds = 50
 
@@ -40,13 +43,15 @@ export function createPlayer(options: {
   const { time, runner, webhooks, followers } = options
   const closing = new AbortController()
   let last: Promise<unknown> = Promise.resolve()
+  let isPlaying = false
 
   const play = async (targetOf: (now: number) => number): Promise<Move> => {
     const asked = targetOf(time.nowSeconds())
-    if (asked < time.nowSeconds()) throw isPast(asked, time.nowSeconds())
+    if (asked < time.nowSeconds() || asked > endOfTime) throw unreachable(asked, time.nowSeconds())
     const start = Math.ceil(time.nowMs() / 1000)
     const target = Math.max(asked, start)
     const company = createCompany(followers, closing.signal)
+    isPlaying = true
     try {
       for (let instant = start; ; ) {
         time.holdAt(instant * 1000)
@@ -56,6 +61,7 @@ export function createPlayer(options: {
         instant = Math.max(instant + 1, Math.min(target, ...due))
       }
     } finally {
+      isPlaying = false
       time.release()
     }
   }
@@ -88,6 +94,7 @@ export function createPlayer(options: {
       last = move.catch(() => {})
       return move
     },
+    isPlaying: () => isPlaying,
     close: async () => {
       closing.abort(new Error('the sandbox is closed'))
       await last
@@ -141,24 +148,20 @@ function createCompany(followers: Followers, closing: AbortSignal): Company {
 }
 
 async function answerOf(follower: Follower, now: number, closing: AbortSignal): Promise<number | null> {
+  const signal = AbortSignal.any([AbortSignal.timeout(followerTimeoutMs), closing])
   const { promise, reject } = Promise.withResolvers<never>()
-  const timer = setTimeout(() => reject(new Error('no answer in time')), followerTimeoutMs)
-  const abort = () => reject(closing.reason)
-  closing.addEventListener('abort', abort)
-  try {
-    const due = await Promise.race([follower(now), promise])
-    return due === null ? null : Math.ceil(due)
-  } finally {
-    clearTimeout(timer)
-    closing.removeEventListener('abort', abort)
-  }
+  signal.addEventListener('abort', () => reject(signal.reason))
+  const due = await Promise.race([follower(now, signal), promise])
+  return due === null ? null : Math.ceil(due)
 }
 
 const isTime = (time: number | null): time is number => time !== null
 
-function isPast(asked: number, now: number) {
-  return invalidRequest(`The clock cannot go back: it is ${now}, and ${asked} has passed.`, {
-    code: 'parameter_invalid_integer',
-    param: 'now',
-  })
+function unreachable(asked: number, now: number) {
+  return invalidRequest(
+    asked < now
+      ? `The clock cannot go back: it is ${now}, and ${asked} has passed.`
+      : `The clock goes to ${endOfTime}.`,
+    { code: 'parameter_invalid_integer', param: 'now' },
+  )
 }

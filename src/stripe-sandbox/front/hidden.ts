@@ -5,17 +5,23 @@ import { StripeFailure } from '../objects/errors.ts'
 import { playAuthentication } from '../payments/authentication.ts'
 import type { LoggedRequest } from './api.ts'
 import { challengePage } from './challenge-page.ts'
+import type { ClockCalls } from './clock-calls.ts'
 import { type Faults, faultKinds } from './faults.ts'
 
 export type Hidden = (
   response: ServerResponse,
   request: { method: string; path: string; body: string },
-) => void
+) => Promise<void>
 
-/** `/_sandbox/…`: faults, the log of requests, and the bank's 3-D Secure challenge. */
-export function createHidden(options: { faults: Faults; runner: Runner; requests: LoggedRequest[] }): Hidden {
-  const { faults, runner, requests } = options
-  return (response, { method, path, body }) => {
+/** `/_sandbox/…`: faults, the clock, the log of requests, and the bank's 3-D Secure challenge. */
+export function createHidden(options: {
+  faults: Faults
+  runner: Runner
+  requests: LoggedRequest[]
+  clock: ClockCalls
+}): Hidden {
+  const { faults, runner, requests, clock } = options
+  return async (response, { method, path, body }) => {
     const json = (status: number, value: unknown) => {
       response.writeHead(status, { 'Content-Type': 'application/json' })
       response.end(JSON.stringify(value))
@@ -39,7 +45,11 @@ export function createHidden(options: { faults: Faults; runner: Runner; requests
       } else if (path === '/_sandbox/faults' && method === 'DELETE') {
         faults.clear()
         json(200, { faults: [] })
-      } else if (path === '/_sandbox/requests' && method === 'GET') json(200, { requests })
+      } else if (path === '/_sandbox/clock' && method === 'GET') json(200, clock.look())
+      else if (path === '/_sandbox/clock' && method === 'POST') json(200, await clock.move(parseJson(body)))
+      else if (path === '/_sandbox/clock/followers' && method === 'POST')
+        json(200, clock.register(parseJson(body)))
+      else if (path === '/_sandbox/requests' && method === 'GET') json(200, { requests })
       else if (authenticated && method === 'POST') {
         const { data: outcome, error } = outcomeShape.safeParse(body === '' ? {} : parseJson(body))
         if (error)
@@ -56,8 +66,8 @@ export function createHidden(options: { faults: Faults; runner: Runner; requests
           error: { type: 'invalid_request_error', message: `Unrecognized request URL (${method}: ${path})` },
         })
     } catch (error) {
-      if (!(error instanceof StripeFailure)) throw error
-      json(error.status, { error: error.body })
+      if (error instanceof StripeFailure) json(error.status, { error: error.body })
+      else json(500, { error: { type: 'api_error', message: `The sandbox broke: ${String(error)}` } })
     }
   }
 }

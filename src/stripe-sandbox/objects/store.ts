@@ -240,4 +240,6 @@ CREATE TABLE IF NOT EXISTS timers (
 CREATE INDEX IF NOT EXISTS timers_in_order ON timers (due_at, seq);
 -- One row: how far the sandbox's time is ahead of the machine's.
 CREATE TABLE IF NOT EXISTS clock (id INTEGER PRIMARY KEY CHECK (id = 1), offset_ms INTEGER NOT NULL);
+-- Who is called at each instant of a move of the clock.
+CREATE TABLE IF NOT EXISTS followers (seq INTEGER PRIMARY KEY, url TEXT NOT NULL UNIQUE);
 `
