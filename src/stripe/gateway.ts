@@ -188,20 +188,22 @@ export function stripeGateway(stripe: Stripe): StripeGateway {
       )
       const asOf = timeOf(list)
       const found = new Map<string, Observation>()
+      // What is deleted is not expanded: its id stays.
+      const expected = new Set(knownCouponIds)
       for (const promotionCode of list.data) {
         const { coupon } = promotionCode.promotion
         found.set(promotionCode.id, observed('promotion_code', promotionCode, asOf))
-        if (coupon !== null && typeof coupon !== 'string')
-          found.set(coupon.id, observed('coupon', coupon, asOf))
+        if (typeof coupon === 'string') expected.add(coupon)
+        else if (coupon !== null) found.set(coupon.id, observed('coupon', coupon, asOf))
       }
       const isActive = list.data.some(({ active }) => active)
-      for (const id of new Set([...(isActive ? [] : [code]), ...knownCouponIds])) {
+      for (const id of new Set([...(isActive ? [] : [code]), ...expected])) {
         if (found.has(id)) continue
         try {
           found.set(id, (await fetch('coupon', id)).observation)
         } catch (error) {
           if (!(error instanceof StripeFailure) || error.kind !== 'missing') throw error
-          if (knownCouponIds.includes(id)) found.set(id, goneObject('coupon', id, asOf))
+          if (expected.has(id)) found.set(id, goneObject('coupon', id, asOf))
         }
       }
       return [...found.values()]
