@@ -34,7 +34,7 @@ function expandPath(turn: Turn, target: Hash, keys: string[], path: string): voi
   const next = target[key]
   for (const child of Array.isArray(next) ? next : [next]) {
     if (typeof child === 'object' && child !== null) expandPath(turn, child as Hash, rest, path)
-    else if (rest.length > 0 && child !== null) throw cannotExpand(path)
+    else if (rest.length > 0 && child !== null && typeof child !== 'string') throw cannotExpand(path)
   }
 }
 
@@ -44,7 +44,8 @@ function replace(turn: Turn, key: string, value: unknown, path: string): unknown
   if (!type) throw cannotExpand(path)
   const found = turn.store.find(type, value)
   // A copy, so that a path inside it changes nothing else.
-  return found ? structuredClone(present(found, turn.now)) : (turn.store.findDeleted(type, value) ?? value)
+  if (found) return structuredClone(present(found, turn.now))
+  return shownDeleted.has(type) ? (turn.store.findDeleted(type, value) ?? value) : value
 }
 
 const cannotExpand = (path: string) =>
@@ -69,6 +70,9 @@ const types: Record<string, ObjectType> = {
   promotion_code: 'promotion_code',
   subscription: 'subscription',
 }
+
+/** Of what else is deleted the id stays. */
+const shownDeleted = new Set<ObjectType>(['customer', 'discount', 'product'])
 
 /** What an object has only when it is asked for. */
 const onDemand: Record<string, (turn: Turn, target: Hash) => unknown> = {
