@@ -4,7 +4,7 @@ import { bill, meter, misuse, onboard } from '../support/canary-story.ts'
 import { endEverything, hear, hearNaming, hearOf, stripeTypes } from '../support/canary-stripe.ts'
 import { type CanaryWorld, canaryWorld, inTheClear } from '../support/canary-world.ts'
 import { eachDatabase } from '../support/databases.ts'
-import { stripeObjects } from '../support/stripe-types.ts'
+import { stripeObjects } from '../support/stripe-samples.ts'
 
 const walked = stripeObjects(stripeTypes, (path) => `canary of ${path}`)
 

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { type JsonObject, putTogether, takeApart } from '../../src/log/take-apart.ts'
 import { startService } from '../support/service.ts'
-import { stripeObjects } from '../support/stripe-types.ts'
+import { stripeObjects } from '../support/stripe-samples.ts'
 import { history } from '../support/webhooks.ts'
 import { wizard } from '../support/wizard.ts'
 

@@ -1,3 +1,4 @@
+import { channel } from 'node:diagnostics_channel'
 import type Stripe from 'stripe'
 import type { Webhooks } from '../delivery/webhooks.ts'
 import type { Store } from '../objects/store.ts'
@@ -16,6 +17,9 @@ export type Runner = {
   /** How many events were made since the start. */
   eventsMade(): number
 }
+
+/** Tells whoever watches the process of each event that has happened. */
+const happened = channel('stripe-sandbox:event')
 
 export const nobody: Stripe.Event.Request = { id: null, idempotency_key: null }
 
@@ -44,7 +48,10 @@ export function createRunner(options: {
     // An event of a rolled back savepoint was never stored.
     const events = eventIds.flatMap((id) => store.find('event', id) ?? [])
     eventsMade += events.length
-    for (const event of events) onEvent(event)
+    for (const event of events) {
+      happened.publish(event)
+      onEvent(event)
+    }
     if (events.length > 0) webhooks.wake()
     return result
   }

@@ -1,3 +1,4 @@
+import { channel } from 'node:diagnostics_channel'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Runner } from '../clock/runner.ts'
@@ -26,6 +27,9 @@ export type LoggedRequest = {
 
 export type Api = (request: IncomingMessage, response: ServerResponse, body: string) => Promise<LoggedRequest>
 
+/** Tells whoever watches the process of each answer. */
+const answered = channel('stripe-sandbox:answer')
+
 /** Everything under `/v1`: who may, under which key, what goes wrong on purpose, what is done, what is answered. */
 export function createApi(options: {
   routes: Route[]
@@ -47,6 +51,7 @@ export function createApi(options: {
     const reply = (answer: StoredAnswer, replayed = false) => {
       log.status = answer.status
       log.replayed = replayed
+      answered.publish({ method: asked.method, path: asked.path, status: answer.status, body: answer.body })
       send(response, asked, answer, replayed)
       return log
     }

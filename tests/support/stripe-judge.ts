@@ -1,0 +1,41 @@
+import { subscribe } from 'node:diagnostics_channel'
+import { readFileSync } from 'node:fs'
+import { afterAll, afterEach, expect, inject } from 'vitest'
+import { z } from 'zod'
+import { faultsOfAnswer, faultsOfEvent } from './stripe-faults.ts'
+import type { StripeTypes } from './stripe-types.ts'
+import { type Walk, walkAlong } from './walk-stripe.ts'
+
+/**
+ * Walks every answer and every event of every sandbox in the process of a test along the SDK's declarations. A fault fails
+ * the test that provoked it.
+ */
+const faults = new Set<string>()
+afterEach(failForFaults)
+afterAll(failForFaults)
+
+const answered = z.object({ method: z.string(), path: z.string(), status: z.number(), body: z.string() })
+
+subscribe('stripe-sandbox:answer', (message) => {
+  const { method, path, status, body } = answered.parse(message)
+  // What `stripe listen` begins with is no part of the API that the SDK knows.
+  if (path === '/v1/stripecli/sessions') return
+  for (const fault of faultsOfAnswer(judge(), status, JSON.parse(body)))
+    faults.add(`${method} ${path.replace(/_\w{14,}/g, '_…')}: ${fault}`)
+})
+
+subscribe('stripe-sandbox:event', (message) => {
+  for (const fault of faultsOfEvent(judge(), message)) faults.add(`event ${fault}`)
+})
+
+function failForFaults(): void {
+  const found = [...faults]
+  faults.clear()
+  expect(found, 'the sandbox says what Stripe would not say').toEqual([])
+}
+
+let walk: Walk | undefined
+function judge(): Walk {
+  walk ??= walkAlong(JSON.parse(readFileSync(inject('stripeTypes'), 'utf8')) as StripeTypes)
+  return walk
+}
