@@ -4,6 +4,7 @@ import { type Followers, openFollowers } from './clock/followers.ts'
 import { openPlayedTime } from './clock/played-time.ts'
 import { createPlayer, type Move } from './clock/player.ts'
 import { createRunner } from './clock/runner.ts'
+import { resumeTestClocks } from './clock/test-clocks.ts'
 import { type CliSessions, createCliSessions } from './delivery/cli-session.ts'
 import { createWebhooks } from './delivery/webhooks.ts'
 import { allRoutes } from './front/all-routes.ts'
@@ -88,7 +89,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   const requests: LoggedRequest[] = []
   seed(store, time.nowSeconds())
   const api = createApi({
-    routes: allRoutes({ openCliSession: cli.open, pendingWebhooks: webhooks.pending }),
+    routes: allRoutes({ openCliSession: cli.open, pendingWebhooks: webhooks.pending, player }),
     runner,
     keys: openIdempotencyKeys(store, time.nowMs),
     faults,
@@ -115,6 +116,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   }
   const ticking = setInterval(runner.runDue, 1000).unref()
   webhooks.wake()
+  resumeTestClocks(player, store)
 
   return {
     url,

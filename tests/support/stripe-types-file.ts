@@ -20,6 +20,7 @@ const judged = {
     ...['SubscriptionItem', 'WebhookEndpoint'],
   ]
     .map((name) => `Stripe.Deleted${name}`)
+    .concat('Stripe.TestHelpers.DeletedTestClock')
     .join(' | '),
   Failure: 'Stripe.StripeRawError',
   // The SDK's union of events has 250 members, which differ in what they are about alone.

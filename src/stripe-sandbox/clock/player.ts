@@ -2,7 +2,8 @@ import type { Webhooks } from '../delivery/webhooks.ts'
 import { invalidRequest } from '../objects/errors.ts'
 import type { Follower, Followers } from './followers.ts'
 import type { PlayedTime } from './played-time.ts'
-import type { Runner } from './runner.ts'
+import { nobody, type Runner } from './runner.ts'
+import { arriveTestClocks, failTestClocks } from './test-clock.ts'
 
 /** `now`: unix seconds. `dropped`: names of the followers that did not go along to the end. */
 export type Move = { now: number; dropped: string[] }
@@ -56,10 +57,16 @@ export function createPlayer(options: {
       for (let instant = start; ; ) {
         time.holdAt(instant * 1000)
         await playInstant(instant, company)
-        if (instant === target) return { now: target, dropped: company.dropped() }
+        if (instant === target) break
         const due = [runner.nextDue(), webhooks.nextDue(), company.nextDue()].filter(isTime)
         instant = Math.max(instant + 1, Math.min(target, ...due))
       }
+      runner.run(nobody, arriveTestClocks)
+      await settle(target)
+      return { now: target, dropped: company.dropped() }
+    } catch (error) {
+      if (!closing.signal.aborted) runner.run(nobody, failTestClocks)
+      throw error
     } finally {
       isPlaying = false
       time.release()

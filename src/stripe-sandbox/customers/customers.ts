@@ -47,11 +47,13 @@ const shared = {
 const createShape = {
   ...shared,
   payment_method: text.optional(),
+  test_clock: text.optional(),
 } satisfies ShapeOf<Stripe.CustomerCreateParams>
 const listShape = {
   ...pagination,
   created: range.optional(),
   email: text.optional(),
+  test_clock: text.optional(),
 } satisfies ShapeOf<Stripe.CustomerListParams>
 
 type Changes = Call<Partial<Stripe.Customer>>['params']
@@ -60,7 +62,10 @@ export const customerRoutes = [
   route('POST /v1/customers', createShape, (call) => {
     const { payment_method: methodId, invoice_settings: settings, source, metadata: given } = call.params
     checkEmail(call.params.email)
-    const blank = call.store.save(blankCustomer(call, call.params.invoice_prefix))
+    const blank = call.store.save({
+      ...blankCustomer(call, call.params.invoice_prefix),
+      test_clock: testClockOf(call, call.params.test_clock),
+    })
     const attached =
       methodId && attachPaymentMethod(call, resolvePaymentMethod(call, methodId, 'payment_method'), blank.id)
     // A test name stands for a new card at each use; in one request it means the one just attached.
@@ -77,7 +82,9 @@ export const customerRoutes = [
     return customer
   }),
   route('GET /v1/customers', listShape, (call) =>
-    listPage(call, 'customer', '/v1/customers', call.params, { equal: { email: call.params.email } }),
+    listPage(call, 'customer', '/v1/customers', call.params, {
+      equal: { email: call.params.email, test_clock: call.params.test_clock ?? null },
+    }),
   ),
   route('GET /v1/customers/:id', {}, (call) => {
     return call.store.findDeleted('customer', call.id) ?? mustFind(call, 'customer', call.id)
@@ -94,22 +101,28 @@ export const customerRoutes = [
       ...(source !== undefined && { default_source: attachSource(call, source, customer.id) }),
     })
   }),
-  route('DELETE /v1/customers/:id', {}, (call) => {
-    const customer = mustFind(call, 'customer', call.id)
-    for (const subscription of call.store.all('subscription', { customer: customer.id })) {
-      if (subscription.status !== 'canceled' && subscription.status !== 'incomplete_expired')
-        cancelSubscription(call, subscription)
-    }
-    for (const method of call.store.all('payment_method', { customer: customer.id })) {
-      const detached = call.store.save({ ...method, customer: null })
-      call.emit('payment_method.detached', detached, method)
-    }
-    const stub = { id: customer.id, object: 'customer', deleted: true } satisfies Stripe.DeletedCustomer
-    call.store.remove(customer, stub)
-    call.emit('customer.deleted', customer)
-    return stub
-  }),
+  route('DELETE /v1/customers/:id', {}, (call) => deleteCustomer(call, mustFind(call, 'customer', call.id))),
 ]
+
+/** With its subscriptions, which end; its cards are nobody's any more. */
+export function deleteCustomer(turn: Turn, customer: Stripe.Customer): Stripe.DeletedCustomer {
+  for (const subscription of turn.store.all('subscription', { customer: customer.id })) {
+    if (subscription.status !== 'canceled' && subscription.status !== 'incomplete_expired')
+      cancelSubscription(turn, subscription)
+  }
+  for (const method of turn.store.all('payment_method', { customer: customer.id })) {
+    const detached = turn.store.save({ ...method, customer: null })
+    turn.emit('payment_method.detached', detached, method)
+  }
+  const stub = { id: customer.id, object: 'customer', deleted: true } satisfies Stripe.DeletedCustomer
+  turn.store.remove(customer, stub)
+  turn.emit('customer.deleted', customer)
+  return stub
+}
+
+function testClockOf(turn: Turn, id: string | undefined): string | null {
+  return id === undefined ? null : mustFind(turn, 'test_helpers.test_clock', id, 'test_clock').id
+}
 
 function blankCustomer(turn: Turn, prefix = randomLetters(8).toUpperCase()): Stripe.Customer {
   return {

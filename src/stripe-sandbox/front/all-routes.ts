@@ -2,6 +2,8 @@ import { couponRoutes } from '../catalogue/coupons.ts'
 import { priceRoutes } from '../catalogue/prices.ts'
 import { productRoutes } from '../catalogue/products.ts'
 import { promotionCodeRoutes } from '../catalogue/promotion-codes.ts'
+import type { Player } from '../clock/player.ts'
+import { testClockRoutes } from '../clock/test-clocks.ts'
 import { customerRoutes } from '../customers/customers.ts'
 import { eventRoutes } from '../delivery/events.ts'
 import { webhookEndpointRoutes } from '../delivery/webhook-endpoints.ts'
@@ -21,6 +23,7 @@ import { accountRoutes } from './account.ts'
 export function allRoutes(options: {
   openCliSession: (deviceName: string) => object
   pendingWebhooks: (eventId: string) => number
+  player: Player
 }): Route[] {
   return [
     ...accountRoutes,
@@ -38,6 +41,7 @@ export function allRoutes(options: {
     ...promotionCodeRoutes,
     ...setupIntentRoutes,
     ...subscriptionRoutes,
+    ...testClockRoutes(options.player),
     ...webhookEndpointRoutes,
     route('POST /v1/stripecli/sessions', cliSession, (call) =>
       options.openCliSession(call.params.device_name ?? ''),

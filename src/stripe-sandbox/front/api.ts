@@ -81,6 +81,7 @@ export function createApi(options: {
       })
       if (asked.key !== undefined) keys.claim(asked.key)
       try {
+        await matched.route.before(params)
         if (fault?.kind === 'delay') await sleep(fault.delayMs ?? 0)
         const answer = runner.run({ id: requestId, idempotency_key: asked.key ?? null }, (turn) => {
           const done = attempt(() => {

@@ -69,6 +69,7 @@ const types: Record<string, ObjectType> = {
   product: 'product',
   promotion_code: 'promotion_code',
   subscription: 'subscription',
+  test_clock: 'test_helpers.test_clock',
 }
 
 /** Of what else is deleted the id stays. */

@@ -105,7 +105,7 @@ export function draftInvoice(turn: Turn, input: DraftInput): Stripe.Invoice {
       },
       subtotal: 0,
       subtotal_excluding_tax: 0,
-      test_clock: null,
+      test_clock: idOf(customer.test_clock),
       total: 0,
       total_discount_amounts: [],
       total_excluding_tax: 0,

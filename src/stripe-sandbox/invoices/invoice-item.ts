@@ -58,7 +58,7 @@ export function makeInvoiceItem(turn: Turn, input: ItemInput): Stripe.InvoiceIte
     quantity,
     quantity_decimal: wireDecimal(quantity),
     tax_rates: [],
-    test_clock: null,
+    test_clock: idOf(turn.store.find('customer', input.customer)?.test_clock),
   })
   turn.emit('invoiceitem.created', item)
   return item

@@ -18,6 +18,8 @@ export type Route = {
   /** A publishable key may call it. */
   openToBrowsers: boolean
   parse(form: FormHash, allow: { older: boolean; browser: boolean }): unknown
+  /** What is to be over before the turn in which it is handled. */
+  before(params: unknown): Promise<unknown>
   handle(call: Call<unknown>): object
 }
 
@@ -36,7 +38,7 @@ export function route<
   signature: `${Route['method']} /v1/${string}`,
   shape: S,
   handle: Handler<S & O & B>,
-  extra: { older?: O; browser?: B } = {},
+  extra: { older?: O; browser?: B; before?: (params: z.output<z.ZodObject<S>>) => Promise<unknown> } = {},
 ): Route {
   const [method, path] = signature.split(' ') as [Route['method'], string]
   const schemas = new Map<string, z.ZodObject<z.ZodRawShape>>()
@@ -56,6 +58,7 @@ export function route<
       schemas.set(name, schema)
       return parseParameters(schema, form)
     },
+    before: (extra.before ?? (async () => {})) as Route['before'],
     handle: handle as unknown as Route['handle'],
   }
 }

@@ -20,6 +20,7 @@ export type ObjectTypes = {
   setup_intent: Stripe.SetupIntent
   subscription: Stripe.Subscription
   subscription_item: Stripe.SubscriptionItem
+  'test_helpers.test_clock': Stripe.TestHelpers.TestClock
   webhook_endpoint: Stripe.WebhookEndpoint
 }
 export type ObjectType = keyof ObjectTypes

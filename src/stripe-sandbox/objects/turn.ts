@@ -101,4 +101,5 @@ const names: Partial<Record<ObjectType, string>> = {
   setup_intent: 'setupintent',
   payment_intent: 'payment_intent',
   invoiceitem: 'invoiceitem',
+  'test_helpers.test_clock': 'test clock',
 }

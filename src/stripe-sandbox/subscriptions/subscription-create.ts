@@ -3,7 +3,7 @@ import { redeem } from '../catalogue/discount.ts'
 import { priceAmount, roundHalfUp } from '../catalogue/price.ts'
 import { makeInvoiceItem } from '../invoices/invoice-item.ts'
 import { invalidRequest, missing } from '../objects/errors.ts'
-import { newId } from '../objects/ids.ts'
+import { idOf, newId } from '../objects/ids.ts'
 import { hash, oneOf, type ShapeOf, text, whole, yesNo } from '../objects/parameters.ts'
 import { addDays, addInterval } from '../objects/periods.ts'
 import { type Call, route } from '../objects/routes.ts'
@@ -87,6 +87,7 @@ export const createSubscriptionRoute = route(
       },
       pending_setup_intent: pendingSetup ? makeSetupIntent(call, { customer: customer.id }).id : null,
       status: trialEnd !== null ? 'trialing' : byInvoice ? 'active' : 'incomplete',
+      test_clock: idOf(customer.test_clock),
       trial_settings: {
         end_behavior: {
           billing_cycle_anchor: null,

@@ -32,6 +32,7 @@ const listShape = {
     'trialing',
     'unpaid',
   ).optional(),
+  test_clock: text.optional(),
 } satisfies ShapeOf<Stripe.SubscriptionListParams>
 
 const cancelShape = {
@@ -52,8 +53,10 @@ export const subscriptionRoutes = [
   createSubscriptionRoute,
   route('GET /v1/subscriptions', listShape, (call) => {
     const { collection_method, customer, price, status } = call.params
+    // Those of a test clock are listed where it is asked for, or their customer.
+    const clock = call.params.test_clock ?? (customer === undefined ? null : undefined)
     return listPage(call, 'subscription', '/v1/subscriptions', call.params, {
-      equal: { collection_method, customer },
+      equal: { collection_method, customer, test_clock: clock },
       where: (subscription) =>
         (price === undefined || subscription.items.data.some((item) => item.price.id === price)) &&
         (status === 'all' ||
