@@ -1,10 +1,11 @@
 import type { AppContext } from '../context.ts'
+import type { Reader } from '../db/tables.ts'
 import { textOf } from '../projections/read-value.ts'
 import type { StripeEvent } from '../stripe/object-types.ts'
 import { receivedFact } from './event-fact.ts'
 import { faultReason, isFault } from './fault.ts'
 import { judge, type Verdict } from './judge.ts'
-import { customerNamedIn, namesErased } from './owner.ts'
+import { customerNamedIn, namesErased, ownerOf } from './owner.ts'
 import { takeInEvent } from './take-in.ts'
 
 type Context = Pick<AppContext, 'transact' | 'config' | 'log'>
@@ -20,7 +21,7 @@ type Outcome = Verdict['disposition'] | 'duplicate'
 export async function ingest(context: Context, event: StripeEvent): Promise<Outcome> {
   const isLive = context.config.stripe.environment === 'live'
   try {
-    return await record(context, event, (reader) => judge(reader, event, isLive))
+    return await record(context, event, (reader) => judge(event, isLive, (shown) => ownerOf(reader, shown)))
   } catch (error) {
     if (!isFault(error)) throw error
     context.log.error({ err: error, event_id: event.id }, 'an event cannot be interpreted: it is quarantined')
@@ -31,7 +32,7 @@ export async function ingest(context: Context, event: StripeEvent): Promise<Outc
 const record = (
   context: Context,
   event: StripeEvent,
-  verdictBy: (reader: Parameters<typeof judge>[0]) => Promise<Verdict>,
+  verdictBy: (reader: Reader) => Promise<Verdict>,
 ): Promise<Outcome> =>
   context.transact({ actor: 'stripe' }, async (turn) => {
     const verdict = await verdictBy(turn.trx)

@@ -1,8 +1,7 @@
-import type { Reader } from '../db/tables.ts'
 import type { FactData } from '../log/facts.ts'
 import { isStripeObjectType, objectTypes, type StripeEvent } from '../stripe/object-types.ts'
 import { isPinned } from '../stripe/webhook.ts'
-import { customerNamedIn, ownerOf } from './owner.ts'
+import { customerNamedIn, type Owner } from './owner.ts'
 
 /** Whose an event is, what it is about, and what is to become of it. */
 export type Verdict = {
@@ -15,8 +14,16 @@ export type Verdict = {
   objectId: string
 }
 
-/** By what is known now. @throws for an object whose id is none */
-export async function judge(reader: Reader, event: StripeEvent, isLive: boolean): Promise<Verdict> {
+/**
+ * By what is known now.
+ * @param ownerOf whose an object is: asked where it matters
+ * @throws for an object whose id is none
+ */
+export async function judge(
+  event: StripeEvent,
+  isLive: boolean,
+  ownerOf: (shown: StripeEvent['data']) => Promise<Owner>,
+): Promise<Verdict> {
   const { id, object }: { id?: unknown; object?: unknown } = event.data.object
   // An upcoming invoice has no id, because there is no such invoice yet.
   if (id !== undefined && id !== null && typeof id !== 'string')
@@ -35,7 +42,7 @@ export async function judge(reader: Reader, event: StripeEvent, isLive: boolean)
     ? { disposition: 'applied' as const, reason: null }
     : { disposition: 'refetched' as const, reason: `api_version ${event.api_version}` }
   if (type.owner === 'seller') return { ...nobodys, ...ours }
-  const { tenantId, conflict } = await ownerOf(reader, event.data)
+  const { tenantId, conflict } = await ownerOf(event.data)
   if (conflict !== null) return { ...nobodys, disposition: 'quarantined', reason: conflict }
   if (tenantId !== null) return { ...nobodys, tenantId, ...ours }
   return nobodys.customerId === null

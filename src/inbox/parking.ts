@@ -5,6 +5,7 @@ import { rawEvent } from '../log/sighting.ts'
 import { type EventFact, releasedFact } from './event-fact.ts'
 import { faultReason, isFault } from './fault.ts'
 import { judge } from './judge.ts'
+import { ownerOf } from './owner.ts'
 
 type TakeIn = (turn: Turn, fact: EventFact) => Promise<boolean>
 
@@ -46,7 +47,9 @@ export async function judgeAgain(
 ): Promise<void> {
   const received = await factById(turn.trx, eventId, 'stripe.event_received')
   const event = rawEvent(received)
-  const { disposition, reason, tenantId } = await judge(turn.trx, event, isLive ?? event.livemode)
+  const { disposition, reason, tenantId } = await judge(event, isLive ?? event.livemode, (shown) =>
+    ownerOf(turn.trx, shown),
+  )
   if (disposition === 'parked') return
   if (disposition === 'quarantined') await quarantine(turn, eventId, reason ?? disposition)
   else if (disposition === 'ignored') await turn.record(streams.stripe, [releasedFact(received, null)])

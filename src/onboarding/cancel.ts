@@ -1,3 +1,4 @@
+import type { OnboardingFact } from '../../machines/onboarding-facts.ts'
 import type { AppContext } from '../context.ts'
 import { dispatch, notAllowed, type Session, sessionStatus } from '../inbox/sessions/store.ts'
 import type { Caller } from '../log/by.ts'
@@ -7,15 +8,20 @@ import { loadOwnSession } from './access.ts'
 export async function cancel(context: AppContext, caller: Caller, sessionId: string): Promise<Session> {
   return context.transact(caller, async (turn) => {
     const session = await loadOwnSession(turn.trx, sessionId, caller)
-    if (sessionStatus(session) === 'cancelled') return session
-    const cancelled = { type: 'onboarding.cancelled', data: { reason: 'requested' } } as const
-    if (!session.snapshot.can(cancelled))
-      throw notAllowed(
-        session,
-        session.snapshot.context.subscription_id === null
-          ? undefined
-          : 'The session has a subscription: cancel that under /billing/subscriptions',
-      )
-    return dispatch(turn, session, cancelled, { factId: `${sessionId}:cancelled` })
+    const fact = decideEnd(session)
+    return fact === null ? session : dispatch(turn, session, fact, { factId: `${sessionId}:cancelled` })
   })
+}
+
+/** Null: it is cancelled already. @throws AppError step_not_allowed */
+export function decideEnd(session: Session): OnboardingFact | null {
+  if (sessionStatus(session) === 'cancelled') return null
+  const cancelled: OnboardingFact = { type: 'onboarding.cancelled', data: { reason: 'requested' } }
+  if (session.snapshot.can(cancelled)) return cancelled
+  throw notAllowed(
+    session,
+    session.snapshot.context.subscription_id === null
+      ? undefined
+      : 'The session has a subscription: cancel that under /billing/subscriptions',
+  )
 }

@@ -63,7 +63,8 @@ export async function correctApplicant(
   return loadOwnSession(reader, sessionId, caller)
 }
 
-function notCorrectable(session: Session): AppError {
+/** Why the statechart takes no correction now. */
+export function notCorrectable(session: Session): AppError {
   if (pendingCall(session) !== null)
     return new Conflict('A step of this session is waiting for Stripe; send the request again')
   const isSubscribed = session.snapshot.context.subscription_id !== null

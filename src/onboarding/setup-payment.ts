@@ -66,19 +66,27 @@ export async function setupPayment(
   }
 }
 
+/**
+ * Whether the step is for another SetupIntent, be it that the statechart refuses it then.
+ * @param usedUpId one that can no longer be used, or is not wanted any more
+ */
+export function wantsSetup(session: Session, usedUpId: string | null): boolean {
+  const { setup_intent_id, payment_method_id, decline } = session.snapshot.context
+  const status = sessionStatus(session)
+  // While the subscription is being created there is nothing to wait for here.
+  if (pendingCall(session)?.params.call === 'create_subscription') return false
+  const isDeclined = status === 'plan_selected' && payment_method_id !== null && decline !== null
+  return setup_intent_id === null || isAbandoned(status) || isDeclined || setup_intent_id === usedUpId
+}
+
 function requestSetup(
   turn: Turn,
   session: Session,
   { returnUrl, usedUpId }: { returnUrl: string; usedUpId: string | null },
 ): Session | Promise<Session> {
   const { sessionId, tenantId } = session
-  const { setup_intent_id, payment_method_id, decline, customer_id } = session.snapshot.context
-  const status = sessionStatus(session)
-  // While the subscription is being created there is nothing to wait for here.
-  if (pendingCall(session)?.params.call === 'create_subscription') return session
-  const isDeclined = status === 'plan_selected' && payment_method_id !== null && decline !== null
-  if (setup_intent_id !== null && !isAbandoned(status) && !isDeclined && setup_intent_id !== usedUpId)
-    return session
+  if (!wantsSetup(session, usedUpId)) return session
+  const { customer_id } = session.snapshot.context
   const attempt = nextAttempt(session, 'setup_payment')
   const params = setupIntentParams({ customerId: customer_id, tenantId, sessionId }, attempt.idempotency_key)
   const data = { ...attempt, params, personal: { return_url: returnUrl } }

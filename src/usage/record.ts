@@ -90,33 +90,14 @@ export async function recordUsage(
 ): Promise<UsageRecord[]> {
   const now = context.now().toISOString()
   const drafts = inputs.map((input, index) => draft(input, request, index, now))
-  // A key that stands twice in one batch: its first record counts.
-  const firstUnder = new Map<string, UsageDraft>()
-  for (const one of drafts) if (!firstUnder.has(one.fact_id)) firstUnder.set(one.fact_id, one)
-  const problems = (message: string, field: string, isBad: (one: UsageDraft) => boolean): FieldProblem[] =>
-    drafts.flatMap((one, index) => (isBad(one) ? [{ path: request.pathOf(index, field), message }] : []))
-
   return context.transact(request.by, async (turn) => {
     const { trx } = turn
     const tenants = await knownTenants(
       trx,
       drafts.map((one) => one.tenant_id),
     )
-    const strangers = problems('No such tenant', 'tenant_id', (one) => !tenants.has(one.tenant_id))
-    if (strangers.length > 0)
-      throw new AppError('not_found', 'No such tenant', { details: { fields: strangers } })
-
-    const recorded = await recordedUsage(trx, [...firstUnder.keys()])
-    const changed = problems('was used for other content', 'idempotency_key', ({ fact_id, data }) => {
-      const first = recorded.get(fact_id) ?? firstUnder.get(fact_id)
-      return first?.data.record_id !== data.record_id
-    })
-    if (changed.length > 0)
-      throw new AppError('idempotency_mismatch', 'An idempotency key was used for other content before', {
-        details: { fields: changed },
-      })
-
-    const fresh = [...firstUnder.values()].filter(({ fact_id }) => !recorded.has(fact_id))
+    const recorded = await recordedUsage(trx, [...new Set(drafts.map(({ fact_id }) => fact_id))])
+    const fresh = decideUsage({ tenants, recorded }, drafts, request.pathOf)
     for (const fact of await appendUsage(turn, fresh)) recorded.set(fact.fact_id, fact)
     // What stands under a key has this content, or it would have been refused: nothing sealed has to be opened.
     return drafts.map(({ fact_id, tenant_id, data: { personal } }) => {
@@ -132,6 +113,44 @@ export async function recordUsage(
     })
   })
 }
+
+/** What is known about the drafts: which tenants there are, and what the log has under their ids already. */
+export type UsageKnown = {
+  tenants: ReadonlySet<string>
+  recorded: ReadonlyMap<string, { data: { record_id: string } }>
+}
+
+/**
+ * Those that are to be recorded. One whose key has been used for the same before is not; a key that stands twice in one
+ * batch counts once.
+ * @throws AppError as `recordUsage`
+ */
+export function decideUsage<Draft extends DraftIds>(
+  { tenants, recorded }: UsageKnown,
+  drafts: readonly Draft[],
+  pathOf: (index: number, field: string) => string,
+): Draft[] {
+  const problems = (message: string, field: string, isBad: (one: Draft) => boolean): FieldProblem[] =>
+    drafts.flatMap((one, index) => (isBad(one) ? [{ path: pathOf(index, field), message }] : []))
+  const strangers = problems('No such tenant', 'tenant_id', (one) => !tenants.has(one.tenant_id))
+  if (strangers.length > 0)
+    throw new AppError('not_found', 'No such tenant', { details: { fields: strangers } })
+
+  const firstUnder = new Map<string, Draft>()
+  for (const one of drafts) if (!firstUnder.has(one.fact_id)) firstUnder.set(one.fact_id, one)
+  const changed = problems('was used for other content', 'idempotency_key', ({ fact_id, data }) => {
+    const first = recorded.get(fact_id) ?? firstUnder.get(fact_id)
+    return first?.data.record_id !== data.record_id
+  })
+  if (changed.length > 0)
+    throw new AppError('idempotency_mismatch', 'An idempotency key was used for other content before', {
+      details: { fields: changed },
+    })
+  return [...firstUnder.values()].filter(({ fact_id }) => !recorded.has(fact_id))
+}
+
+/** `fact_id` follows from the key, `record_id` from the key and the content. */
+type DraftIds = { fact_id: string; tenant_id: string; data: { record_id: string } }
 
 export type UsageDraft = TurnFact<'usage.recorded'> & { tenant_id: string; occurred_at: string }
 

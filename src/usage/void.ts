@@ -27,11 +27,8 @@ export function voidUsage(
       .where('record_id', '=', recordId)
       .executeTakeFirst()
     if (row === undefined) throw new NotFound('usage record')
-    if (row.voided_at !== null) return view(row, row.voided_at)
-    if (row.invoice_id !== null)
-      throw new AppError('conflict', 'This usage is on an invoice already: it cannot be voided', {
-        details: { invoice_id: row.invoice_id },
-      })
+    const voidedAt = decideVoidOfUsage(row)
+    if (voidedAt !== null) return view(row, voidedAt)
     await turn.record(streams.usage(row.tenant_id), [
       {
         fact_id: `void_${recordId}`,
@@ -41,6 +38,17 @@ export function voidUsage(
       },
     ])
     return view(row, turn.now)
+  })
+}
+
+/** Since when the record is void; null: it is to be voided now. @throws AppError conflict */
+export function decideVoidOfUsage({
+  voided_at,
+  invoice_id,
+}: Pick<Row<'billing_usage_records'>, 'voided_at' | 'invoice_id'>): string | null {
+  if (voided_at !== null || invoice_id === null) return voided_at
+  throw new AppError('conflict', 'This usage is on an invoice already: it cannot be voided', {
+    details: { invoice_id },
   })
 }
 
