@@ -52,21 +52,6 @@ describe.each(eachDatabase)('on $name', ({ create }) => {
       ])
     })
 
-    test('a quantity of zero, below, with a fraction, as a string or beyond its bounds is 422; nothing is recorded', async () => {
-      for (const bad of [
-        ...[0, -1, 1.5, '1', null, 1_000_000_001, 2 ** 53 - 1, 2 ** 53].map((quantity) => ({ quantity })),
-        { usage_type: 'agent', quantity: 1_000_001 },
-        { usage_type: 'user', quantity: 1_000_001, action: 'set' },
-        { usage_type: 'case', quantity: -1, action: 'set' },
-        { usage_type: 'case', quantity: 1_000_000_001, action: 'set' },
-      ]) {
-        const { status, body } = await t.post('/api/v1/billing/usage', usage(bad))
-        expect([status, body.error.code]).toEqual([422, 'invalid_request'])
-        expect(body.error.details.fields[0].path).toBe('quantity')
-      }
-      expect(await recordedFacts()).toEqual([])
-    })
-
     test('1e400 is refused with 422, what is just within the bounds is taken', async () => {
       const huge = '{"tenant_id":"tenant_a","usage_type":"case","quantity":1e400}'
       const { status, body } = await t.post('/api/v1/billing/usage', huge)
@@ -103,19 +88,6 @@ describe.each(eachDatabase)('on $name', ({ create }) => {
       const { status, body } = await t.post('/api/v1/billing/usage', usage({ tenant_id: 'nobody' }))
       expect([status, body.error.code]).toEqual([404, 'not_found'])
       expect(await recordedFacts()).toEqual([])
-    })
-
-    test('usage that occurred more than 5 minutes ahead or 35 days back is 422', async () => {
-      for (const [occurred_at, expected] of [
-        ['2026-03-15T12:05:00.000Z', 200],
-        ['2026-03-15T12:05:00.001Z', 422],
-        ['2026-02-08T12:00:00.000Z', 200],
-        ['2026-02-08T11:59:59.999Z', 422],
-        ['yesterday', 422],
-      ]) {
-        const { status } = await t.post('/api/v1/billing/usage', usage({ occurred_at }))
-        expect([occurred_at, status]).toEqual([occurred_at, expected])
-      }
     })
 
     test('a time with an offset is stored as UTC', async () => {
@@ -231,15 +203,6 @@ describe.each(eachDatabase)('on $name', ({ create }) => {
         'records.1.tenant_id',
         'records.2.tenant_id',
       ])
-      expect(await recordedFacts()).toEqual([])
-    })
-
-    test('that contradicts itself under one key is 409 and records nothing', async () => {
-      const { status, body } = await batch([
-        usage({ idempotency_key: 'k' }),
-        usage({ idempotency_key: 'k', quantity: 2 }),
-      ])
-      expect([status, body.error.details.fields[0].path]).toEqual([409, 'records.1.idempotency_key'])
       expect(await recordedFacts()).toEqual([])
     })
 
