@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { Logger } from 'pino'
 import type { EffectRunner } from '../context.ts'
-import { backoffMs } from '../db/backoff.ts'
 import { databaseClock } from '../db/clock.ts'
 import type { Database } from '../db/database.ts'
 import { databaseUnavailable } from '../db/fault.ts'
@@ -17,11 +16,10 @@ import {
   settle,
 } from '../effects/effects.ts'
 import { type EffectHandler, type EffectHandlers, FinalFailure, Unknown } from '../effects/handler.ts'
-import { burstMs, type EffectKind, effectKinds, longestWaitMs } from '../effects/kinds.ts'
+import { burstMs, type EffectKind, effectKinds } from '../effects/kinds.ts'
 import { type Transact, type Turn, transactOn } from '../effects/turn.ts'
 import { AppError } from '../errors.ts'
-import { faultText } from '../logging/mask.ts'
-import { notSent, StripeFailure } from '../stripe/failure.ts'
+import { finalFault, isOwnFault, postponement, reasonOf } from './failed-attempt.ts'
 
 /** Well within a lease. Should one end under a call all the same, the second call has the same key. */
 const renewMs = 5_000
@@ -171,30 +169,3 @@ const beingDone = (leasedForMs: number) =>
   new AppError('conflict', 'This is being carried out at this moment; send the request again', {
     retryAfterSeconds: leasedForMs / 1000,
   })
-
-/** What nobody foresaw, such as a fact that does not fit or a text that has no encoding. */
-const isOwnFault = (error: unknown) =>
-  !(error instanceof FinalFailure || error instanceof Unknown || error instanceof AppError) &&
-  !(error instanceof StripeFailure || databaseUnavailable(error) !== undefined) &&
-  !(error instanceof Error && error.name === 'AbortError')
-
-function finalFault(fault: unknown): FinalFailure {
-  const failure = notSent(fault)
-  return new FinalFailure(failure, failure.toAppError())
-}
-
-/** What may stand in the row: whatever an error quotes, such as an e-mail address that Stripe refuses, may not. */
-function reasonOf(error: unknown): string {
-  if (error instanceof AppError) return error.forLog
-  return error instanceof FinalFailure || error instanceof Unknown ? error.message : faultText(error)
-}
-
-function postponement(effect: Effect, error: unknown, time: (offsetMs?: number) => string) {
-  const longestMs = longestWaitMs[effect.kind] ?? 3_600_000
-  return {
-    dueAt: time(backoffMs(effect.attempts, { firstMs: 2_000, longestMs })),
-    now: time(),
-    lastError: reasonOf(error),
-    ...(error instanceof Unknown ? { params: error.params } : {}),
-  }
-}
