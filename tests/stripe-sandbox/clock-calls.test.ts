@@ -115,6 +115,22 @@ test('one that refuses the connection is dropped at once, and not called again b
   expect(times).toEqual([begin, begin + 60, begin + 60, begin + 120])
 })
 
+test('one whose address is nobody’s any more is forgotten, and not missed', async () => {
+  const { box } = await start()
+  let calls = 0
+  const { url } = await listener(() => {
+    calls += 1
+    return { status: 404 }
+  })
+  await post(box, `${path}/followers`, { url })
+  for (let moves = 0; moves < 2; moves += 1)
+    expect(await post(box, path, { advance_seconds: 60 })).toMatchObject({
+      status: 200,
+      body: { dropped: [] },
+    })
+  expect(calls).toBe(1)
+})
+
 test('one that answers an error, or not what it should, is dropped from this move alone', async () => {
   const { box } = await start()
   let answer: { status?: number; body?: unknown } = {}

@@ -13,7 +13,8 @@ export type Followers = {
   follow(name: string, follower: Follower): () => void
   /**
    * Calls a url likewise, by POST of `{now}`, which answers `{next_due}`; its name is the url. The file keeps it, until
-   * it refuses the connection: who was there and went away comes by itself again.
+   * it refuses the connection: who was there and went away comes by itself again. At an address that answers 404 there is
+   * somebody else by now, such as the same service after a restart: it is forgotten, and nobody is missed.
    */
   register(url: string): void
   all(): { name: string; follower: Follower }[]
@@ -26,14 +27,18 @@ export function openFollowers({ db }: Store): Followers {
   const kept = db.prepare<[], string>('SELECT url FROM followers ORDER BY seq').pluck()
 
   const followUrl = (url: string) => {
+    const forget = () => {
+      if (followers.get(url) !== follower) return
+      followers.delete(url)
+      remove.run(url)
+    }
     const follower: Follower = async (now, signal) => {
       try {
-        return await ask(url, now, signal)
+        const due = await ask(url, now, signal)
+        if (due === 'unknown') forget()
+        return due === 'unknown' ? null : due
       } catch (error) {
-        if (isRefused(error) && followers.get(url) === follower) {
-          followers.delete(url)
-          remove.run(url)
-        }
+        if (isRefused(error)) forget()
         throw error
       }
     }
@@ -58,7 +63,7 @@ export function openFollowers({ db }: Store): Followers {
 
 const answerShape = z.object({ next_due: z.number().nonnegative().nullable() })
 
-async function ask(url: string, now: number, signal: AbortSignal): Promise<number | null> {
+async function ask(url: string, now: number, signal: AbortSignal): Promise<number | null | 'unknown'> {
   const response = await fetch(url, {
     method: 'POST',
     headers: { 'Content-Type': 'application/json' },
@@ -67,6 +72,7 @@ async function ask(url: string, now: number, signal: AbortSignal): Promise<numbe
     signal,
   })
   const text = await response.text()
+  if (response.status === 404) return 'unknown'
   if (!response.ok) throw new Error(`answered ${response.status}`)
   return answerShape.parse(JSON.parse(text)).next_due
 }
