@@ -239,3 +239,17 @@ export function besideDatabase(config: Config, name: string): string {
   const path = fileOf(config) ?? 'stepledger.db'
   return `${path.replace(/\.db$/, '')}.${name}`
 }
+
+/** An http address on this machine. */
+export function isLoopbackUrl(text: string): boolean {
+  if (!URL.canParse(text)) return false
+  const { protocol, hostname } = new URL(text)
+  return protocol === 'http:' && /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/.test(hostname)
+}
+
+/** Where a sandbox in another process may be: on this machine, for a test key. With a real account, time is real. */
+export function sandboxBase({ stripe }: Pick<Config, 'stripe'>): string | undefined {
+  const { enabled, mode, environment, apiBase } = stripe
+  const mayBe = enabled && mode === 'custom' && environment === 'test'
+  return mayBe && apiBase !== undefined && isLoopbackUrl(apiBase) ? apiBase : undefined
+}

@@ -4,14 +4,17 @@ import type { Database } from './db/database.ts'
 import type { Transact } from './effects/turn.ts'
 import { AppError } from './errors.ts'
 import type { StripeGateway } from './stripe/gateway.ts'
+import type { SandboxClock } from './stripe/sandbox-clock.ts'
 
 /** What every use case gets: made once by `main.ts` (or by a test), never changed. */
 export type AppContext = {
   config: Config
   db: Database
   log: Logger
-  /** The only clock of the service. */
+  /** The only clock of the service: the sandbox's, where it follows one. */
   now: () => Date
+  /** Whose time it is, where it is played. */
+  sandboxClock?: SandboxClock | undefined
   /** Undefined when STRIPE_ENABLED is false; `requireStripe` refuses then. */
   stripe: StripeGateway | undefined
   effects: EffectRunner
@@ -28,6 +31,12 @@ export type EffectRunner = {
    * @throws the refusal, or what stopped this attempt; AppError conflict when another process is at it
    */
   run(effectId: string): Promise<void>
+  /**
+   * Carries out all that is due, and waits until none of this process's effects is due or running. Answers when the next
+   * one is due, UTC ISO 8601: now, where there is more to do than a caller waits for.
+   * @throws when nothing has ended for as long
+   */
+  catchUp(): Promise<string | null>
   /** Takes up what is due, and what a crash has left, until `stop`. */
   start(): void
   /** Resolves when the running effects have ended. */

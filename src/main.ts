@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import type { AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from 'pino'
@@ -5,7 +6,7 @@ import { firstAdminKey, forgetExpiredTokens } from './auth/keys.ts'
 import { forgetEndedLogins } from './auth/logins.ts'
 import type { Service } from './cli/service.ts'
 import { onDatabase, opening } from './cli/start-failure.ts'
-import { besideDatabase, type Config, fileOf } from './config.ts'
+import { besideDatabase, type Config, fileOf, sandboxBase } from './config.ts'
 import type { AppContext } from './context.ts'
 import { type Database, openDatabase } from './db/database.ts'
 import { migrate } from './db/migrate.ts'
@@ -18,7 +19,8 @@ import { releaseLeases } from './effects/effects.ts'
 import { createApp } from './http/app.ts'
 import { provenTenant } from './http/auth.ts'
 import { forgetIdempotencyKeys } from './http/idempotency-keys.ts'
-import { closed, listening } from './http/listen.ts'
+import { closed, listening, ownOrigin } from './http/listen.ts'
+import { clockFollowerPath } from './http/routes/clock-follower.ts'
 import { syncCatalogue } from './inbox/catalogue/sync-catalogue.ts'
 import { ingest } from './inbox/ingest.ts'
 import { listCustomer } from './inbox/list-customer.ts'
@@ -31,14 +33,18 @@ import { effectRunner } from './outbox/runner.ts'
 import { requestHandlers } from './outbox/stripe-request.ts'
 import { refoldSessions } from './projections/onboarding-sessions.ts'
 import { stripeClient } from './stripe/client.ts'
-import { embeddedSandbox, webhookUrl } from './stripe/embedded-sandbox.ts'
+import { type DistantClock, distantClock } from './stripe/distant-clock.ts'
+import { embeddedSandbox } from './stripe/embedded-sandbox.ts'
 import { stripeGateway } from './stripe/gateway.ts'
+import { embeddedClock, type SandboxClock } from './stripe/sandbox-clock.ts'
 import { ensureRateCard } from './usage/ensure-rate-card.ts'
 import { recordCalls } from './usage/record-calls.ts'
 import { type UsageTracking, usageTracking } from './usage/tracking.ts'
 import { webRoutes } from './web/web-routes.ts'
 
 const upkeepMs = 3_600_000
+/** By the service's own clock, which may leap, so it is looked at more often. */
+const lookMs = 60_000
 /** For the effects: what waits for Stripe longer is in the outbox. */
 const patienceMs = 3_000
 const effectsMs = 6_000
@@ -81,10 +87,12 @@ async function start(config: Config, log: Logger, opened: AsyncDisposableStack):
       : undefined
   opened.defer(() => address.reject(new Error('the service is not there')))
   address.promise.catch(() => {})
+  const distant = sandbox === undefined ? await clockElsewhere(config, log) : undefined
   const context = createContext({
     config: sandbox?.config ?? config,
     db,
     log,
+    sandboxClock: sandbox === undefined ? distant : embeddedClock(sandbox.running),
     closing: closing.signal,
     abandon: abandon.signal,
   })
@@ -95,14 +103,29 @@ async function start(config: Config, log: Logger, opened: AsyncDisposableStack):
   )
   await onDatabase(() => prepare(context))
 
+  const upkeep = upkeepOf(context)
+  /** At each instant of a move of the sandbox's. */
+  const goAlong = async (now: number): Promise<number | null> => {
+    await tracking.flush().catch((error) => log.warn({ err: error }, 'API calls are recorded later'))
+    await upkeep.keepUp()
+    const due = await context.effects.catchUp()
+    return due === null ? null : Math.max(now, Math.ceil(Date.parse(due) / 1000))
+  }
+  const calls = distant && {
+    token: randomBytes(32).toString('base64url'),
+    call(now: number) {
+      distant.called(now)
+      return goAlong(now)
+    },
+  }
+  const pages = webRoutes(context)
   const server = await opening('PORT', () =>
-    listening(config, createApp(context, { pages: webRoutes(context), tracking }).fetch),
+    listening(config, createApp(context, { pages, tracking, ...(calls && { clockFollower: calls }) }).fetch),
   )
-  let upkeep: (() => Promise<void>) | undefined
   opened.defer(async () => {
     closing.abort()
     const impatient = setTimeout(() => abandon.abort(), patienceMs)
-    const effects = Promise.all([upkeep?.(), context.effects.stop()])
+    const effects = Promise.all([upkeep.stop(), context.effects.stop()])
     await Promise.all([closed(server), Promise.race([effects, sleep(effectsMs, undefined, { ref: false })])])
     clearTimeout(impatient)
     abandon.abort()
@@ -110,9 +133,12 @@ async function start(config: Config, log: Logger, opened: AsyncDisposableStack):
   // A key that nobody gets to see must not be made: not before all is there.
   const newAdminKey = await onDatabase(() => firstAdminKey(db, config, context.now()))
   const { port } = server.address() as AddressInfo
-  address.resolve(webhookUrl(config, port))
+  const origin = ownOrigin(config, port)
+  address.resolve(`${origin}/api/v1/billing/webhooks`)
   context.effects.start()
-  if (context.stripe !== undefined) upkeep = startUpkeep(context)
+  if (context.stripe !== undefined) upkeep.start()
+  if (sandbox !== undefined) opened.defer(sandbox.running.clock.follow('the service', goAlong))
+  if (calls !== undefined) await distant?.register(`${origin}${clockFollowerPath}/${calls.token}`)
 
   return {
     url: `http://${config.host === '127.0.0.1' || config.host === '0.0.0.0' ? 'localhost' : config.host}:${port}`,
@@ -166,16 +192,20 @@ function countApiCalls(context: AppContext): UsageTracking {
   const { config, log } = context
   return usageTracking({
     tenantOf: provenTenant,
+    now: () => context.now().getTime(),
     journal: journalOf(config).path,
     onError: (error) => log.error({ err: error }, 'API calls could not be recorded yet'),
     record: recordCalls(context),
   })
 }
 
-/** Learns what Stripe sells and forgets old keys: now and every hour. Returns the way to stop that. */
-function startUpkeep(context: AppContext): () => Promise<void> {
+/** Learns what Stripe sells and forgets old keys: at the start, and each time that an hour has passed since. */
+function upkeepOf(context: AppContext): { start(): void; keepUp(): Promise<void>; stop(): Promise<void> } {
   const { db, log, now } = context
-  const keepUp = async () => {
+  let running = Promise.resolve()
+  let dueAtMs: number | undefined
+  let timer: NodeJS.Timeout | undefined
+  const work = async () => {
     try {
       await syncCatalogue(context)
       await forgetIdempotencyKeys(db, now())
@@ -185,14 +215,35 @@ function startUpkeep(context: AppContext): () => Promise<void> {
       log.warn({ err: error }, 'the upkeep will be tried again')
     }
   }
-  let running = keepUp()
-  const timer = setInterval(() => {
-    running = running.then(keepUp)
-  }, upkeepMs)
-  return async () => {
-    clearInterval(timer)
-    await running
+  const keepUp = () => {
+    if (dueAtMs !== undefined && now().getTime() >= dueAtMs) {
+      dueAtMs = now().getTime() + upkeepMs
+      running = running.then(work)
+    }
+    return running
   }
+  return {
+    start() {
+      dueAtMs = now().getTime()
+      timer = setInterval(keepUp, lookMs)
+      void keepUp()
+    },
+    keepUp,
+    async stop() {
+      clearInterval(timer)
+      await running
+    },
+  }
+}
+
+/** The clock of a sandbox in another process, if that is what STRIPE_API_BASE is. */
+async function clockElsewhere(config: Config, log: Logger): Promise<DistantClock | undefined> {
+  const base = sandboxBase(config)
+  if (base === undefined) return undefined
+  return distantClock(base).catch((error) => {
+    log.warn({ err: error }, 'STRIPE_API_BASE does not answer: a sandbox must be there before the service is')
+    return undefined
+  })
 }
 
 /**
@@ -203,17 +254,20 @@ export function createContext(parts: {
   config: Config
   db: Database
   log: Logger
+  /** Default: the sandbox's, or else the machine's. */
   now?: () => Date
+  sandboxClock?: SandboxClock | undefined
   closing?: AbortSignal
   /** When it is aborted, calls to Stripe that are under way are given up; they stay in the outbox. */
   abandon?: AbortSignal
 }): AppContext {
-  const { config, db, log, now = () => new Date(), closing = new AbortController().signal, abandon } = parts
+  const { config, db, log, sandboxClock, closing = new AbortController().signal, abandon } = parts
+  const now = parts.now ?? sandboxClock?.now ?? (() => new Date())
   const { enabled, secretKey, apiBase } = config.stripe
   const stripe = enabled
     ? stripeGateway(stripeClient(secretKey ?? 'sk_test_sandbox', apiBase, abandon))
     : undefined
-  const outside = { db, now, stripe, log }
+  const outside = { db, now, sandboxClock, stripe, log }
   const { effects, transact } = effectRunner(outside, {
     ...requestHandlers(outside),
     expire_session: sessionTimer(outside),
@@ -222,6 +276,16 @@ export function createContext(parts: {
     tell_listener: tellListener,
     sweep_events: sweepEvents(outside, (event) => ingest(context, event)),
   })
-  const context: AppContext = { config, db, log, now, stripe, effects, transact, closing }
+  const context: AppContext = {
+    config,
+    db,
+    log,
+    now,
+    sandboxClock,
+    stripe,
+    effects,
+    transact,
+    closing,
+  }
   return context
 }

@@ -167,11 +167,30 @@ export async function dueEffects(
   now: string,
   limit: number,
 ): Promise<string[]> {
-  const rows = await reader
-    .selectFrom('effects')
+  const rows = await pendingFor(reader, owner)
     .select('effect_id')
-    .where('status', '=', 'pending')
     .where('due_at', '<=', now)
+    .orderBy('due_at')
+    .limit(limit)
+    .execute()
+  return rows.map((row) => row.effect_id)
+}
+
+/** When the next of them is due that has a time of its own: what only looks around goes along with the others. */
+export async function nextDue(reader: Reader, owner: Owner): Promise<string | null> {
+  const row = await pendingFor(reader, owner)
+    .select('due_at')
+    .where('kind', '!=', 'sweep_events')
+    .orderBy('due_at')
+    .limit(1)
+    .executeTakeFirst()
+  return row?.due_at ?? null
+}
+
+const pendingFor = (reader: Reader, owner: Owner) =>
+  reader
+    .selectFrom('effects')
+    .where('status', '=', 'pending')
     .where((eb) =>
       eb.or([
         eb('claimed_until', 'is', null),
@@ -179,11 +198,6 @@ export async function dueEffects(
         eb('claimed_by', '=', owner.id),
       ]),
     )
-    .orderBy('due_at')
-    .limit(limit)
-    .execute()
-  return rows.map((row) => row.effect_id)
-}
 
 /** For the only process on a database: when it starts, no lease has a holder. */
 export async function releaseLeases(trx: Trx): Promise<void> {

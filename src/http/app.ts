@@ -24,6 +24,7 @@ import { adminOutboxRoutes } from './routes/admin-outbox.ts'
 import { adminOverviewRoutes } from './routes/admin-overview.ts'
 import { adminSessionRoutes } from './routes/admin-sessions.ts'
 import { adminTenantRoutes } from './routes/admin-tenants.ts'
+import { type ClockFollower, clockFollowerRoutes } from './routes/clock-follower.ts'
 import { customerRoutes } from './routes/customers.ts'
 import { discountRoutes } from './routes/discounts.ts'
 import { healthRoutes } from './routes/health.ts'
@@ -64,6 +65,8 @@ export type AppOptions = {
   pages?: Hono<Env>
   /** Counts API calls by `provenTenant`. Default: nothing is counted. */
   tracking?: MiddlewareHandler
+  /** A sandbox in another process calls the service. Default: none does. */
+  clockFollower?: ClockFollower
   /** How long a request's body may take to arrive. Default 10,000. */
   bodyTimeoutMs?: number
 }
@@ -71,7 +74,7 @@ export type AppOptions = {
 /** The whole HTTP interface on a context: `app.fetch` for a server, `app.request` for a test. */
 export function createApp(context: AppContext, options: AppOptions = {}): OpenAPIHono<Env> {
   const { log } = context
-  const { pages, tracking, bodyTimeoutMs: timeoutMs = 10_000 } = options
+  const { pages, tracking, clockFollower, bodyTimeoutMs: timeoutMs = 10_000 } = options
   const metrics = createMetrics(context)
   const app = new OpenAPIHono<Env>()
   app.onError((error, c) => errorReply(error, c, log))
@@ -80,6 +83,7 @@ export function createApp(context: AppContext, options: AppOptions = {}): OpenAP
   app.use(requestId(), requestLog(log, metrics))
   app.route('/', healthRoutes(context, metrics))
   describeApi(app, context.config)
+  if (clockFollower) app.route('/', clockFollowerRoutes(clockFollower))
   if (pages) app.route('/', pages)
 
   app.use('/api/v1/billing/webhooks', readBody({ limitBytes: mebibyte, timeoutMs, json: false }))

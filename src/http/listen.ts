@@ -22,6 +22,10 @@ export function listening(config: Config, fetch: Handler): Promise<ServerType> {
   })
 }
 
+/** The service's address for who is on its machine. */
+export const ownOrigin = ({ host }: Pick<Config, 'host'>, port: number) =>
+  `http://${host === '0.0.0.0' ? '127.0.0.1' : host}:${port}`
+
 /** Waits for the running requests, for a while. */
 export function closed(server: ServerType): Promise<void> {
   return new Promise((resolve) => {

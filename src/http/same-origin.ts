@@ -1,8 +1,7 @@
 import { createMiddleware } from 'hono/factory'
-import type { Config } from '../config.ts'
+import { type Config, isLoopbackUrl } from '../config.ts'
 import { AppError } from '../errors.ts'
 import type { Env } from './env.ts'
-import { isLoopbackUrl } from './loopback-url.ts'
 
 /**
  * Lets through what a page of this service has sent: no other site's page, which a browser cannot hide the origin of.

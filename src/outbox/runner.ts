@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import type { EffectRunner } from '../context.ts'
 import { databaseClock } from '../db/clock.ts'
@@ -10,6 +11,7 @@ import {
   type Effect,
   leaseSeconds,
   type NewEffect,
+  nextDue,
   type Owner,
   postpone,
   renew,
@@ -19,6 +21,7 @@ import { type EffectHandler, type EffectHandlers, FinalFailure, Unknown } from '
 import { burstMs, type EffectKind, effectKinds } from '../effects/kinds.ts'
 import { type Transact, type Turn, transactOn } from '../effects/turn.ts'
 import { AppError } from '../errors.ts'
+import type { SandboxClock } from '../stripe/sandbox-clock.ts'
 import { finalFault, isOwnFault, postponement, reasonOf } from './failed-attempt.ts'
 
 /** Well within a lease. Should one end under a call all the same, the second call has the same key. */
@@ -27,9 +30,15 @@ const pollMs = 1_000
 const parallel = 4
 const worker = { actor: 'worker' }
 
-/** Carries effects out, and lets write: what a turn asks for is begun after its commit. */
+/** Of `catchUp`, in which a sandbox waits ten seconds for the answer. */
+const patienceMs = 8_000
+
+/**
+ * Carries effects out, and lets write: what a turn asks for is begun after its commit.
+ * @param on.sandboxClock while it plays a move, what is due is looked for when it calls (`catchUp`), and at no other time
+ */
 export function effectRunner(
-  on: { db: Database; log: Logger; now: () => Date },
+  on: { db: Database; log: Logger; now: () => Date; sandboxClock?: SandboxClock | undefined },
   handlers: EffectHandlers,
 ): { effects: EffectRunner; transact: Transact } {
   const { db, log } = on
@@ -128,6 +137,7 @@ export function effectRunner(
 
   const poll = async () => {
     try {
+      if (await on.sandboxClock?.isPlaying()) return
       const effectIds = await dueEffects(db.reader, owner, time(), parallel * 5 + running.size)
       for (const effectId of effectIds) if (!running.has(effectId)) begin(effectId)
     } catch (error) {
@@ -135,8 +145,30 @@ export function effectRunner(
     }
   }
 
+  /** Whether some has ended in time. */
+  const someEnd = (timeoutMs: number) =>
+    Promise.race([
+      Promise.race([...running.values()].map((each) => each.catch(() => {}))).then(() => true),
+      sleep(timeoutMs, false, { ref: false }),
+    ])
+
+  const catchUp = async () => {
+    const giveUpAt = performance.now() + patienceMs
+    let hasMoved = false
+    while (!isStopped) {
+      const effectIds = await dueEffects(db.reader, owner, time(), parallel * 5 + running.size)
+      if (effectIds.length === 0 && running.size === 0) break
+      for (const effectId of effectIds) if (!running.has(effectId)) begin(effectId)
+      if (await someEnd(giveUpAt - performance.now())) hasMoved = true
+      else if (hasMoved) return time()
+      else throw new Error('what is due comes to no end')
+    }
+    return nextDue(db.reader, owner)
+  }
+
   const effects: EffectRunner = {
     run,
+    catchUp,
     start() {
       isStopped = false
       const tick = () => {

@@ -23,7 +23,3 @@ export async function embeddedSandbox(
   }
   return { running, config: { ...config, stripe } }
 }
-
-export function webhookUrl({ host }: Config, port: number): string {
-  return `http://${host === '0.0.0.0' ? '127.0.0.1' : host}:${port}/api/v1/billing/webhooks`
-}

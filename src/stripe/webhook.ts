@@ -23,8 +23,7 @@ export async function verifiedEvent(
   now: Date,
 ): Promise<Stripe.Event> {
   if (signature === undefined) throw badSignature('The Stripe-Signature header is missing')
-  const signedAt = Number(/(?:^|,)t=(\d{1,12})(?:,|$)/.exec(signature)?.[1])
-  if (!(Math.abs(now.getTime() / 1000 - signedAt) <= toleranceSeconds))
+  if (!(Math.abs(now.getTime() / 1000 - signedAt(signature)) <= toleranceSeconds))
     throw badSignature('The timestamp of the signature is more than 300 seconds off')
   for (const secret of secrets) {
     try {
@@ -52,6 +51,9 @@ export async function verifiedEvent(
     'The signature does not fit: STRIPE_WEBHOOK_SECRET must be the secret of this endpoint, and the body unchanged',
   )
 }
+
+/** When it says that it was made, unix seconds; NaN for what is no signature. */
+export const signedAt = (signature = '') => Number(/(?:^|,)t=(\d{1,12})(?:,|$)/.exec(signature)?.[1])
 
 /**
  * An event that can be kept, whatever its object is like: it is interpreted, or quarantined.

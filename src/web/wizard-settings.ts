@@ -1,5 +1,4 @@
-import type { Config } from '../config.ts'
-import { isLoopbackUrl } from '../http/loopback-url.ts'
+import { type Config, isLoopbackUrl } from '../config.ts'
 
 /** What the page has to know of the service before there is a session. Nothing secret. */
 export type WizardSettings = {

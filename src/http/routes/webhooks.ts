@@ -2,16 +2,20 @@ import { createRoute, OpenAPIHono } from '@hono/zod-openapi'
 import { z } from 'zod'
 import type { AppContext } from '../../context.ts'
 import { ingest } from '../../inbox/ingest.ts'
-import { verifiedEvent } from '../../stripe/webhook.ts'
+import { signedAt, verifiedEvent } from '../../stripe/webhook.ts'
 import type { Env } from '../env.ts'
 
 /** Stripe's events. The signature over the raw body is the only key. */
 export function webhookRoutes(context: AppContext): OpenAPIHono<Env> {
   const app = new OpenAPIHono<Env>()
   app.openapi(receive, async (c) => {
+    const signature = c.req.header('Stripe-Signature')
+    // A sandbox that plays a move sends an instant's webhooks before it calls who goes along.
+    if (signedAt(signature) * 1000 > context.now().getTime())
+      await context.sandboxClock?.look().catch(() => {})
     const event = await verifiedEvent(
       await c.req.text(),
-      c.req.header('Stripe-Signature'),
+      signature,
       context.config.stripe.webhookSecrets,
       context.now(),
     )

@@ -1,0 +1,282 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import Stripe from 'stripe'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import { z } from 'zod'
+import { readConfig, sandboxBase } from '../../src/config.ts'
+import { type Sandbox, startSandbox } from '../../src/stripe-sandbox/sandbox.ts'
+import {
+  createPostgres,
+  createSqlite,
+  eachDatabase,
+  type TestDatabase,
+  testKey,
+} from '../support/databases.ts'
+import { startHoldingProxy } from '../support/holding-proxy.ts'
+import { runCli } from '../support/run-cli.ts'
+import { freePort, type ServiceProcess, startProcess } from '../support/service-process.ts'
+import { applicant } from '../support/wizard.ts'
+
+/** The service in a process of its own goes along with the clock of a sandbox, its own or one in another process. */
+
+const day = 86_400
+const webhookSecret = 'whsec_of_the_tests'
+
+async function temporaryDirectory(): Promise<string> {
+  const directory = await mkdtemp(join(tmpdir(), 'sandbox-clock-'))
+  onTestFinished(() => rm(directory, { recursive: true, force: true }))
+  return directory
+}
+
+async function newDatabase(create: () => Promise<TestDatabase>): Promise<TestDatabase> {
+  const database = await create()
+  onTestFinished(() => database.close())
+  return database
+}
+
+async function started(environment: Record<string, string>): Promise<ServiceProcess> {
+  const service = await startProcess({
+    PERSONAL_DATA_KEY: testKey.toString('base64'),
+    PORT: String(await freePort()),
+    ...environment,
+  })
+  onTestFinished(async () => void (await service.kill('SIGKILL')))
+  return service
+}
+
+/** A sandbox in another process than the service: in this one. */
+async function sandboxFor(webhookUrl: string | Promise<string>): Promise<Sandbox> {
+  const file = join(await temporaryDirectory(), 'sandbox.db')
+  const box = await startSandbox({ file, webhook: { url: webhookUrl, secret: webhookSecret } })
+  onTestFinished(() => box.close())
+  return box
+}
+
+const following = (box: Sandbox, database: TestDatabase, port: number) => ({
+  PORT: String(port),
+  DATABASE_URL: database.url,
+  STRIPE_API_BASE: box.url,
+  STRIPE_SECRET_KEY: 'sk_test_of_the_tests',
+  STRIPE_WEBHOOK_SECRET: webhookSecret,
+})
+const webhooksOf = (port: number) => `http://127.0.0.1:${port}/api/v1/billing/webhooks`
+
+function clientOf(url: string): Stripe {
+  const { hostname: host, port } = new URL(url)
+  return new Stripe('sk_test_of_the_tests', { host, port, protocol: 'http', telemetry: false })
+}
+
+const clockShape = z.object({ now: z.int(), dropped: z.array(z.string()).optional() })
+const timeAt = async (url: string) =>
+  clockShape.parse(await (await fetch(`${url}/_sandbox/clock`)).json()).now
+async function move(url: string, seconds: number) {
+  const body = JSON.stringify({ advance_seconds: seconds })
+  const answer = await fetch(`${url}/_sandbox/clock`, { method: 'POST', body })
+  expect(answer.status).toBe(200)
+  return clockShape.parse(await answer.json())
+}
+
+/** An invoice that becomes final by itself an hour later, and a subscription that ends 23 hours later. */
+async function makeThingsHappen(stripe: Stripe): Promise<void> {
+  const card = {
+    payment_method: 'pm_card_visa',
+    invoice_settings: { default_payment_method: 'pm_card_visa' },
+  }
+  const payer = await stripe.customers.create(card)
+  const { id: invoice } = await stripe.invoices.create({ customer: payer.id, auto_advance: true })
+  await stripe.invoiceItems.create({ customer: payer.id, invoice, amount: 500, currency: 'usd' })
+  const bad = 'pm_card_chargeCustomerFail'
+  const other = await stripe.customers.create({
+    payment_method: bad,
+    invoice_settings: { default_payment_method: bad },
+  })
+  await stripe.subscriptions.create({ customer: other.id, items: [{ price: 'price_basic_monthly' }] })
+}
+
+async function startSession(service: ServiceProcess): Promise<{ id: string; expiresAt: string }> {
+  const { status, body } = await service.request('/onboarding/start', applicant)
+  expect(status).toBe(200)
+  return { id: body.data.session_id, expiresAt: body.data.expires_at }
+}
+
+type Told = { type: string; at: string }
+
+/** What has happened by itself, in the log's order. */
+async function toldIn(database: Pick<TestDatabase, 'reader'>): Promise<Told[]> {
+  const facts = await database.reader
+    .selectFrom('billing_events')
+    .select(['type', 'data', 'occurred_at as at'])
+    .where('type', 'in', ['stripe.event_received', 'onboarding.expired'])
+    .orderBy('position')
+    .execute()
+  return facts
+    .map(({ type, data, at }) => ({ type: JSON.parse(data).event_type ?? type, at }))
+    .filter(({ type }) => ['invoice.paid', 'invoice.voided', 'onboarding.expired'].includes(type))
+}
+
+const wholeSecond = (iso: string) => new Date(Math.ceil(Date.parse(iso) / 1000) * 1000).toISOString()
+
+async function verified(database: TestDatabase): Promise<void> {
+  const { code, stdout } = await runCli(['verify', '--json', '--database', database.url])
+  expect(code, stdout).toBe(0)
+}
+
+describe.each([
+  {
+    name: 'its own sandbox, on SQLite',
+    async world() {
+      const database = await newDatabase(createSqlite)
+      const [port, sandboxPort] = [String(await freePort()), String(await freePort())]
+      const environment = { PORT: port, DATABASE_URL: database.url, STRIPE_SANDBOX_PORT: sandboxPort }
+      return { environment, database, url: `http://127.0.0.1:${sandboxPort}` }
+    },
+  },
+  {
+    name: 'a sandbox in another process, on PostgreSQL',
+    async world() {
+      const database = await newDatabase(createPostgres)
+      const port = await freePort()
+      const box = await sandboxFor(webhooksOf(port))
+      return { environment: following(box, database, port), database, url: box.url }
+    },
+  },
+])('a service with $name', ({ world }) => {
+  test('lets a session expire at its time, among what Stripe tells of, when time is moved by 31 days', async () => {
+    const { environment, database, url } = await world()
+    const service = await started(environment)
+    const { id, expiresAt } = await startSession(service)
+    await makeThingsHappen(clientOf(url))
+    const from = await timeAt(url)
+    expect(await move(url, 31 * day)).toEqual({ now: expect.any(Number), dropped: [] })
+    const told = await toldIn(database)
+    expect(told.map(({ type }) => type)).toEqual(['invoice.paid', 'invoice.voided', 'onboarding.expired'])
+    expect(told.map(({ at }) => at).toSorted()).toEqual(told.map(({ at }) => at))
+    expect(told[2]?.at.slice(0, 19)).toBe(wholeSecond(expiresAt).slice(0, 19))
+    const { body } = await service.request(`/onboarding/${id}`)
+    expect(body.data.status).toBe('expired')
+    // What comes next bears the time that the move has reached.
+    const next = await startSession(service)
+    const aheadSeconds = Date.parse(next.expiresAt) / 1000 - 72 * 3600 - from
+    expect(aheadSeconds).toBeGreaterThanOrEqual(31 * day)
+    expect(aheadSeconds).toBeLessThan(32 * day)
+    await verified(database)
+  })
+
+  test('goes on from the played time after a restart, and with the moves', async () => {
+    const { environment, url } = await world()
+    const service = await started(environment)
+    const from = await timeAt(url)
+    await move(url, 40 * day)
+    await service.kill('SIGKILL')
+    const again = await started(environment)
+    const { id, expiresAt } = await startSession(again)
+    expect(Date.parse(expiresAt) / 1000).toBeGreaterThanOrEqual(from + 40 * day)
+    await move(url, 4 * day)
+    const { body } = await again.request(`/onboarding/${id}`)
+    expect(body.data.status).toBe('expired')
+    expect(await move(url, day)).toEqual({ now: expect.any(Number), dropped: [] })
+  })
+})
+
+test('two services go along with one sandbox', async () => {
+  const port = await freePort()
+  const box = await sandboxFor(webhooksOf(port))
+  const sessions: { service: ServiceProcess; id: string }[] = []
+  for (const [create, at] of [
+    [createSqlite, port],
+    [createPostgres, await freePort()],
+  ] as const) {
+    const database = await newDatabase(create)
+    const service = await started(following(box, database, at))
+    sessions.push({ service, id: (await startSession(service)).id })
+  }
+  expect(await move(box.url, 4 * day)).toEqual({ now: expect.any(Number), dropped: [] })
+  for (const { service, id } of sessions)
+    expect((await service.request(`/onboarding/${id}`)).body.data.status).toBe('expired')
+})
+
+describe.each(eachDatabase)('on $name', ({ create }) => {
+  test('a service that is killed in a move is dropped from it, and catches up when it starts', async () => {
+    const database = await newDatabase(create)
+    const port = await freePort()
+    const box = await sandboxFor(webhooksOf(port))
+    const environment = following(box, database, port)
+    const service = await started(environment)
+    const { id } = await startSession(service)
+    await makeThingsHappen(clientOf(box.url))
+    const from = await timeAt(box.url)
+    // After the invoice has become final, and before the subscription and the session end.
+    const leave = box.clock.follow('the killer', async (now) => {
+      if (now >= from + 2 * 3600) await service.kill('SIGKILL')
+      return now < from + 2 * 3600 ? from + 2 * 3600 : null
+    })
+    const { dropped } = await move(box.url, 6 * day)
+    expect(dropped).toEqual([expect.stringMatching(`^http://127.0.0.1:${port}/`)])
+    leave()
+    expect((await toldIn(database)).map(({ type }) => type)).toEqual(['invoice.paid'])
+
+    const again = await started(environment)
+    await vi.waitFor(
+      async () =>
+        expect((await toldIn(database)).map(({ type }) => type).toSorted()).toEqual([
+          'invoice.paid',
+          'invoice.voided',
+          'onboarding.expired',
+        ]),
+      { timeout: 20_000 },
+    )
+    expect((await again.request(`/onboarding/${id}`)).body.data.status).toBe('expired')
+    const ids = async () =>
+      (await Array.fromAsync(clientOf(box.url).events.list({ limit: 100 }))).map(({ id: event }) => event)
+    const taken = async () => {
+      const rows = await database.reader.selectFrom('stripe_events').select('event_id').execute()
+      return rows.map(({ event_id }) => event_id)
+    }
+    await vi.waitFor(async () => expect((await taken()).toSorted()).toEqual((await ids()).toSorted()), {
+      timeout: 20_000,
+    })
+    expect(await move(box.url, day)).toEqual({ now: expect.any(Number), dropped: [] })
+    await verified(database)
+  })
+})
+
+describe('time is real', () => {
+  test('where what answers at STRIPE_API_BASE is no sandbox', async () => {
+    const port = await freePort()
+    const box = await sandboxFor(webhooksOf(port))
+    await box.clock.advanceTo(Math.floor(box.clock.nowMs() / 1000) + 90 * day)
+    const proxy = await startHoldingProxy(() => box.url)
+    onTestFinished(() => proxy.close())
+    proxy.answer('GET', '/_sandbox/clock', 404, { error: { message: 'Unrecognized request URL' } })
+    const database = await newDatabase(createSqlite)
+    const service = await started({ ...following(box, database, port), STRIPE_API_BASE: proxy.url })
+    const { expiresAt } = await startSession(service)
+    expect(Date.parse(expiresAt)).toBeLessThan(Date.now() + 4 * day * 1000)
+    expect(await move(box.url, day)).toEqual({ now: expect.any(Number), dropped: [] })
+  })
+
+  test.each<[string, Record<string, string>]>([
+    ['a test key of an account', { STRIPE_SECRET_KEY: 'sk_test_of_an_account' }],
+    ['a base elsewhere', { STRIPE_API_BASE: 'https://stripe-proxy.example', STRIPE_SECRET_KEY: 'sk_test_x' }],
+    ['Stripe switched off', { STRIPE_API_BASE: 'http://127.0.0.1:12111', STRIPE_ENABLED: 'false' }],
+    ['live mode', { STRIPE_ENVIRONMENT: 'live', STRIPE_SECRET_KEY: 'sk_live_x' }],
+  ])('with %s: nobody is asked for a clock', (_, environment) => {
+    expect(sandboxBase(readConfig(environment))).toBeUndefined()
+  })
+})
+
+test('the sandbox’s calls are taken at the address that only it was told', async () => {
+  const database = await newDatabase(createSqlite)
+  const port = await freePort()
+  const box = await sandboxFor(webhooksOf(port))
+  const service = await started(following(box, database, port))
+  const call = (token: string) =>
+    fetch(`${service.url}/sandbox-clock/${token}`, {
+      method: 'POST',
+      body: JSON.stringify({ now: 4_000_000_000 }),
+    })
+  for (const token of ['', 'guess', 'x'.repeat(43)]) expect((await call(token)).status).toBe(404)
+  const { expiresAt } = await startSession(service)
+  expect(Date.parse(expiresAt)).toBeLessThan(Date.now() + 4 * day * 1000)
+})
