@@ -133,7 +133,7 @@ describe('the same request again under its Idempotency-Key answers the same, ano
       tenant_id: 'tenant_3ds',
       customer_id,
       price_id: 'price_basic_monthly',
-      payment_method_id: 'pm_card_authenticationRequired',
+      payment_method_id: 'pm_card_authenticationRequiredOnSetup',
     })
     expect(client_secret).toMatch(/_secret_/)
   })

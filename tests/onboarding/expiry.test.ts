@@ -55,7 +55,7 @@ async function timePasses(): Promise<void> {
 
 async function choosesWithGuardedCard(tenant: Wizard): Promise<void> {
   await tenant.to('setupPayment')
-  await tenant.confirmCard('pm_card_authenticationRequiredAlways')
+  await tenant.confirmCard('pm_card_authenticationRequired')
   await authenticate(service, tenant.of.setupIntentId)
   expect((await tenant.selectPlan()).status).toBe(200)
 }

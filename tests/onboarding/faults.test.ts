@@ -449,7 +449,7 @@ test.concurrent('the bank is waited for by webhook; after 23 hours the subscript
   } = await start(context, { webhooks: true, environment: { BILLING_TRIAL_PERIOD_DAYS: '0' } })
   const subscribe = async (tenant: Wizard) => {
     await tenant.to('setupPayment')
-    await tenant.confirmCard('pm_card_authenticationRequiredAlways')
+    await tenant.confirmCard('pm_card_authenticationRequired')
     await authenticate(service, tenant.of.setupIntentId)
     await tenant.selectPlan()
     expect(await tenant.createSubscription()).toMatchObject({
@@ -607,7 +607,7 @@ test.concurrent('secrets and personal data stand in no table but where the log k
   expect(await tenant.createCustomer()).toMatchObject(unavailable)
   await tenant.createCustomer()
   const setup = await tenant.setupPayment()
-  await tenant.confirmCard('pm_card_authenticationRequiredAlways')
+  await tenant.confirmCard('pm_card_authenticationRequired')
   await settled(service)
   await authenticate(service, tenant.of.setupIntentId)
   await tenant.selectPlan()

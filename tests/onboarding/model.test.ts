@@ -215,7 +215,7 @@ function answerTo(asked: OnboardingFact): OnboardingFact {
 }
 
 async function confirm(session: Driven, withAuthentication: boolean): Promise<void> {
-  const card = withAuthentication ? 'pm_card_authenticationRequiredAlways' : 'pm_card_visa'
+  const card = withAuthentication ? 'pm_card_authenticationRequired' : 'pm_card_visa'
   await service.stripe.setupIntents.confirm(session.setupIntentId, {
     payment_method: card,
     return_url: returnUrl,

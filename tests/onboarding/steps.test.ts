@@ -559,7 +559,7 @@ describe.each(eachDatabase)('onboarding on $name', ({ create }) => {
       environment: { BILLING_TRIAL_PERIOD_DAYS: '0' },
     })
     try {
-      const tenant = wizard(immediate, { card: 'pm_card_authenticationRequiredAlways' })
+      const tenant = wizard(immediate, { card: 'pm_card_authenticationRequired' })
       await tenant.to('confirmCard')
       expect(await tenant.selectPlan()).toMatchObject({
         status: 409,

@@ -7,12 +7,15 @@ const cardOf = (number: string): Stripe.PaymentMethodCreateParams => ({
   card: { number, exp_month: 12, exp_year: 2034, cvc: '123' },
 })
 
+/** For confirming where there is no page to come back to. */
+const noRedirects = { automatic_payment_methods: { enabled: true, allow_redirects: 'never' as const } }
+
 test('4242… is set up and attached', async () => {
   const { stripe } = await start()
   const customer = await stripe.customers.create({})
   const intent = await stripe.setupIntents.create({
     customer: customer.id,
-    automatic_payment_methods: { enabled: true },
+    ...noRedirects,
   })
   expect(intent).toMatchObject({ status: 'requires_payment_method', usage: 'off_session' })
   const method = await stripe.paymentMethods.create(cardOf('4242 4242 4242 4242'))
@@ -32,7 +35,7 @@ test('4242… is set up and attached', async () => {
 
 test('…0002 is declined at set-up, which can be tried again with another card', async () => {
   const { stripe } = await start()
-  const intent = await stripe.setupIntents.create()
+  const intent = await stripe.setupIntents.create(noRedirects)
   const method = await stripe.paymentMethods.create(cardOf('4000000000000002'))
   const error = await refusal(stripe.setupIntents.confirm(intent.id, { payment_method: method.id }))
   expect(error).toMatchObject({
@@ -52,7 +55,7 @@ test('…0002 is declined at set-up, which can be tried again with another card'
 test('…3155 waits for the challenge at set-up; afterwards it pays without one', async () => {
   const { box, stripe } = await start()
   const customer = await stripe.customers.create({})
-  const intent = await stripe.setupIntents.create({ customer: customer.id })
+  const intent = await stripe.setupIntents.create({ customer: customer.id, ...noRedirects })
   const method = await stripe.paymentMethods.create(cardOf('4000002500003155'))
   const waiting = await stripe.setupIntents.confirm(intent.id, { payment_method: method.id })
   expect(waiting).toMatchObject({ status: 'requires_action', next_action: { type: 'use_stripe_sdk' } })
@@ -70,7 +73,7 @@ test('a failed challenge leaves the set-up without a payment method', async () =
   const { box, stripe } = await start()
   const intent = await stripe.setupIntents.create()
   await stripe.setupIntents.confirm(intent.id, {
-    payment_method: 'pm_card_authenticationRequired',
+    payment_method: 'pm_card_authenticationRequiredOnSetup',
     return_url: 'http://localhost:8080/back',
   })
   expect((await stripe.setupIntents.retrieve(intent.id)).next_action?.redirect_to_url?.return_url).toContain(
@@ -149,7 +152,7 @@ test('payment intents: paid, declined, captured, canceled', async () => {
     amount: 2000,
     currency: 'usd',
     confirm: true,
-    automatic_payment_methods: { enabled: true },
+    ...noRedirects,
   }
   const paid = await stripe.paymentIntents.create({
     ...params,
@@ -168,7 +171,7 @@ test('payment intents: paid, declined, captured, canceled', async () => {
   })
   expect(held.status).toBe('requires_capture')
   expect((await stripe.paymentIntents.capture(held.id)).status).toBe('succeeded')
-  const open = await stripe.paymentIntents.create({ amount: 1, currency: 'usd' })
+  const open = await stripe.paymentIntents.create({ amount: 50, currency: 'usd' })
   expect((await stripe.paymentIntents.cancel(open.id)).status).toBe('canceled')
 })
 

@@ -56,7 +56,9 @@ test('a 500 after the effect is what the key answers from then on', async () => 
 
 test('declines are stored, parameter errors and 429 are not', async () => {
   const { box, stripe } = await start()
-  const intent = await stripe.setupIntents.create()
+  const intent = await stripe.setupIntents.create({
+    automatic_payment_methods: { enabled: true, allow_redirects: 'never' },
+  })
   const decline = () =>
     stripe.setupIntents.confirm(intent.id, { payment_method: 'pm_card_chargeDeclined' }, key)
   expect((await refusal(decline())).statusCode).toBe(402)

@@ -183,7 +183,7 @@ test('a card that waits for the bank is no payment method yet', async () => {
   await tenant.to('createCustomer')
   made.customers.add(tenant.of.customerId)
   await tenant.setupPayment()
-  const intent = await tenant.confirmCard('pm_card_authenticationRequired')
+  const intent = await tenant.confirmCard('pm_card_authenticationRequiredOnSetup')
   expect(intent.status).toBe('requires_action')
   expect(await tenant.selectPlan()).toMatchObject({
     status: 409,

@@ -172,7 +172,7 @@ test('what is left of open invoices is outstanding, and delinquent once a paymen
 })
 
 test('a first payment that waits for the customer is outstanding and not delinquent', async () => {
-  await subscribe({ payment_method_id: 'pm_card_authenticationRequired' })
+  await subscribe({ payment_method_id: 'pm_card_authenticationRequiredOnSetup' })
   expect(await status()).toMatchObject({
     has_active_subscription: false,
     subscription_status: 'incomplete',

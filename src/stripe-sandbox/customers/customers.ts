@@ -1,6 +1,6 @@
 import type Stripe from 'stripe'
 import { invalidRequest } from '../objects/errors.ts'
-import { idOf, newId, randomLetters } from '../objects/ids.ts'
+import { newId, randomLetters } from '../objects/ids.ts'
 import { listPage } from '../objects/lists.ts'
 import {
   address,
@@ -21,7 +21,12 @@ import {
 import { type Call, route } from '../objects/routes.ts'
 import { change, mustFind, type Turn } from '../objects/turn.ts'
 import { cardOfName } from '../payments/cards.ts'
-import { attachPaymentMethod, resolvePaymentMethod } from '../payments/payment-method.ts'
+import {
+  attachPaymentMethod,
+  detachPaymentMethod,
+  ownMethod,
+  resolvePaymentMethod,
+} from '../payments/payment-method.ts'
 import { cancelSubscription } from '../subscriptions/subscription-end.ts'
 
 const shared = {
@@ -110,10 +115,8 @@ export function deleteCustomer(turn: Turn, customer: Stripe.Customer): Stripe.De
     if (subscription.status !== 'canceled' && subscription.status !== 'incomplete_expired')
       cancelSubscription(turn, subscription)
   }
-  for (const method of turn.store.all('payment_method', { customer: customer.id })) {
-    const detached = turn.store.save({ ...method, customer: null })
-    turn.emit('payment_method.detached', detached, method)
-  }
+  for (const method of turn.store.all('payment_method', { customer: customer.id }))
+    detachPaymentMethod(turn, method)
   const stub = { id: customer.id, object: 'customer', deleted: true } satisfies Stripe.DeletedCustomer
   turn.store.remove(customer, stub)
   turn.emit('customer.deleted', customer)
@@ -193,14 +196,7 @@ function settingsOf(
       default_payment_method: wanted === null ? null : before.default_payment_method,
     }
   const param = 'invoice_settings[default_payment_method]'
-  const method = resolvePaymentMethod(turn, wanted, param)
-  const owned = cardOfName(wanted) ? attachPaymentMethod(turn, method, customer.id) : method
-  if (idOf(owned.customer) !== customer.id)
-    throw invalidRequest(
-      `The customer does not have a payment method with the ID ${wanted}. The payment method must be attached to the customer.`,
-      { code: 'resource_missing', param },
-    )
-  return { ...before, footer, default_payment_method: owned.id }
+  return { ...before, footer, default_payment_method: ownMethod(turn, wanted, customer.id, param).id }
 }
 
 /** Old-style tokens are kept as payment methods. */

@@ -22,7 +22,7 @@ import { route } from '../objects/routes.ts'
 import { setTimer } from '../objects/timer.ts'
 import { change, mustFind, type Turn } from '../objects/turn.ts'
 import { paymentFailure } from '../payments/payment.ts'
-import { resolvePaymentMethod } from '../payments/payment-method.ts'
+import { ownMethod } from '../payments/payment-method.ts'
 import { draftInvoice, linesOf, pendingItems, withTotals } from './invoice-draft.ts'
 import { autoFinalizeAt } from './invoice-finalization.ts'
 import { invoiceItemOf } from './invoice-line.ts'
@@ -101,7 +101,7 @@ export const invoiceRoutes = [
       metadata: mergeMetadata({}, params.metadata),
       defaultPaymentMethod:
         params.default_payment_method &&
-        mustFind(call, 'payment_method', params.default_payment_method, 'default_payment_method').id,
+        ownMethod(call, params.default_payment_method, customer.id, 'default_payment_method').id,
     })
     const dated = params.due_date === undefined ? draft : { ...draft, due_date: params.due_date }
     return autoAdvanced(call, dated)
@@ -138,7 +138,7 @@ export const invoiceRoutes = [
       params.discounts && redeem(call, params.discounts, target).map((discount) => discount.id)
     const method =
       params.default_payment_method &&
-      mustFind(call, 'payment_method', params.default_payment_method, 'default_payment_method').id
+      ownMethod(call, params.default_payment_method, idOf(invoice.customer), 'default_payment_method').id
     const after: Stripe.Invoice = {
       ...invoice,
       auto_advance: params.auto_advance ?? invoice.auto_advance ?? false,
@@ -185,7 +185,9 @@ export const invoiceRoutes = [
     if (open.status === 'paid') return open
     if (outOfBand) return markPaid(call, open)
     const method =
-      methodId === undefined ? methodFor(call, open) : resolvePaymentMethod(call, methodId, 'payment_method')
+      methodId === undefined
+        ? methodFor(call, open)
+        : ownMethod(call, methodId, idOf(open.customer), 'payment_method')
     if (!method)
       throw invalidRequest(
         'There is no `default_payment_method` set on this Customer or Invoice. Please attach a payment method or set one as the default.',

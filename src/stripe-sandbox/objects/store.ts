@@ -17,6 +17,7 @@ export type ObjectTypes = {
   price: Stripe.Price
   product: Stripe.Product
   promotion_code: Stripe.PromotionCode
+  refund: Stripe.Refund
   setup_intent: Stripe.SetupIntent
   subscription: Stripe.Subscription
   subscription_item: Stripe.SubscriptionItem

@@ -21,10 +21,10 @@ import {
 } from '../objects/parameters.ts'
 import { route } from '../objects/routes.ts'
 import { mustFind, type Turn } from '../objects/turn.ts'
+import { checkChargeAmount } from './amounts.ts'
 import { checkClientSecret } from './client-secret.ts'
 import { confirmIntent, createIntent, paymentFailure } from './payment.ts'
-import { resolvePaymentMethod } from './payment-method.ts'
-import { methodOf, paymentMethodInput } from './payment-methods.ts'
+import { checkOwner, checkReturnUrl, methodOf, paymentMethodInput } from './payment-methods.ts'
 
 const usage = oneOf('off_session', 'on_session')
 const createShape = {
@@ -71,7 +71,8 @@ const listShape = {
   customer: text.optional(),
 } satisfies ShapeOf<Stripe.PaymentIntentListParams>
 
-const older = { payment_method_types: listOf(text).optional() }
+/** Before automatic payment methods were the default it was cards. */
+const older = { payment_method_types: listOf(text).default(['card']) }
 const browser = { client_secret: text.optional() }
 
 export const paymentIntentRoutes = [
@@ -80,11 +81,7 @@ export const paymentIntentRoutes = [
     createShape,
     (call) => {
       const { params } = call
-      if (params.amount < 1)
-        throw invalidRequest('This value must be greater than or equal to 1.', {
-          code: 'parameter_invalid_integer',
-          param: 'amount',
-        })
+      checkChargeAmount(params.amount, params.currency)
       if (params.customer !== undefined) mustFind(call, 'customer', params.customer, 'customer')
       const method = methodOf(call, params)
       const intent = createIntent(call, {
@@ -93,7 +90,9 @@ export const paymentIntentRoutes = [
         customer: params.customer ?? null,
         description: params.description ?? null,
         metadata: params.metadata ?? {},
-        automatic: params.automatic_payment_methods?.enabled ?? params.payment_method_types === undefined,
+        automatic:
+          params.automatic_payment_methods ??
+          (params.payment_method_types === undefined ? { enabled: true } : undefined),
         confirmationMethod: params.confirmation_method ?? 'automatic',
         captureMethod: params.capture_method ?? 'automatic_async',
         setupFutureUsage: params.setup_future_usage ?? null,
@@ -123,7 +122,8 @@ export const paymentIntentRoutes = [
     const intent = mustFind(call, 'payment_intent', call.id)
     const { amount, description, metadata: given, payment_method: methodId } = call.params
     if (intent.status === 'succeeded' || intent.status === 'canceled') throw wrongState(intent, 'updated')
-    const method = methodId === undefined ? undefined : resolvePaymentMethod(call, methodId, 'payment_method')
+    checkChargeAmount(amount ?? intent.amount, intent.currency)
+    const method = methodId === undefined ? undefined : methodOf(call, { payment_method: methodId })
     return call.store.save({
       ...intent,
       amount: amount ?? intent.amount,
@@ -140,9 +140,7 @@ export const paymentIntentRoutes = [
       checkClientSecret(call, intent)
       const open = ['requires_payment_method', 'requires_confirmation', 'requires_action']
       if (!open.includes(intent.status)) throw wrongState(intent, 'confirmed')
-      const bound = idOf(intent.payment_method)
-      const method =
-        methodOf(call, call.params) ?? (bound === null ? undefined : mustFind(call, 'payment_method', bound))
+      const method = methodOf(call, call.params, intent)
       const future = call.params.setup_future_usage ?? intent.setup_future_usage
       return confirmed(call, { ...intent, setup_future_usage: future }, method, call.params)
     },
@@ -191,7 +189,7 @@ export const paymentIntentRoutes = [
 ]
 
 function confirmed(
-  turn: Turn,
+  turn: Turn & { fromBrowser: boolean },
   intent: Stripe.PaymentIntent,
   method: Stripe.PaymentMethod | undefined,
   {
@@ -204,6 +202,8 @@ function confirmed(
       "You cannot confirm this PaymentIntent because it's missing a payment method. You can either update the PaymentIntent with a payment method and then confirm it again, or confirm it again directly with a payment method.",
       { code: 'payment_intent_unexpected_state' },
     )
+  checkOwner(method, intent)
+  checkReturnUrl(turn, intent, returnUrl)
   const after = confirmIntent(turn, intent, method, { offSession, returnUrl })
   if (after.last_payment_error) throw paymentFailure(after)
   return after

@@ -1,8 +1,9 @@
+import { createHash } from 'node:crypto'
 import type Stripe from 'stripe'
 import { invalidRequest, noSuch } from '../objects/errors.ts'
-import { idOf, newId, randomLetters } from '../objects/ids.ts'
+import { idOf, newId } from '../objects/ids.ts'
 import { mustFind, type Turn } from '../objects/turn.ts'
-import { cardFailure, cardOfName, cardOfNumber, type TestCard, type Verdict } from './cards.ts'
+import { cardFailure, cardOfName, cardOfNumber, type TestCard } from './cards.ts'
 
 export type CardInput = {
   number?: string | undefined
@@ -48,6 +49,7 @@ export function attachPaymentMethod(
 ): Stripe.PaymentMethod {
   const owner = idOf(method.customer)
   if (owner === customerId) return method
+  checkUsable(turn, method)
   if (owner !== null)
     throw invalidRequest('The payment method you provided has already been attached to a customer.', {
       code: 'payment_method_unexpected_state',
@@ -59,11 +61,56 @@ export function attachPaymentMethod(
   return attached
 }
 
+/** Takes a payment method from its customer: it is never used again. */
+export function detachPaymentMethod(turn: Turn, method: Stripe.PaymentMethod): Stripe.PaymentMethod {
+  markSpent(turn, method.id)
+  const after = turn.store.save({ ...method, customer: null })
+  turn.emit('payment_method.detached', after, method)
+  return after
+}
+
+/** @throws StripeFailure 400 for one that was detached, or paid once without belonging to a customer */
+export function checkUsable(turn: Turn, method: Stripe.PaymentMethod): void {
+  if (turn.store.hidden<Hidden>(method.id).spent)
+    throw invalidRequest(
+      'The provided PaymentMethod was previously used with a PaymentIntent without Customer attachment, shared with a connected account without Customer attachment, or was detached from a Customer. It may not be used again. To use a PaymentMethod multiple times, you must attach it to a Customer first.',
+      { code: 'payment_method_unexpected_state' },
+    )
+}
+
+/**
+ * A payment method of a customer's own; a name such as `pm_card_visa` becomes one.
+ * @throws StripeFailure 400 for one that belongs to somebody else, or to nobody
+ */
+export function ownMethod(
+  turn: Turn,
+  id: string,
+  customerId: string | null,
+  param: string,
+): Stripe.PaymentMethod {
+  const method = resolvePaymentMethod(turn, id, param)
+  if (customerId !== null && cardOfName(id)) return attachPaymentMethod(turn, method, customerId)
+  if (idOf(method.customer) !== customerId)
+    throw invalidRequest(
+      `The customer does not have a payment method with the ID ${id}. The payment method must be attached to the customer.`,
+      { code: 'resource_missing', param },
+    )
+  return method
+}
+
 /** What the bank says to this payment method now, from its test card and from whether it was set up. */
-export function behaviourOf(turn: Turn, methodId: string): { setup: Verdict; charge: Verdict } {
+export function behaviourOf(
+  turn: Turn,
+  methodId: string,
+): Pick<TestCard, 'setup' | 'charge' | 'authenticated'> {
   const { number, setUp } = turn.store.hidden<Hidden>(methodId)
-  const { setup, charge } = cardOfNumber(number ?? '4242424242424242')
-  return { setup, charge: charge === 'authenticate_unless_set_up' ? (setUp ? 'ok' : 'authenticate') : charge }
+  const { setup, charge, authenticated } = cardOfNumber(number ?? '4242424242424242')
+  if (charge !== 'authenticate_unless_set_up') return { setup, charge, authenticated }
+  return { setup, charge: setUp ? 'ok' : 'authenticate', authenticated }
+}
+
+export function markSpent(turn: Turn, methodId: string): void {
+  turn.store.hide(methodId, { spent: true } satisfies Partial<Hidden>)
 }
 
 export function markSetUp(turn: Turn, methodId: string): void {
@@ -77,7 +124,7 @@ export function defaultMethodOf(turn: Turn, customerId: string | null): Stripe.P
   return id === null ? undefined : turn.store.find('payment_method', id)
 }
 
-type Hidden = { number: string; setUp: boolean }
+type Hidden = { number: string; setUp: boolean; spent: boolean }
 
 function make(
   turn: Turn,
@@ -88,8 +135,9 @@ function make(
 ): Stripe.PaymentMethod {
   const { month, year } = checkedExpiry(turn, input)
   const id = newId('pm')
-  const check = input.cvc === undefined ? null : 'pass'
-  turn.store.hide(id, { number: known.number, setUp: false } satisfies Hidden)
+  checkCvc(known, input.cvc)
+  const check = input.cvc === undefined ? null : known.cvcCheck
+  turn.store.hide(id, { number: known.number, setUp: false, spent: false } satisfies Hidden)
   return turn.store.save({
     id,
     object: 'payment_method',
@@ -104,11 +152,11 @@ function make(
     card: {
       brand: known.brand,
       checks: { address_line1_check: null, address_postal_code_check: null, cvc_check: check },
-      country: 'US',
+      country: known.country,
       display_brand: known.brand,
       exp_month: month,
       exp_year: year,
-      fingerprint: randomLetters(16),
+      fingerprint: fingerprintOf(known),
       funding: known.funding,
       generated_from: null,
       last4: known.number.slice(-4),
@@ -133,6 +181,16 @@ const noAddress: Stripe.Address = {
   line2: null,
   postal_code: null,
   state: null,
+}
+
+/** The same for each use of one number. */
+function fingerprintOf({ number }: TestCard): string {
+  return createHash('sha256').update(number).digest('base64').replace(/\W/g, '').slice(0, 16)
+}
+
+function checkCvc({ brand }: TestCard, cvc: string | undefined): void {
+  if (cvc !== undefined && !(brand === 'amex' ? /^\d{3,4}$/ : /^\d{3}$/).test(cvc))
+    throw cardFailure({ code: 'invalid_cvc', message: "Your card's security code is invalid." })
 }
 
 function checkedExpiry(turn: Turn, { exp_month, exp_year }: CardInput): { month: number; year: number } {

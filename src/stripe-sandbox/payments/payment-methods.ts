@@ -21,6 +21,8 @@ import {
   attachPaymentMethod,
   type BillingInput,
   type CardInput,
+  checkUsable,
+  detachPaymentMethod,
   makePaymentMethod,
   resolvePaymentMethod,
 } from './payment-method.ts'
@@ -120,8 +122,7 @@ export const paymentMethodRoutes = [
       throw invalidRequest(
         'The payment method you provided is not attached to a customer so detachment is impossible.',
       )
-    const after = call.store.save({ ...method, customer: null })
-    call.emit('payment_method.detached', after, method)
+    const after = detachPaymentMethod(call, method)
     const customer = call.store.find('customer', owner)
     if (customer && idOf(customer.invoice_settings.default_payment_method) === method.id) {
       const settings = { ...customer.invoice_settings, default_payment_method: null }
@@ -147,7 +148,7 @@ export const paymentMethodRoutes = [
   }),
 ]
 
-/** The payment method that a confirmation names or brings along. */
+/** The payment method that a confirmation names or brings along, or else the one that its intent has already. */
 export function methodOf(
   turn: Turn,
   input: {
@@ -156,8 +157,48 @@ export function methodOf(
       | { card?: CardInput | undefined; billing_details?: BillingInput | undefined }
       | undefined
   },
+  intent?: { payment_method: string | Stripe.PaymentMethod | null },
 ): Stripe.PaymentMethod | undefined {
-  const { payment_method: id, payment_method_data: given } = input
+  const { payment_method: id = idOf(intent?.payment_method), payment_method_data: given } = input
   if (given?.card) return makePaymentMethod(turn, { card: given.card, billing: given.billing_details })
-  return id === undefined ? undefined : resolvePaymentMethod(turn, id, 'payment_method')
+  if (id === null) return undefined
+  const method = resolvePaymentMethod(turn, id, 'payment_method')
+  checkUsable(turn, method)
+  return method
 }
+
+/** @throws StripeFailure 400 where an intent is to be paid or set up with a payment method of somebody else's */
+export function checkOwner(
+  method: Stripe.PaymentMethod,
+  intent: { object: string; customer: string | { id: string } | null },
+): void {
+  const [owner, payer] = [idOf(method.customer), idOf(intent.customer)]
+  if (owner === null || owner === payer) return
+  const name = intent.object === 'setup_intent' ? 'SetupIntent' : 'PaymentIntent'
+  throw invalidRequest(
+    payer === null
+      ? `The PaymentMethod ${method.id} belongs to the Customer ${owner}. Please include the Customer in the \`customer\` parameter on the ${name}.`
+      : `The PaymentMethod ${method.id} belongs to another Customer than the ${name}, ${payer}.`,
+    { param: 'payment_method' },
+  )
+}
+
+/**
+ * With automatic payment methods the payer may be sent away to pay, and has to come back. Stripe.js needs no URL for a card:
+ * it asks in a dialog. @throws StripeFailure 400 without a `return_url`
+ */
+export function checkReturnUrl(
+  { fromBrowser }: { fromBrowser: boolean },
+  intent: { automatic_payment_methods: Automatic | null },
+  returnUrl: string | undefined,
+): void {
+  const automatic = intent.automatic_payment_methods
+  if (fromBrowser || returnUrl !== undefined || !automatic?.enabled) return
+  if (automatic.allow_redirects === 'never') return
+  throw invalidRequest(
+    'This intent is configured to accept payment methods enabled in your Dashboard. Because some of these payment methods might redirect your customer off of your page, you must provide a `return_url`. If you do not want to accept redirect-based payment methods, set `automatic_payment_methods[allow_redirects]` to `never`.',
+    { param: 'return_url' },
+  )
+}
+
+type Automatic = { enabled: boolean | null; allow_redirects?: string | undefined }

@@ -4,7 +4,7 @@ import { idOf, newId, randomLetters } from '../objects/ids.ts'
 import type { Turn } from '../objects/turn.ts'
 import { type Decline, declines } from './cards.ts'
 import { recordCharge } from './charge.ts'
-import { attachPaymentMethod, behaviourOf, markSetUp } from './payment-method.ts'
+import { attachPaymentMethod, behaviourOf, markSetUp, markSpent } from './payment-method.ts'
 
 export type IntentInput = {
   amount: number
@@ -13,7 +13,7 @@ export type IntentInput = {
   description?: string | null
   metadata?: Record<string, string>
   paymentMethodTypes?: string[]
-  automatic?: boolean
+  automatic?: { enabled: boolean; allow_redirects?: 'always' | 'never' | undefined } | undefined
   confirmationMethod?: 'automatic' | 'manual'
   captureMethod?: 'automatic' | 'automatic_async' | 'manual'
   setupFutureUsage?: 'off_session' | 'on_session' | null
@@ -33,7 +33,9 @@ export function createIntent(turn: Turn, input: IntentInput): Stripe.PaymentInte
     amount_received: 0,
     application: null,
     application_fee_amount: null,
-    automatic_payment_methods: input.automatic ? { allow_redirects: 'always', enabled: true } : null,
+    automatic_payment_methods: input.automatic?.enabled
+      ? { allow_redirects: input.automatic.allow_redirects ?? 'always', enabled: true }
+      : null,
     canceled_at: null,
     cancellation_reason: null,
     capture_method: input.captureMethod ?? 'automatic_async',
@@ -82,10 +84,11 @@ export function confirmIntent(
   method: Stripe.PaymentMethod,
   how: { offSession?: boolean | undefined; returnUrl?: string | undefined; authenticated?: boolean } = {},
 ): Stripe.PaymentIntent {
-  const { charge: verdict } = behaviourOf(turn, method.id)
+  const { charge: verdict, authenticated } = behaviourOf(turn, method.id)
   const bound = { ...intent, payment_method: method.id, last_payment_error: null, next_action: null }
   if (typeof verdict === 'object') return declineIntent(turn, bound, method, verdict)
-  if (verdict === 'ok' || how.authenticated)
+  if (how.authenticated && authenticated !== 'ok') return declineIntent(turn, bound, method, authenticated)
+  if (verdict === 'ok' || how.authenticated || (verdict === 'authenticate_on_session' && how.offSession))
     return chargeIntent(turn, bound, method, how.authenticated === true)
   if (how.offSession) return declineIntent(turn, bound, method, declines.authenticationRequired)
   turn.store.hide(intent.id, { returnUrl: how.returnUrl })
@@ -163,6 +166,7 @@ function chargeIntent(
     if (customer !== null) attachPaymentMethod(turn, method, customer)
     if (authenticated) markSetUp(turn, method.id)
   }
+  if (turn.store.find('payment_method', method.id)?.customer === null) markSpent(turn, method.id)
   const charge = recordCharge(turn, intent, method, manual ? 'authorized' : 'captured')
   const after = turn.store.save({
     ...intent,

@@ -1,6 +1,6 @@
 import type Stripe from 'stripe'
 import { invalidRequest } from '../objects/errors.ts'
-import { idOf, newId, randomLetters } from '../objects/ids.ts'
+import { newId, randomLetters } from '../objects/ids.ts'
 import { listPage } from '../objects/lists.ts'
 import {
   clearable,
@@ -19,8 +19,7 @@ import {
 import { route } from '../objects/routes.ts'
 import { mustFind, type Turn } from '../objects/turn.ts'
 import { checkClientSecret } from './client-secret.ts'
-import { resolvePaymentMethod } from './payment-method.ts'
-import { methodOf, paymentMethodInput } from './payment-methods.ts'
+import { checkOwner, checkReturnUrl, methodOf, paymentMethodInput } from './payment-methods.ts'
 import { confirmSetup } from './setup-intent.ts'
 
 const automatic = hash({ enabled: yesNo, allow_redirects: oneOf('always', 'never').optional() })
@@ -82,12 +81,12 @@ export const setupIntentRoutes = [
       })
       const method = methodOf(call, params)
       if (params.confirm) {
-        if (!method) throw noMethod()
-        return confirmSetup(call, intent, method, params.return_url)
+        return confirmed(call, intent, method, params.return_url)
       }
       return method ? bind(call, intent, method.id) : intent
     },
-    { older: { payment_method_types: listOf(text).optional() } },
+    // Before automatic payment methods were the default it was cards.
+    { older: { payment_method_types: listOf(text).default(['card']) } },
   ),
   route('GET /v1/setup_intents', listShape, (call) => {
     const { customer, payment_method } = call.params
@@ -110,7 +109,7 @@ export const setupIntentRoutes = [
     const { customer, description, metadata: given, payment_method: methodId } = call.params
     if (intent.status === 'succeeded' || intent.status === 'canceled') throw wrongState(intent, 'updated')
     if (customer !== undefined) mustFind(call, 'customer', customer, 'customer')
-    const method = methodId === undefined ? undefined : resolvePaymentMethod(call, methodId, 'payment_method')
+    const method = methodId === undefined ? undefined : methodOf(call, { payment_method: methodId })
     // Stripe has no event for an updated setup intent.
     return call.store.save({
       ...intent,
@@ -128,11 +127,7 @@ export const setupIntentRoutes = [
       checkClientSecret(call, intent)
       const open = ['requires_payment_method', 'requires_confirmation', 'requires_action']
       if (!open.includes(intent.status)) throw wrongState(intent, 'confirmed')
-      const bound = idOf(intent.payment_method)
-      const method =
-        methodOf(call, call.params) ?? (bound === null ? undefined : mustFind(call, 'payment_method', bound))
-      if (!method) throw noMethod()
-      return confirmSetup(call, intent, method, call.params.return_url)
+      return confirmed(call, intent, methodOf(call, call.params, intent), call.params.return_url)
     },
     { browser },
   ),
@@ -202,15 +197,25 @@ export function makeSetupIntent(
   return intent
 }
 
+function confirmed(
+  turn: Turn & { fromBrowser: boolean },
+  intent: Stripe.SetupIntent,
+  method: Stripe.PaymentMethod | undefined,
+  returnUrl: string | undefined,
+): Stripe.SetupIntent {
+  if (!method)
+    throw invalidRequest(
+      "You cannot confirm this SetupIntent because it's missing a payment method. Update the SetupIntent with a payment method and then confirm it again.",
+      { code: 'setup_intent_unexpected_state' },
+    )
+  checkOwner(method, intent)
+  checkReturnUrl(turn, intent, returnUrl)
+  return confirmSetup(turn, intent, method, returnUrl)
+}
+
 function bind(turn: Turn, intent: Stripe.SetupIntent, methodId: string): Stripe.SetupIntent {
   return turn.store.save({ ...intent, payment_method: methodId, status: 'requires_confirmation' })
 }
-
-const noMethod = () =>
-  invalidRequest(
-    "You cannot confirm this SetupIntent because it's missing a payment method. Update the SetupIntent with a payment method and then confirm it again.",
-    { code: 'setup_intent_unexpected_state' },
-  )
 
 const wrongState = (intent: Stripe.SetupIntent, done: string) =>
   invalidRequest(`This SetupIntent cannot be ${done} because it has a status of ${intent.status}.`, {

@@ -9,7 +9,7 @@ import { addDays, addInterval } from '../objects/periods.ts'
 import { type Call, route } from '../objects/routes.ts'
 import { setTimer } from '../objects/timer.ts'
 import { mustFind, type Turn } from '../objects/turn.ts'
-import { defaultMethodOf } from '../payments/payment-method.ts'
+import { defaultMethodOf, ownMethod } from '../payments/payment-method.ts'
 import { makeSetupIntent } from '../payments/setup-intents.ts'
 import { billSubscription, draftForSubscription, periodLines } from './subscription-billing.ts'
 import { expiryOf } from './subscription-end.ts'
@@ -19,7 +19,6 @@ import {
   createItems,
   makeItem,
   olderShape,
-  ownMethod,
   subscriptionShape,
 } from './subscription-input.ts'
 import { saveSubscription } from './subscription-status.ts'
@@ -51,7 +50,8 @@ export const createSubscriptionRoute = route(
     checkItems(items)
     const behavior = params.payment_behavior ?? 'allow_incomplete'
     const methodId =
-      params.default_payment_method && ownMethod(call, params.default_payment_method, customer.id)
+      params.default_payment_method &&
+      ownMethod(call, params.default_payment_method, customer.id, 'default_payment_method').id
     const method = methodId ?? defaultMethodOf(call, customer.id)?.id
     const byInvoice = params.collection_method === 'send_invoice'
     if (byInvoice && params.days_until_due === undefined) throw missing('days_until_due')

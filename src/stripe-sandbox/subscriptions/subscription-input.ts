@@ -21,8 +21,6 @@ import {
   yesNo,
 } from '../objects/parameters.ts'
 import { mustFind, type Turn } from '../objects/turn.ts'
-import { cardOfName } from '../payments/cards.ts'
-import { attachPaymentMethod, resolvePaymentMethod } from '../payments/payment-method.ts'
 
 const priceData = { currency, product: text, unit_amount: whole }
 const item = {
@@ -138,18 +136,6 @@ export function checkItems(items: Stripe.SubscriptionItem[]): void {
     )
   if (new Set(items.map(({ price }) => price.id)).size < items.length)
     throw invalidRequest('Cannot add multiple subscription items with the same plan.', { param: 'items' })
-}
-
-/** The customer's own payment method by id; a test name makes one and attaches it. */
-export function ownMethod(turn: Turn, id: string, customerId: string): string {
-  const method = resolvePaymentMethod(turn, id, 'default_payment_method')
-  const owned = cardOfName(id) ? attachPaymentMethod(turn, method, customerId) : method
-  if (idOf(owned.customer) !== customerId)
-    throw invalidRequest(
-      `The customer does not have a payment method with the ID ${id}. The payment method must be attached to the customer.`,
-      { code: 'resource_missing', param: 'default_payment_method' },
-    )
-  return owned.id
 }
 
 /** Turns `add_invoice_items` into pending invoice items: they go on the next invoice. */

@@ -17,6 +17,7 @@ import {
 import { addInterval } from '../objects/periods.ts'
 import { type Call, route } from '../objects/routes.ts'
 import { change, mustFind } from '../objects/turn.ts'
+import { ownMethod } from '../payments/payment-method.ts'
 import { putAside } from './paused-collection.ts'
 import { prorate } from './proration.ts'
 import { billSubscription, draftForSubscription, periodLines } from './subscription-billing.ts'
@@ -28,7 +29,6 @@ import {
   type ItemInput,
   makeItem,
   olderShape,
-  ownMethod,
   subscriptionShape,
   updateItems,
 } from './subscription-input.ts'
@@ -231,7 +231,7 @@ function plainFields(call: Call<Params>, before: Stripe.Subscription, items: Str
     default_payment_method:
       params.default_payment_method === undefined
         ? before.default_payment_method
-        : ownMethod(call, params.default_payment_method, idOf(before.customer)),
+        : ownMethod(call, params.default_payment_method, idOf(before.customer), 'default_payment_method').id,
     description: params.description === undefined ? before.description : params.description,
     metadata: mergeMetadata(before.metadata, params.metadata),
     pause_collection:

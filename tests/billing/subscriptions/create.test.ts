@@ -152,7 +152,7 @@ test('a declined card is 402 with its code, leaves nothing behind, and another c
 
 test('a bank that wants the customer gets a subscription that waits, and its secret is in no log', async () => {
   const options = { headers: { 'Idempotency-Key': 'one' } }
-  const card = { payment_method_id: 'pm_card_authenticationRequired' }
+  const card = { payment_method_id: 'pm_card_authenticationRequiredOnSetup' }
   const reply = await subscribe(card, options)
   expect(reply.status).toBe(200)
   expect(reply.body.data).toMatchObject({ status: 'incomplete', requires_action: true })

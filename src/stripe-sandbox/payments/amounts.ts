@@ -1,0 +1,50 @@
+import { invalidRequest } from '../objects/errors.ts'
+
+/** The least that can be charged, in the smallest unit (docs.stripe.com/currencies); where none is listed, 50. */
+const leastOf: Record<string, number> = {
+  aed: 200,
+  bgn: 100,
+  czk: 1500,
+  dkk: 250,
+  gbp: 30,
+  hkd: 400,
+  huf: 17_500,
+  mxn: 1000,
+  myr: 200,
+  nok: 300,
+  pln: 200,
+  ron: 200,
+  sek: 300,
+  thb: 1000,
+}
+const most = 99_999_999
+
+/** @throws StripeFailure 400 for an amount that no card can be charged with */
+export function checkChargeAmount(amount: number, currency: string): void {
+  const param = 'amount'
+  if (amount < 1)
+    throw invalidRequest('This value must be greater than or equal to 1.', {
+      code: 'parameter_invalid_integer',
+      param,
+    })
+  if (amount < leastChargeOf(currency))
+    throw invalidRequest(`Amount must be at least ${money(leastChargeOf(currency), currency)}`, {
+      code: 'amount_too_small',
+      param,
+    })
+  if (amount > most)
+    throw invalidRequest(`Amount must be no more than ${money(most, currency)}`, {
+      code: 'amount_too_large',
+      param,
+    })
+}
+
+export function leastChargeOf(currency: string): number {
+  return leastOf[currency] ?? 50
+}
+
+/** `$0.50`, `¥50`: from the smallest unit, as messages have it. */
+export function money(amount: number, currency: string): string {
+  const format = new Intl.NumberFormat('en-US', { style: 'currency', currency })
+  return format.format(amount / 10 ** (format.resolvedOptions().maximumFractionDigits ?? 2))
+}
