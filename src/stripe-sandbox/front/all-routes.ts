@@ -14,6 +14,7 @@ import { type Route, route } from '../objects/routes.ts'
 import { chargeRoutes } from '../payments/charges.ts'
 import { paymentIntentRoutes } from '../payments/payment-intents.ts'
 import { paymentMethodRoutes } from '../payments/payment-methods.ts'
+import { refundRoutes } from '../payments/refunds.ts'
 import { setupIntentRoutes } from '../payments/setup-intents.ts'
 import { previewRoute } from '../subscriptions/invoice-preview.ts'
 import { subscriptionRoutes } from '../subscriptions/subscriptions.ts'
@@ -39,6 +40,7 @@ export function allRoutes(options: {
     ...priceRoutes,
     ...productRoutes,
     ...promotionCodeRoutes,
+    ...refundRoutes,
     ...setupIntentRoutes,
     ...subscriptionRoutes,
     ...testClockRoutes(options.player),

@@ -68,6 +68,7 @@ const types: Record<string, ObjectType> = {
   price: 'price',
   product: 'product',
   promotion_code: 'promotion_code',
+  refund: 'refund',
   subscription: 'subscription',
   test_clock: 'test_helpers.test_clock',
 }
@@ -87,6 +88,10 @@ const onDemand: Record<string, (turn: Turn, target: Hash) => unknown> = {
       .find((each) => each.is_default)
     const intent = turn.store.find('payment_intent', idOf(payment?.payment.payment_intent) ?? '')
     return intent?.client_secret ? { client_secret: intent.client_secret, type: 'payment_intent' } : null
+  },
+  'charge.refunds': (turn, charge) => {
+    const data = turn.store.all('refund', { charge: String(charge.id) })
+    return list(data.reverse(), `/v1/charges/${String(charge.id)}/refunds`)
   },
   'coupon.applies_to': (turn, coupon) => turn.store.find('coupon', String(coupon.id))?.applies_to,
   'price.tiers': (turn, price) => turn.store.find('price', String(price.id))?.tiers,

@@ -72,6 +72,10 @@ export function refundedCharge(
   turn: Turn,
   { charge, payment_intent: intentId }: { charge?: string | undefined; payment_intent?: string | undefined },
 ): Stripe.Charge {
+  if (charge !== undefined && intentId !== undefined)
+    throw invalidRequest('You may only specify one of these parameters: charge, payment_intent.', {
+      code: 'parameters_exclusive',
+    })
   if (charge !== undefined) return mustFind(turn, 'charge', charge, 'charge')
   if (intentId === undefined) throw missing('payment_intent')
   const intent = mustFind(turn, 'payment_intent', intentId, 'payment_intent')
