@@ -8,7 +8,7 @@ import { derivedUuid } from './derived-uuid.ts'
 
 export type Scope = Row<'api_keys'>['scope']
 /** What can be said of a key without giving it away. Times are UTC ISO 8601. */
-export type KeyListing = Omit<Row<'api_keys'>, 'hash'>
+type KeyListing = Omit<Row<'api_keys'>, 'hash'>
 
 /** A key as the API shows it. */
 export const KeyView = z.object({
@@ -31,7 +31,7 @@ export const NewKey = z.object({
   tenant_id: z.string().nullable(),
 })
 
-export type KeyWanted = { scope: Exclude<Scope, 'session'>; tenantId?: string | null; now: Date }
+type KeyWanted = { scope: Exclude<Scope, 'session'>; tenantId?: string | null; now: Date }
 type KeyMade = { id: string; scope: Scope; tenant_id: string | null }
 
 /**

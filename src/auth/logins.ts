@@ -5,7 +5,7 @@ import type { Reader } from '../db/tables.ts'
 import { hashOfKey } from './keys.ts'
 
 /** The login stands for this key, and is good for as long as the key itself, and no longer than its eight hours. */
-export type ConsoleLogin = { loginId: string; keyId: string; expiresAt: string }
+type ConsoleLogin = { loginId: string; keyId: string; expiresAt: string }
 
 /** Of real time, as the cookie in the browser: whoever plays time from the console stays in. */
 const seconds = 8 * 3600

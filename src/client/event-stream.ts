@@ -1,4 +1,4 @@
-export type StreamedEvent = { id: string; type: string; data: string }
+type StreamedEvent = { id: string; type: string; data: string }
 
 /** The events of a `text/event-stream` body, as https://html.spec.whatwg.org/multipage/server-sent-events.html reads it. */
 export async function* readEvents(body: ReadableStream<Uint8Array>): AsyncGenerator<StreamedEvent, void> {

@@ -8,7 +8,7 @@ export type RequestOptions = {
 }
 
 /** @internal */
-export type Send = (
+type Send = (
   method: 'GET' | 'POST' | 'DELETE',
   path: string,
   options?: RequestOptions & {

@@ -1,7 +1,7 @@
 import { AppError } from '../errors.ts'
 
 /** What keeps a database from doing its work now. `other` is none of that: a bug, or a row that is refused. */
-export type Fault = 'busy' | 'full' | 'lost' | 'closed' | 'other'
+type Fault = 'busy' | 'full' | 'lost' | 'closed' | 'other'
 
 /** SQLite's result codes, PostgreSQL's SQLSTATEs, Node's connection errors. */
 export function faultOf(error: unknown): Fault {

@@ -98,7 +98,7 @@ export function readKeyFile(file: string): Buffer[] {
   return keys as Buffer[]
 }
 
-export class UnusableKeyFile extends Error {
+class UnusableKeyFile extends Error {
   override name = 'UnusableKeyFile'
 }
 

@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { derivedKey, seal, unseal } from './seal.ts'
 
 /** A subject's key as it lies in `subject_keys`. `wrapped_by` is the id of the key that opens it. */
-export type WrappedKey = { wrapped: string; wrapped_by: string }
+type WrappedKey = { wrapped: string; wrapped_by: string }
 
 /**
  * The service's own keys, which only wrap the keys of subjects: the first one wraps, all of them open, so that one can be

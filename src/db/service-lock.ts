@@ -26,7 +26,7 @@ export function lockForService(path: string): () => void {
 }
 
 /** Another service runs on this database. */
-export class DatabaseInUse extends Error {
+class DatabaseInUse extends Error {
   constructor(path: string) {
     super(`another service runs on the database ${path}; stop it, or name another database`)
     this.name = 'DatabaseInUse'

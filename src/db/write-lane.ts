@@ -7,7 +7,7 @@ import { DatabaseClosed, TurnTooLate } from './fault.ts'
  * A writer enters as head or at the end. It leaves as head when its work has ended, or from the line when it has
  * waited for `patienceMs` or the lane is closed: then none of its work was begun.
  */
-export type WriteLane = {
+type WriteLane = {
   /**
    * Runs `work` in its turn. `giveUpAt` (of `performance.now()`) is when its patience ends, the line included.
    * @throws TurnTooLate, DatabaseClosed

@@ -52,9 +52,9 @@ export type TurnFact<T extends FactType = FactType> = {
 export type Transact = <T>(by: By, work: (turn: Turn) => Promise<T>) => Promise<T>
 
 /** Who carries the effects of a turn out: told of them after its commit. */
-export type Outbox = { owner: Owner; committed(effects: Asked): void }
+type Outbox = { owner: Owner; committed(effects: Asked): void }
 /** Effects that a turn has asked for: those that wait for nothing, and those that its caller carries out. */
-export type Asked = { due: NewEffect[]; claimed: NewEffect[] }
+type Asked = { due: NewEffect[]; claimed: NewEffect[] }
 
 export function transactOn(on: { db: Database; now: () => Date; log: Logger }, outbox: Outbox): Transact {
   return async (by, work) => {

@@ -3,7 +3,7 @@ import { AppError, InvalidRequest } from '../errors.ts'
 import type { Env } from './env.ts'
 import { forbiddenPart, nesting } from './json-shape.ts'
 
-export type BodyOptions = {
+type BodyOptions = {
   limitBytes: number
   /** For the whole body, from the first byte that is awaited. */
   timeoutMs: number

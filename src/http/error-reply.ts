@@ -33,7 +33,7 @@ export function errorReply(error: unknown, c: Context<Env>, log: Logger): Respon
 }
 
 /** One entry per field: `records.3.quantity`. A field that nobody knows is named by itself. */
-export function fieldProblems(error: ZodError): FieldProblem[] {
+function fieldProblems(error: ZodError): FieldProblem[] {
   return error.issues.flatMap((issue) => {
     const at = (...more: PropertyKey[]) =>
       [...issue.path, ...more].map((part) => shortened(String(part))).join('.')

@@ -16,10 +16,10 @@ export type KeyedRequest = {
 }
 
 /** The key's row, and what opens the reply in it: who does not know the whole request has not got that. */
-export type HeldKey = { keyId: string; keyHash: string; replyKey: Buffer }
+type HeldKey = { keyId: string; keyHash: string; replyKey: Buffer }
 
 /** `first`: nobody has used the key. `again`: used without a stored reply. */
-export type Claim = { held: HeldKey } & (
+type Claim = { held: HeldKey } & (
   | { state: 'first' | 'again' }
   | { state: 'stored'; status: number; reply: string }
 )

@@ -15,7 +15,7 @@ const heartbeatMs = 15_000
 const firstBeatMs = 100
 
 /** `position`: the event's id, in the log. `type`: its name. */
-export type LiveEvent = { position: number; type?: string; data: unknown }
+type LiveEvent = { position: number; type?: string; data: unknown }
 
 /** Answers with server-sent events: what `source` yields. It ends soon after `signal` is aborted. */
 export type LiveStreams = (

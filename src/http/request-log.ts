@@ -32,7 +32,7 @@ export function requestLog(log: Logger, metrics: Metrics) {
 }
 
 /** The pattern of the handler that answered. Paths that nobody serves are one, so that nobody can make up labels. */
-export function routeOf(c: Context): string {
+function routeOf(c: Context): string {
   return matchedRoutes(c).findLast(({ path }) => !path.includes('*'))?.path ?? 'unmatched'
 }
 

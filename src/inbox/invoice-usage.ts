@@ -86,13 +86,13 @@ export async function invoiceUsage(
 }
 
 /** A type of usage, or the platform base. */
-export type InvoiceLine = UsageType | 'base'
+type InvoiceLine = UsageType | 'base'
 
 /** One decision per invoice: both of its outcomes have this id. */
-export const invoicedFactId = (invoiceId: string) => `usage_invoiced:${invoiceId}`
+const invoicedFactId = (invoiceId: string) => `usage_invoiced:${invoiceId}`
 
 /** The effect's id and Stripe's idempotency key, which is at most 255 characters long. */
-export const invoiceItemKey = (tenantId: string, invoiceId: string, line: InvoiceLine) =>
+const invoiceItemKey = (tenantId: string, invoiceId: string, line: InvoiceLine) =>
   `stepledger:${createHash('sha256').update(tenantId).digest('hex').slice(0, 24)}:invoice_item:${invoiceId}:${line}`
 
 const isUndecidedRenewal = (invoice: Row<'billing_invoices'>) =>

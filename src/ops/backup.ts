@@ -3,7 +3,7 @@ import { rm } from 'node:fs/promises'
 import Sqlite from 'better-sqlite3'
 import { syncDirectoryOf, writePrivate } from '../db/private-file.ts'
 
-export type Backup = {
+type Backup = {
   file: string
   /** Of the last fact that is in it. */
   position: number

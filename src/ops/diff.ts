@@ -55,7 +55,7 @@ export const Diff = z.object({
 export type Diff = z.infer<typeof Diff>
 
 /** In cents. */
-export type Money = Record<(typeof amounts)[number], number | null>
+type Money = Record<(typeof amounts)[number], number | null>
 
 /**
  * What changed for a tenant between two moments of the log, and by which facts: where its sessions stand, its rows, its

@@ -27,7 +27,7 @@ export const Erasure = z.object({
 })
 export type Erasure = z.infer<typeof Erasure>
 
-export type ErasureWanted = {
+type ErasureWanted = {
   tenantId: string
   /** What is due and what is not settled is written off first. */
   forgive: boolean

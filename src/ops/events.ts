@@ -10,7 +10,7 @@ import { RedactedFact, redact } from './redact.ts'
 /** A fact with its place in its stream's hash chain, and what it is about (see `aboutOf`). */
 export type StoredFact = Fact & { previous_hash: string; hash: string; about: string | null }
 
-export type EventsFilter = Pick<LogFilter, 'stream' | 'tenantId' | 'type' | 'after'> & {
+type EventsFilter = Pick<LogFilter, 'stream' | 'tenantId' | 'type' | 'after'> & {
   /** Ends after so many. */
   limit?: number | undefined
   /** Waits for more at the log's end, until `signal`. */

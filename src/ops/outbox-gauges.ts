@@ -12,7 +12,7 @@ export type OutboxGauges = {
 }
 
 /** Calls that have failed at least once, and are tried again. */
-export type Retrying = {
+type Retrying = {
   count: number
   byKind: Record<string, number>
   /** When the oldest of them was asked for. */

@@ -10,7 +10,7 @@ import { isLive, latestSubscription } from '../views/subscriptions.ts'
 /** `percent` has two decimals; null: something where there was nothing. */
 export type Delta = { old_cents: number; new_cents: number; delta_cents: number; percent: number | null }
 
-export type RepricedTenant = Delta & { tenant_id: string; usage_cents: Delta; platform_base_cents: Delta }
+type RepricedTenant = Delta & { tenant_id: string; usage_cents: Delta; platform_base_cents: Delta }
 
 export type RepriceReport = {
   currency: string
@@ -24,7 +24,7 @@ export type RepriceReport = {
   seconds: number
 }
 
-export type RepriceOptions = {
+type RepriceOptions = {
   /** What-if; a type that is left out keeps the rate that was in force. */
   rates: Partial<Rates>
   tenantId?: string | undefined

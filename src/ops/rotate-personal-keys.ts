@@ -4,7 +4,7 @@ import { keyId, newKey } from '../db/personal-keys.ts'
 import { assertPersonalKeys } from '../db/seals.ts'
 import type { Trx } from '../db/tables.ts'
 
-export type Rotation = {
+type Rotation = {
   /** The id of the key that wraps all subjects' keys now. */
   wrapped_by: string
   /** How many this run has wrapped anew, and how many there are. */

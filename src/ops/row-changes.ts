@@ -28,7 +28,7 @@ export function columnChanges({ before, after }: Pick<RowChange, 'before' | 'aft
 }
 
 /** What is to be watched: the rows of a tenant, or one row of one table. */
-export type Watched = { tenantId: string } | { table: string; key: string }
+type Watched = { tenantId: string } | { table: string; key: string }
 
 /**
  * Folds the log beside the live tables, and says what each fact in (after, until] did to the rows that are watched,
@@ -80,7 +80,7 @@ async function watch(tables: Database['reader'], watched: Watched): Promise<void
   }
 }
 
-export async function columnsOf(tables: Database['reader'], { table }: Projection): Promise<string[]> {
+async function columnsOf(tables: Database['reader'], { table }: Projection): Promise<string[]> {
   const { rows } = await sql<{ name: string }>`select name from pragma_table_info(${table})`.execute(tables)
   return rows.map(({ name }) => name)
 }

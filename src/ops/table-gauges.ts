@@ -2,7 +2,7 @@ import type { Reader } from '../db/tables.ts'
 import { lastPosition } from '../log/read.ts'
 import { type OutboxGauges, outboxGauges } from './outbox-gauges.ts'
 
-export type TableGauges = OutboxGauges & {
+type TableGauges = OutboxGauges & {
   logPosition: number
   webhooksByDisposition: Record<string, number>
 }

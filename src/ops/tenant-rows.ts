@@ -6,7 +6,7 @@ import { projections } from '../projections/project.ts'
 const ofNobody: string[] = ['billing_products', 'billing_prices', 'billing_discounts', 'billing_rate_cards']
 
 /** The projected tables that have tenants' rows. */
-export const tenantTables = projections.filter(({ table }) => !ofNobody.includes(table))
+const tenantTables = projections.filter(({ table }) => !ofNobody.includes(table))
 
 /** Every row of a tenant, by table, in the order of the keys. */
 export async function rowsOfTenant(reader: Reader, tenantId: string): Promise<Record<string, TableRow[]>> {

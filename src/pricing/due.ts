@@ -41,8 +41,7 @@ export const Due = z
   })
   .meta({ id: 'Due' })
 export type Due = z.infer<typeof Due>
-export type InvoiceRun = Due['invoices'][number]
-export type UsageRate = Due['usage_rates'][number]
+type InvoiceRun = Due['invoices'][number]
 
 /**
  * What will be charged for an order that is started at `startsAt`, by today's rules: the plan in advance, from the

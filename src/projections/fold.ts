@@ -25,7 +25,7 @@ export type Fold = {
   close(): Promise<void>
 }
 
-export type FoldOptions = {
+type FoldOptions = {
   /** Only this tenant's facts, and those of no tenant. */
   tenantId?: string | undefined
   /** Default: a temporary file, without a journal, since nobody needs it after a crash. */

@@ -4,7 +4,7 @@ import type { CallingStep } from '../../machines/onboarding-steps.ts'
 import { placeOf, type Snapshot } from './session.ts'
 
 /** A call that a session waits for. `key`: its idempotency key, its effect's id, and the id of the fact that asks for it. */
-export type PendingCall = { key: string; params: OnboardingEffects['callStripe'] }
+type PendingCall = { key: string; params: OnboardingEffects['callStripe'] }
 
 /** Null: the session waits for none. */
 export function pendingCall({ snapshot }: { snapshot: Snapshot }): PendingCall | null {

@@ -1,7 +1,7 @@
 import type { StripeFailureKind } from './failure.ts'
 
 /** `ok`, or how it went wrong. */
-export type Outcome = 'ok' | StripeFailureKind
+type Outcome = 'ok' | StripeFailureKind
 
 /** How Stripe has answered this process. */
 export type CallTally = {

@@ -28,7 +28,7 @@ export type Observation<T extends StripeObjectType = StripeObjectType> = {
   }
 }[T]
 
-export type Health = { ok: boolean; message?: string }
+type Health = { ok: boolean; message?: string }
 
 export type StripeGateway = {
   /**

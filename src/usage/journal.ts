@@ -13,7 +13,7 @@ export type Batch = {
   lastCallMs: number
 }
 
-export type Journal = {
+type Journal = {
   /** What an earlier process noted and did not forget. Never add calls to these: they may be recorded already. */
   readonly recovered: readonly Batch[]
   /** Appends the batch's present quantity; the last note of a batch is the one that holds. Never throws. */

@@ -11,7 +11,7 @@ import {
   shownSubscription,
 } from '../../views/subscriptions.ts'
 
-export type Change = {
+type Change = {
   operation: Operation
   clientKey: string | undefined
   /** Whether the parameters of an operation of this kind that has not ended are those of this request. */

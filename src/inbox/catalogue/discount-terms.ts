@@ -10,7 +10,7 @@ import { type Candidate, chooseDiscount } from './discount-choice.ts'
 import { UnknownCode } from './unknown-code.ts'
 
 /** What a discount is to lower, and for whom. */
-export type Purchase = {
+type Purchase = {
   amountCents: number
   currency: string
   productId: string
