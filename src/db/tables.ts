@@ -1,4 +1,5 @@
 import type { Insertable, Kysely, Selectable, Transaction } from 'kysely'
+import { keysOf } from './keys-of.ts'
 
 /** The rows as they stand in both databases; `migrations/add_billing_tables.sql` says what the columns mean. */
 export type Tables = {
@@ -23,7 +24,7 @@ export type Tables = {
 }
 
 /** Every one of them: the compiler says when one is left out. */
-export const tableNames = Object.keys({
+export const tableNames = keysOf({
   billing_events: true,
   onboarding_sessions: true,
   billing_customers: true,

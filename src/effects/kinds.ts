@@ -1,6 +1,7 @@
 import { z } from 'zod'
+import { tableOf } from '../db/keys-of.ts'
 import { usageTypes } from '../log/facts.ts'
-import { type CallName, callNames } from '../stripe/calls.ts'
+import { callNames } from '../stripe/calls.ts'
 import { stripeObjectTypes } from '../stripe/object-types.ts'
 
 const id = z.string().min(1)
@@ -13,10 +14,7 @@ const request = z.object({
   is_unknown: z.boolean().default(false),
   burnt: z.int().min(0).default(0),
 })
-const requests = Object.fromEntries(callNames.map((name) => [name, request])) as Record<
-  CallName,
-  typeof request
->
+const requests = tableOf(callNames, () => request)
 
 /** What an effect may be: kind -> its parameters. No personal data: what is asked for with it stands in a fact. */
 export const effectKinds = {

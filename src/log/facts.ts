@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { onboardingFacts } from '../../machines/onboarding-facts.ts'
+import { tableOf } from '../db/keys-of.ts'
 import type { Subject } from '../db/tables.ts'
 import { stripeObjectTypes } from '../stripe/object-types.ts'
 import type { Json } from './take-apart.ts'
@@ -14,9 +15,7 @@ export type UsageType = (typeof usageTypes)[number]
 
 /** `rate_cents` for each `per_units` units: 10 cents per 1000 calls is {rate_cents: 10, per_units: 1000}. */
 export const rate = z.object({ rate_cents: z.int().min(0), per_units: z.int().positive() })
-export const rates = z.object(
-  Object.fromEntries(usageTypes.map((type) => [type, rate])) as Record<UsageType, typeof rate>,
-)
+export const rates = z.object(tableOf(usageTypes, () => rate))
 export type Rates = z.infer<typeof rates>
 
 const operations = [

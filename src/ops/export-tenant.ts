@@ -1,16 +1,16 @@
 import { randomUUID } from 'node:crypto'
-import { type Kysely, sql } from 'kysely'
+import { sql } from 'kysely'
 import { z } from 'zod'
 import type { AppContext } from '../context.ts'
 import type { Database } from '../db/database.ts'
 import { tableRow } from '../db/fields.ts'
-import { type Reader, tableNames } from '../db/tables.ts'
+import { rowsIn, type TableRow } from '../db/table-rows.ts'
+import { type Reader, type Tables, tableNames } from '../db/tables.ts'
 import { NotFound } from '../errors.ts'
 import type { By } from '../log/by.ts'
 import { type Fact, streams } from '../log/facts.ts'
 import { factOf, lastPosition } from '../log/read.ts'
 import { openFact } from '../log/subject.ts'
-import type { TableRow } from '../projections/compare.ts'
 import { readConsistently } from '../projections/consistent-read.ts'
 
 export const TenantExport = z.object({
@@ -89,14 +89,8 @@ export async function exportForOperator(
 
 const secrets: Record<string, string[]> = { api_keys: ['hash'], subject_keys: ['wrapped'] }
 
-async function rowsOf(reader: Reader, table: string, tenantId: string): Promise<TableRow[]> {
-  const any = reader as unknown as Kysely<Record<string, TableRow>>
-  const rows = (await any
-    .selectFrom(table)
-    .selectAll()
-    .where('tenant_id', '=', tenantId)
-    .orderBy(sql`1`)
-    .execute()) as TableRow[]
+async function rowsOf(reader: Reader, table: keyof Tables, tenantId: string): Promise<TableRow[]> {
+  const rows = await rowsIn(reader, table).where('tenant_id', '=', tenantId).orderBy(sql`1`).execute()
   for (const row of rows) for (const column of secrets[table] ?? []) delete row[column]
   return rows
 }

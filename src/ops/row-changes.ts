@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import { z } from 'zod'
 import type { Database } from '../db/database.ts'
-import type { TableRow } from '../projections/compare.ts'
+import type { TableRow } from '../db/table-rows.ts'
 import { openFold } from '../projections/fold.ts'
 import { projections } from '../projections/project.ts'
 import type { Projection } from '../projections/projection.ts'

@@ -1,6 +1,5 @@
-import type { Kysely } from 'kysely'
+import { rowsIn, type TableRow } from '../db/table-rows.ts'
 import type { Reader } from '../db/tables.ts'
-import type { TableRow } from '../projections/compare.ts'
 import { projections } from '../projections/project.ts'
 
 const ofNobody: string[] = ['billing_products', 'billing_prices', 'billing_discounts', 'billing_rate_cards']
@@ -10,14 +9,11 @@ const tenantTables = projections.filter(({ table }) => !ofNobody.includes(table)
 
 /** Every row of a tenant, by table, in the order of the keys. */
 export async function rowsOfTenant(reader: Reader, tenantId: string): Promise<Record<string, TableRow[]>> {
-  const any = reader as unknown as Kysely<Record<string, TableRow>>
   const tables: Record<string, TableRow[]> = {}
   for (const { table, primaryKey } of tenantTables)
-    tables[table] = (await any
-      .selectFrom(table)
-      .selectAll()
+    tables[table] = await rowsIn(reader, table)
       .where('tenant_id', '=', tenantId)
       .orderBy(primaryKey)
-      .execute()) as TableRow[]
+      .execute()
   return tables
 }

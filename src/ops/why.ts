@@ -1,15 +1,15 @@
-import type { Kysely } from 'kysely'
 import { z } from 'zod'
 import type { Database } from '../db/database.ts'
 import { tableRow } from '../db/fields.ts'
+import { rowsIn } from '../db/table-rows.ts'
 import type { Reader } from '../db/tables.ts'
 import { AppError, NotFound } from '../errors.ts'
 import type { UsageType } from '../log/facts.ts'
 import { lastPosition } from '../log/read.ts'
 import { priceLine } from '../pricing/price.ts'
 import { readRateCards } from '../pricing/rate-cards.ts'
-import type { TableRow } from '../projections/compare.ts'
 import { projections } from '../projections/project.ts'
+import type { Projection } from '../projections/projection.ts'
 import { TypeLine } from '../views/usage-summary.ts'
 import { Cause, causesAt } from './causes.ts'
 import { ColumnChange, columnChanges, type RowChange, rowChanges } from './row-changes.ts'
@@ -37,7 +37,7 @@ export async function why(db: Database, table: string, key: string, column?: str
   const projection = projections.find((one) => one.table === table)
   if (projection === undefined)
     throw refused('table', `no table of the log's is called ${table}; there are ${tableNames.join(', ')}`)
-  const changes = await changesOf(db, table, key, await owner(db.reader, table, projection.primaryKey, key))
+  const changes = await changesOf(db, table, key, await owner(db.reader, projection, key))
   const last = changes.at(-1)
   if (last === undefined) throw new NotFound(`row ${key} in ${table}`)
   if (column !== undefined && !(column in last.after))
@@ -68,13 +68,9 @@ const refused = (path: string, message: string) =>
   new AppError('invalid_request', message, { details: { fields: [{ path, message }] } })
 
 /** Whose facts to fold: null where the live table has no such row. A row of nobody's is a row of ''. */
-async function owner(reader: Reader, table: string, primaryKey: string, key: string): Promise<string | null> {
-  const row = (await (reader as unknown as Kysely<Record<string, TableRow>>)
-    .selectFrom(table)
-    .select('tenant_id')
-    .where(primaryKey, '=', key)
-    .executeTakeFirst()) as { tenant_id: string | null } | undefined
-  return row === undefined ? null : (row.tenant_id ?? '')
+async function owner(reader: Reader, { table, primaryKey }: Projection, key: string): Promise<string | null> {
+  const row = await rowsIn(reader, table).where(primaryKey, '=', key).executeTakeFirst()
+  return row === undefined ? null : String(row.tenant_id ?? '')
 }
 
 async function changesOf(

@@ -1,8 +1,9 @@
 import type { Logger } from 'pino'
 import { callingSteps } from '../../machines/onboarding-steps.ts'
 import { type AppContext, requireStripe } from '../context.ts'
+import { tableOf } from '../db/keys-of.ts'
 import type { Effect } from '../effects/effects.ts'
-import { type EffectHandler, type EffectHandlers, FinalFailure } from '../effects/handler.ts'
+import { type EffectHandler, FinalFailure } from '../effects/handler.ts'
 import { takeIn } from '../inbox/take-in.ts'
 import type { Fact, FactType } from '../log/facts.ts'
 import { factById } from '../log/read.ts'
@@ -66,7 +67,7 @@ function stripeRequest(
 /** One for each kind of request. */
 export function requestHandlers(context: Parameters<typeof stripeRequest>[0]) {
   const handler = stripeRequest(context)
-  return Object.fromEntries(callNames.map((name) => [name, handler])) as Pick<EffectHandlers, CallName>
+  return tableOf(callNames, () => handler)
 }
 
 /** By the fact that asks. */

@@ -1,11 +1,8 @@
 import { createHash } from 'node:crypto'
 import { setImmediate as giveWay } from 'node:timers/promises'
-import type { Kysely, SqlBool } from 'kysely'
-import { sql } from 'kysely'
+import { rowsIn, type TableRow } from '../db/table-rows.ts'
 import type { Reader } from '../db/tables.ts'
 import type { Projection } from './projection.ts'
-
-export type TableRow = Record<string, string | number | null>
 
 /** One row of a table as it should be and as it is; undefined: not there. */
 export type Difference = { key: string; expected: TableRow | undefined; actual: TableRow | undefined }
@@ -79,9 +76,6 @@ export async function digestTable(
 
 const pageSize = 500
 
-/** The names of tables and keys are the projections' own: typed once, here. */
-type AnyTables = Kysely<Record<string, TableRow>>
-
 async function* pagesOf(
   { table, primaryKey }: Projection,
   reader: Reader,
@@ -89,11 +83,11 @@ async function* pagesOf(
   changedAfter = 0,
 ): AsyncGenerator<TableRow[]> {
   for (let last: string | null = null; ; ) {
-    let query = (reader as unknown as AnyTables).selectFrom(table).selectAll()
+    let query = rowsIn(reader, table)
     if (changedAfter > 0) query = query.where('last_position', '>', changedAfter)
     if (last !== null) query = query.where(primaryKey, '>', last)
     if (tenantId !== undefined) query = query.where('tenant_id', '=', tenantId)
-    const page = (await query.orderBy(primaryKey).limit(pageSize).execute()) as TableRow[]
+    const page = await query.orderBy(primaryKey).limit(pageSize).execute()
     if (page.length > 0) yield page
     await giveWay()
     if (page.length < pageSize) return
@@ -107,13 +101,9 @@ async function rowsByKey(
   keys: readonly string[],
   tenantId?: string,
 ): Promise<Map<string, TableRow>> {
-  const found = (await (reader as unknown as AnyTables)
-    .selectFrom(table)
-    .selectAll()
-    .where(primaryKey, 'in', keys)
-    .where(tenantId === undefined ? sql<SqlBool>`true` : sql<SqlBool>`tenant_id = ${tenantId}`)
-    .execute()) as TableRow[]
-  return new Map(found.map((row) => [String(row[primaryKey]), row]))
+  let query = rowsIn(reader, table).where(primaryKey, 'in', keys)
+  if (tenantId !== undefined) query = query.where('tenant_id', '=', tenantId)
+  return new Map((await query.execute()).map((row) => [String(row[primaryKey]), row]))
 }
 
 const keysOf = ({ primaryKey }: Projection, rows: readonly TableRow[]) =>

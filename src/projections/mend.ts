@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { sql } from 'kysely'
 import type { Database } from '../db/database.ts'
-import type { NewRow, Tables, Trx } from '../db/tables.ts'
+import { upsert } from '../db/table-rows.ts'
+import type { Trx } from '../db/tables.ts'
 import { lastPosition } from '../log/read.ts'
 import { compareRows, type Difference, keysAfter } from './compare.ts'
 import { type Drift, driftOf } from './drift.ts'
@@ -83,23 +85,9 @@ async function mendRows(
 async function write(trx: Trx, { table, primaryKey }: Projection, differences: Difference[]): Promise<void> {
   const surplus = differences.filter(({ expected }) => expected === undefined).map(({ key }) => key)
   if (surplus.length > 0)
-    await trx
-      .deleteFrom(table)
-      .where(primaryKey as never, 'in', surplus as never)
-      .execute()
-  const rows = differences.flatMap(({ expected }) => (expected === undefined ? [] : [expected]))
-  if (rows.length === 0) return
-  const columns = Object.keys(rows[0] ?? {})
-  await trx
-    .insertInto(table)
-    .values(rows as unknown as NewRow<keyof Tables>[])
-    .onConflict((conflict) =>
-      conflict
-        .column(primaryKey as never)
-        .doUpdateSet(
-          (eb) =>
-            Object.fromEntries(columns.map((name) => [name, eb.ref(`excluded.${name}` as never)])) as never,
-        ),
+    await sql`delete from ${sql.table(table)} where ${sql.ref(primaryKey)} in (${sql.join(surplus)})`.execute(
+      trx,
     )
-    .execute()
+  const [first, ...others] = differences.map(({ expected }) => expected).filter((row) => row !== undefined)
+  if (first !== undefined) await upsert(table, primaryKey, [first, ...others]).execute(trx)
 }

@@ -1,4 +1,4 @@
-import type { Kysely } from 'kysely'
+import { sql } from 'kysely'
 import type { Tables, Trx } from '../db/tables.ts'
 import type { Fact, FactType } from '../log/facts.ts'
 import { type Sighting, type SightingType, sightingIn } from '../log/sighting.ts'
@@ -51,11 +51,8 @@ export function isoTime(seconds: number | null | undefined): string | null {
 /** The tenant was erased: its personal columns are empty from here on. */
 export const forget = (table: keyof Tables, personalColumns: readonly string[]): Projection['on'] => ({
   'tenant.erased': async (trx, { tenant_id, position }) => {
-    const nothing = Object.fromEntries(personalColumns.map((column) => [column, null]))
-    await (trx as unknown as Kysely<Record<string, Record<string, unknown>>>)
-      .updateTable(table)
-      .set({ ...nothing, last_position: position })
-      .where('tenant_id', '=', tenant_id)
-      .execute()
+    const nothing = personalColumns.map((column) => sql`${sql.ref(column)} = null`)
+    await sql`update ${sql.table(table)} set ${sql.join(nothing)}, last_position = ${position}
+      where tenant_id = ${tenant_id}`.execute(trx)
   },
 })

@@ -1,29 +1,19 @@
 import type { CompiledQuery } from 'kysely'
-import type { NewRow, Row, Tables, Trx } from '../db/tables.ts'
+import { type TableRow, upsert } from '../db/table-rows.ts'
+import type { Row, Tables, Trx } from '../db/tables.ts'
 
 /** Inserts the row. Where there is one with its primary key, that one is replaced, or kept. */
 export async function saveRow<T extends keyof Tables>(
   trx: Trx,
   table: T,
   primaryKey: keyof Row<T> & string,
-  row: Row<T>,
+  row: Row<T> & TableRow,
   present: 'replaced' | 'kept' = 'replaced',
 ): Promise<void> {
-  const columns = Object.keys(row).sort() as (keyof Row<T> & string)[]
   const query = compiled(trx, `${table} ${present}`, () =>
-    trx
-      .insertInto(table)
-      .values(Object.fromEntries(columns.map((name) => [name, row[name]])) as unknown as NewRow<T>)
-      .onConflict((conflict) => {
-        const where = conflict.column(primaryKey as never)
-        if (present === 'kept') return where.doNothing()
-        return where.doUpdateSet(
-          (eb) =>
-            Object.fromEntries(columns.map((name) => [name, eb.ref(`excluded.${name}` as never)])) as never,
-        )
-      })
-      .compile(),
+    upsert(table, primaryKey, [row], present).compile(trx),
   )
+  const columns: string[] = Object.keys(row).sort()
   await trx.executeQuery({ ...query, parameters: columns.map((name) => row[name]) })
 }
 
@@ -40,10 +30,7 @@ function compiled(trx: Trx, name: string, compile: () => CompiledQuery): Compile
 }
 
 /** Whether two rows show the same, whichever fact they are from: then the row stays as it is. */
-export function sameRow<R extends { last_position: number }>(a: R, b: R | undefined): boolean {
+export function sameRow(a: TableRow, b: TableRow | undefined): boolean {
   if (b === undefined) return false
-  return Object.keys(a).every((column) => {
-    const name = column as keyof R
-    return name === 'last_position' || a[name] === b[name]
-  })
+  return Object.keys(a).every((column) => column === 'last_position' || a[column] === b[column])
 }

@@ -1,4 +1,5 @@
 import type { OnboardingFact } from '../../machines/onboarding-facts.ts'
+import { keysOf } from '../db/keys-of.ts'
 import type { Reader, Row } from '../db/tables.ts'
 import { streams } from '../log/facts.ts'
 import { readFacts } from '../log/read.ts'
@@ -40,5 +41,5 @@ export async function snapshotOf(reader: Reader, row: Row<'onboarding_sessions'>
 /** A sound snapshot may still be another session's, or this one's of an earlier day: then the columns say otherwise. */
 function agrees(snapshot: Snapshot, row: Row<'onboarding_sessions'>): boolean {
   const columns = columnsOf(snapshot)
-  return (Object.keys(columns) as (keyof typeof columns)[]).every((name) => columns[name] === row[name])
+  return keysOf(columns).every((name) => columns[name] === row[name])
 }

@@ -1,4 +1,5 @@
 import type Stripe from 'stripe'
+import { keysOf } from '../db/keys-of.ts'
 
 /** Whose objects of a type are, where their row is, how one is fetched, with what is needed beside it. */
 type ObjectType = {
@@ -110,7 +111,7 @@ export type StripeObjects = {
 export type StripeObjectType = keyof StripeObjects
 export type StripeEvent = Stripe.Event
 
-export const stripeObjectTypes = Object.keys(objectTypes) as StripeObjectType[]
+export const stripeObjectTypes = keysOf(objectTypes)
 export const isStripeObjectType = (type: unknown): type is StripeObjectType =>
   stripeObjectTypes.some((each) => each === type)
 
