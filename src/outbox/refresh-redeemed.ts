@@ -1,22 +1,19 @@
 import type { Turn } from '../effects/turn.ts'
 import { enqueueRefresh } from '../inbox/enqueue-refresh.ts'
+import type { CallParams } from '../stripe/calls.ts'
+import { orderedIn } from './requests/create-subscription.ts'
 
 /**
  * Asks for the coupon and the promotion code that a subscription was made with: redeeming has changed their counts, and
  * the subscription shows a discount no more whose one invoice is made.
  * @param params of the call that made the subscription
  */
-export async function refreshRedeemed(
-  turn: Turn,
-  params: Record<string, unknown>,
-  cause: string,
-): Promise<void> {
-  const discounts = (params.discounts ?? []) as { coupon?: string; promotion_code?: string }[]
-  for (const { coupon, promotion_code } of discounts) {
+export async function refreshRedeemed(turn: Turn, params: CallParams, cause: string): Promise<void> {
+  for (const discountId of orderedIn(params).discountIds) {
     const redeemed = await turn.trx
       .selectFrom('billing_discounts')
       .select(['discount_id', 'kind', 'coupon_id'])
-      .where('discount_id', '=', promotion_code ?? coupon ?? '')
+      .where('discount_id', '=', discountId)
       .executeTakeFirst()
     if (redeemed === undefined) continue
     const objects = [{ objectType: 'coupon', objectId: redeemed.coupon_id } as const]

@@ -57,9 +57,9 @@ function stripeRequest(
       await askerOf(fact).answered?.(turn, fact, effect, observation)
     },
 
-    async refused(turn, effect, refusal) {
+    async refused(turn, effect, refusal: StripeFailure) {
       const fact = await factById(turn.trx, effect.params.fact_id)
-      await askerOf(fact).refused(turn, fact, effect, refusal as StripeFailure)
+      await askerOf(fact).refused(turn, fact, effect, refusal)
     },
   }
 }
@@ -73,9 +73,9 @@ export function requestHandlers(context: Parameters<typeof stripeRequest>[0]) {
 /** By the fact that asks. */
 const askersOf = (log: Logger) =>
   new Map<FactType, Asker<Fact>>([
-    ['billing.operation_requested', operation as Asker<Fact>],
-    ['usage.invoiced', invoiceLine(log) as Asker<Fact>],
-    ...callingSteps.map(({ asks }) => [asks, session as Asker<Fact>] as const),
+    ['billing.operation_requested', operation],
+    ['usage.invoiced', invoiceLine(log)],
+    ...callingSteps.map(({ asks }) => [asks, session] as const),
   ])
 
 /** To end what has ended is refused as missing: an earlier attempt, of unknown outcome, has done it. */

@@ -1,21 +1,41 @@
 import type Stripe from 'stripe'
 import { isSettled } from '../../machines/invoice.ts'
+import { keysOf } from '../db/keys-of.ts'
 import { type StripeObjectType, subscriptionExpansions } from './object-types.ts'
 
+/** Of any call, as the log has them. */
 export type CallParams = Record<string, unknown>
 type Answer = { id: string }
+
+/** What each call takes, as Stripe's SDK types it: what wants a call made decides on them, and the log keeps them. */
+type ParamsOf = {
+  create_customer: Stripe.CustomerCreateParams
+  update_customer: Stripe.CustomerUpdateParams
+  create_setup_intent: Stripe.SetupIntentCreateParams
+  create_subscription: Stripe.SubscriptionCreateParams
+  update_subscription: Stripe.SubscriptionUpdateParams
+  cancel_subscription: Stripe.SubscriptionCancelParams
+  create_coupon: Stripe.CouponCreateParams
+  create_promotion_code: Stripe.PromotionCodeCreateParams & CallParams
+  update_promotion_code: Stripe.PromotionCodeUpdateParams
+  delete_coupon: CallParams
+  create_invoice_item: Stripe.InvoiceItemCreateParams
+  void_invoice: CallParams
+  delete_customer: CallParams
+}
+export type CallName = keyof ParamsOf
 
 /**
  * The calls that change something at Stripe. `run` makes the call; `find` looks for what an earlier call under this
  * key has made, for when the outcome is unknown and the key is forgotten: by a list, which shows writes at once
  * (Search does not), and by the key that we put in the object's metadata.
  */
-type Call = {
+type Call<P> = {
   objectType: StripeObjectType
   /** The answer shows the object as it was at its creation. */
   isCreate: boolean
-  run(stripe: Stripe, targetId: string, params: CallParams, options: Stripe.RequestOptions): Promise<Answer>
-  find?(stripe: Stripe, params: CallParams, key: string): Promise<Answer | undefined>
+  run(stripe: Stripe, targetId: string, params: P, options: Stripe.RequestOptions): Promise<Answer>
+  find?(stripe: Stripe, params: P, key: string): Promise<Answer | undefined>
 }
 
 /** The member of an object's metadata that holds the key of the call that made it. */
@@ -33,43 +53,23 @@ async function firstOf<T extends Answer & { metadata?: Stripe.Metadata | null }>
   return undefined
 }
 
-export const callNames = [
-  'create_customer',
-  'update_customer',
-  'create_setup_intent',
-  'create_subscription',
-  'update_subscription',
-  'cancel_subscription',
-  'create_coupon',
-  'create_promotion_code',
-  'update_promotion_code',
-  'delete_coupon',
-  'create_invoice_item',
-  'void_invoice',
-  'delete_customer',
-] as const
-export type CallName = (typeof callNames)[number]
-
-export const calls: Record<CallName, Call> = {
+const calls: { [Name in CallName]: Call<ParamsOf[Name]> } = {
   create_customer: {
     objectType: 'customer',
     isCreate: true,
-    run: (stripe, _target, params, options) =>
-      stripe.customers.create(params as Stripe.CustomerCreateParams, options),
+    run: (stripe, _target, params, options) => stripe.customers.create(params, options),
     find: (stripe, params, key) =>
       firstOf(stripe.customers.list({ email: String(params.email), limit: 100 }), key),
   },
   update_customer: {
     objectType: 'customer',
     isCreate: false,
-    run: (stripe, target, params, options) =>
-      stripe.customers.update(target, params as Stripe.CustomerUpdateParams, options),
+    run: (stripe, target, params, options) => stripe.customers.update(target, params, options),
   },
   create_setup_intent: {
     objectType: 'setup_intent',
     isCreate: true,
-    run: (stripe, _target, params, options) =>
-      stripe.setupIntents.create(params as Stripe.SetupIntentCreateParams, options),
+    run: (stripe, _target, params, options) => stripe.setupIntents.create(params, options),
     find: (stripe, params, key) =>
       firstOf(stripe.setupIntents.list({ customer: String(params.customer), limit: 100 }), key),
   },
@@ -77,10 +77,7 @@ export const calls: Record<CallName, Call> = {
     objectType: 'subscription',
     isCreate: true,
     run: (stripe, _target, params, options) =>
-      stripe.subscriptions.create(
-        { ...(params as Stripe.SubscriptionCreateParams), expand: subscriptionExpansions },
-        options,
-      ),
+      stripe.subscriptions.create({ ...params, expand: subscriptionExpansions }, options),
     find: (stripe, params, key) =>
       firstOf(
         stripe.subscriptions.list({ customer: String(params.customer), status: 'all', limit: 100 }),
@@ -91,27 +88,18 @@ export const calls: Record<CallName, Call> = {
     objectType: 'subscription',
     isCreate: false,
     run: (stripe, target, params, options) =>
-      stripe.subscriptions.update(
-        target,
-        { ...(params as Stripe.SubscriptionUpdateParams), expand: subscriptionExpansions },
-        options,
-      ),
+      stripe.subscriptions.update(target, { ...params, expand: subscriptionExpansions }, options),
   },
   cancel_subscription: {
     objectType: 'subscription',
     isCreate: false,
     run: (stripe, target, params, options) =>
-      stripe.subscriptions.cancel(
-        target,
-        { ...(params as Stripe.SubscriptionCancelParams), expand: subscriptionExpansions },
-        options,
-      ),
+      stripe.subscriptions.cancel(target, { ...params, expand: subscriptionExpansions }, options),
   },
   create_coupon: {
     objectType: 'coupon',
     isCreate: true,
-    run: (stripe, _target, params, options) =>
-      stripe.coupons.create(params as Stripe.CouponCreateParams, options),
+    run: (stripe, _target, params, options) => stripe.coupons.create(params, options),
     find: async (stripe, params, key) => {
       const coupon = await stripe.coupons.retrieve(String(params.id)).catch(undefinedIfMissing)
       return coupon !== undefined && madeUnder(key)(coupon) ? coupon : undefined
@@ -120,16 +108,14 @@ export const calls: Record<CallName, Call> = {
   create_promotion_code: {
     objectType: 'promotion_code',
     isCreate: true,
-    run: (stripe, _target, params, options) =>
-      stripe.promotionCodes.create(params as unknown as Stripe.PromotionCodeCreateParams, options),
+    run: (stripe, _target, params, options) => stripe.promotionCodes.create(params, options),
     find: (stripe, params, key) =>
       firstOf(stripe.promotionCodes.list({ code: String(params.code), limit: 100 }), key),
   },
   update_promotion_code: {
     objectType: 'promotion_code',
     isCreate: false,
-    run: (stripe, target, params, options) =>
-      stripe.promotionCodes.update(target, params as Stripe.PromotionCodeUpdateParams, options),
+    run: (stripe, target, params, options) => stripe.promotionCodes.update(target, params, options),
   },
   delete_coupon: {
     objectType: 'coupon',
@@ -139,8 +125,7 @@ export const calls: Record<CallName, Call> = {
   create_invoice_item: {
     objectType: 'invoiceitem',
     isCreate: true,
-    run: (stripe, _target, params, options) =>
-      stripe.invoiceItems.create(params as Stripe.InvoiceItemCreateParams, options),
+    run: (stripe, _target, params, options) => stripe.invoiceItems.create(params, options),
     find: (stripe, params, key) =>
       firstOf(stripe.invoiceItems.list({ invoice: String(params.invoice), limit: 100 }), key),
   },
@@ -155,6 +140,8 @@ export const calls: Record<CallName, Call> = {
     run: (stripe, target, _params, options) => stripe.customers.del(target, {}, options),
   },
 }
+
+export const callNames = keysOf(calls)
 
 /** A draft is made final first, since Stripe voids none. One of nothing is paid by that; what is over stays as it is. */
 async function voidInvoice(
@@ -173,6 +160,9 @@ async function voidInvoice(
   if (isSettled(String(invoice.status))) return invoice
   return stripe.invoices.voidInvoice(id, {}, idempotencyKey === undefined ? {} : { idempotencyKey })
 }
+
+/** @param params as its table wants them: the log cannot say which go with which call */
+export const callOf = (name: CallName): Call<CallParams> => calls[name]
 
 const undefinedIfMissing = (error: unknown): undefined => {
   if (error instanceof Error && 'code' in error && error.code === 'resource_missing') return undefined

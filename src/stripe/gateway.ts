@@ -4,7 +4,7 @@ import type Stripe from 'stripe'
 import { backoffMs } from '../db/backoff.ts'
 import { headersOf, secretOf, timeOf, withoutSecrets } from './answer.ts'
 import { type CallTally, callTally } from './call-tally.ts'
-import { type CallName, type CallParams, calls } from './calls.ts'
+import { type CallName, type CallParams, callOf } from './calls.ts'
 import { StripeFailure, stripeFailure } from './failure.ts'
 import {
   objectTypes,
@@ -66,7 +66,7 @@ export type StripeGateway = {
   /** A customer's subscriptions and payment methods, and the invoices made since then (unix seconds). */
   objectsOf(customerId: string, since: number): Promise<Observation[]>
   /** What the next invoice would be after a change. Changes nothing. */
-  preview(params: CallParams): Promise<Stripe.Invoice>
+  preview(params: Stripe.InvoiceCreatePreviewParams): Promise<Stripe.Invoice>
   /** Whether Stripe answers and takes our key: for /health/ready. */
   healthy(): Promise<Health>
   /** How Stripe has answered this process so far. */
@@ -151,7 +151,7 @@ export function stripeGateway(stripe: Stripe): StripeGateway {
 
   return {
     call(name, { targetId = '', params, key }) {
-      const { run, objectType, isCreate } = calls[name]
+      const { run, objectType, isCreate } = callOf(name)
       return attempt(async () => {
         const answer = await run(stripe, targetId, params, { idempotencyKey: key })
         assertStripes(answer, objectType)
@@ -163,7 +163,7 @@ export function stripeGateway(stripe: Stripe): StripeGateway {
       })
     },
     async find(name, { params, key }) {
-      const call = calls[name]
+      const call = callOf(name)
       if (call.find === undefined) return undefined
       const found = await attempt(async () => call.find?.(stripe, params, key))
       return found === undefined ? undefined : (await fetch(call.objectType, found.id)).observation
@@ -242,8 +242,7 @@ export function stripeGateway(stripe: Stripe): StripeGateway {
       })
       return events.reverse()
     },
-    preview: (params) =>
-      attempt(() => stripe.invoices.createPreview(params as Stripe.InvoiceCreatePreviewParams)),
+    preview: (params) => attempt(() => stripe.invoices.createPreview(params)),
     healthy() {
       if (performance.now() - lastGood < trustMs) return Promise.resolve({ ok: true })
       probe ??= ask().finally(() => {

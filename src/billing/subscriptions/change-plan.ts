@@ -6,6 +6,8 @@ import { type PriceTerms, resolvePrice } from '../../inbox/catalogue/price-terms
 import { takeIn } from '../../inbox/take-in.ts'
 import type { Caller } from '../../log/by.ts'
 import { assertRunning, decidePlan } from '../../outbox/requests/change-subscription.ts'
+import { orderedIn } from '../../outbox/requests/create-subscription.ts'
+import type { CallParams } from '../../stripe/calls.ts'
 import type { Subscription, SubscriptionRow } from '../../views/subscriptions.ts'
 import { modify } from './modify.ts'
 
@@ -28,9 +30,8 @@ export async function changePlan(
 ): Promise<Subscription> {
   const { price_id, proration_behavior, clientKey } = change
   const price = await resolvePrice(requireStripe(context), price_id)
-  const isSame = (params: Record<string, unknown>) =>
-    params.proration_behavior === proration_behavior &&
-    (params.items as { price: string }[])[0]?.price === price_id
+  const isSame = (params: CallParams) =>
+    params.proration_behavior === proration_behavior && orderedIn(params).priceId === price_id
   return modify(
     context,
     by,

@@ -15,6 +15,7 @@ import type { By, Caller } from '../../log/by.ts'
 import { ask, type Order, resume } from '../../outbox/ask.ts'
 import {
   decideSubscription,
+  orderedIn,
   type PaymentBehavior,
   type SubscriptionWanted,
   subscriptionKnown,
@@ -22,6 +23,7 @@ import {
   wantsAuthentication,
 } from '../../outbox/requests/create-subscription.ts'
 import { askStripe } from '../../stripe/ask-stripe.ts'
+import type { CallParams } from '../../stripe/calls.ts'
 import { failureOf } from '../../stripe/failure.ts'
 import { ownSubscription, Subscription, shownSubscription } from '../../views/subscriptions.ts'
 
@@ -135,23 +137,19 @@ async function termsOf(context: AppContext, by: By, input: SubscriptionInput): P
 }
 
 /** Whether a pending call is what this request asks for, on whichever terms of payment. */
-async function isFor(
-  input: SubscriptionInput,
-  params: Record<string, unknown>,
-  reader: Reader,
-): Promise<boolean> {
-  const [item] = params.items as { price: string }[]
+async function isFor(input: SubscriptionInput, params: CallParams, reader: Reader): Promise<boolean> {
+  const { priceId, discountIds } = orderedIn(params)
   const isSame =
     params.customer === input.customer_id &&
-    item?.price === input.price_id &&
+    priceId === input.price_id &&
     (params.trial_period_days ?? 0) === (input.trial_period_days ?? 0) &&
     params.default_payment_method === input.payment_method_id
-  const [discount] = (params.discounts ?? []) as { coupon?: string; promotion_code?: string }[]
-  if (!isSame || discount === undefined) return isSame && input.discount_code === undefined
+  const [discountId] = discountIds
+  if (!isSame || discountId === undefined) return isSame && input.discount_code === undefined
   const row = await reader
     .selectFrom('billing_discounts')
     .select('code')
-    .where('discount_id', '=', discount.promotion_code ?? discount.coupon ?? '')
+    .where('discount_id', '=', discountId)
     .executeTakeFirst()
   return row?.code.toLowerCase() === input.discount_code?.toLowerCase()
 }

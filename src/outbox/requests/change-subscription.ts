@@ -56,7 +56,7 @@ export function decidePlan(row: SubscriptionState, wanted: PlanWanted): Decision
 
 /** The subscription's one item, at another price. */
 export const itemsOf = (row: Pick<SubscriptionRow, 'item_id'>, priceId: string) => [
-  { id: row.item_id, price: priceId },
+  { id: row.item_id ?? '', price: priceId },
 ]
 
 /** @throws AppError conflict, with the status, for a subscription that has ended or has not begun */

@@ -1,7 +1,8 @@
+import { z } from 'zod'
 import type { SelectedDiscount } from '../../../machines/onboarding-facts.ts'
 import type { Reader } from '../../db/tables.ts'
 import { AppError, NotFound } from '../../errors.ts'
-import { keyInMetadata } from '../../stripe/calls.ts'
+import { type CallParams, keyInMetadata } from '../../stripe/calls.ts'
 import { failureOf, inOurTerms } from '../../stripe/failure.ts'
 import { findCustomer } from '../../views/customer.ts'
 import { isLive, latestSubscription } from '../../views/subscriptions.ts'
@@ -66,7 +67,7 @@ export function decideSubscription(
   return { call: 'create_subscription', targetId: null, params: (key) => paramsOf(wanted, key) }
 }
 
-function paramsOf(wanted: SubscriptionWanted, key: string): Record<string, unknown> {
+function paramsOf(wanted: SubscriptionWanted, key: string): CallParams {
   const { customerId, priceId, planId, paymentMethodId, trialDays, discount, sessionId } = wanted
   return {
     customer: customerId,
@@ -81,6 +82,23 @@ function paramsOf(wanted: SubscriptionWanted, key: string): Record<string, unkno
       plan_id: planId,
       [keyInMetadata]: key,
     },
+  }
+}
+
+/** What is read again of the parameters of a call that makes or changes a subscription, as the log has them. */
+const SubscriptionParams = z.looseObject({
+  items: z.array(z.looseObject({ price: z.string() })).default([]),
+  discounts: z
+    .array(z.looseObject({ coupon: z.string().optional(), promotion_code: z.string().optional() }))
+    .default([]),
+})
+
+/** The price that is asked for, and the ids of the coupons and promotion codes. */
+export function orderedIn(params: CallParams): { priceId: string | undefined; discountIds: string[] } {
+  const { items, discounts } = SubscriptionParams.parse(params)
+  return {
+    priceId: items[0]?.price,
+    discountIds: discounts.map(({ promotion_code, coupon }) => promotion_code ?? coupon ?? ''),
   }
 }
 
