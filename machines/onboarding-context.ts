@@ -1,4 +1,4 @@
-import type { OnboardingFact, SelectedPlan } from './onboarding-facts.ts'
+import type { OnboardingEvent, SelectedPlan } from './onboarding-facts.ts'
 import type { CallingStep } from './onboarding-steps.ts'
 
 /** What a session remembers. No secrets and no personal data: the snapshot stands in a table in the clear. */
@@ -38,7 +38,7 @@ export function remembered({
   event,
 }: {
   context: OnboardingContext
-  event: OnboardingFact
+  event: OnboardingEvent
 }): Partial<OnboardingContext> {
   switch (event.type) {
     case 'onboarding.started':

@@ -109,6 +109,14 @@ export const onboardingFacts = {
 }
 
 export type OnboardingFactType = keyof typeof onboardingFacts
+
+/** Of a fact that is read: what is personal stands sealed. */
+export type Unopened<D> = D extends { personal: infer P } ? Omit<D, 'personal'> & { personal: P | null } : D
+
+/** What the statechart takes: it looks at nothing personal. */
+export type OnboardingEvent = {
+  [T in OnboardingFactType]: { type: T; data: Unopened<z.infer<(typeof onboardingFacts)[T]>> }
+}[OnboardingFactType]
 export type OnboardingFact = {
   [T in OnboardingFactType]: { type: T; data: z.infer<(typeof onboardingFacts)[T]> }
 }[OnboardingFactType]

@@ -1,6 +1,6 @@
 import { assign, type StateValueFrom, setup } from 'xstate'
 import { emptyContext, type OnboardingContext, remembered } from './onboarding-context.ts'
-import type { OnboardingFact } from './onboarding-facts.ts'
+import type { OnboardingEvent } from './onboarding-facts.ts'
 import type { CallingStep } from './onboarding-steps.ts'
 import { hasEnded } from './subscription.ts'
 
@@ -58,7 +58,7 @@ const creatingAnotherSetupIntent = {
  * the transition. All calls carry the idempotency key and the parameters of the fact that asked.
  */
 export const onboardingMachine = setup({
-  types: {} as { context: OnboardingContext; events: OnboardingFact },
+  types: {} as { context: OnboardingContext; events: OnboardingEvent },
   guards: {
     cardIsConfirmed: ({ context }) => context.payment_method_id !== null,
     // Webhooks come in any order: a decline that arrives after the card was confirmed is an older one.

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { onboardingFacts } from '../../machines/onboarding-facts.ts'
+import { onboardingFacts, type Unopened } from '../../machines/onboarding-facts.ts'
 import { tableOf } from '../db/keys-of.ts'
 import type { Subject } from '../db/tables.ts'
 import { stripeObjectTypes } from '../stripe/object-types.ts'
@@ -208,8 +208,6 @@ export type Fact<T extends FactType = FactType> = {
     recorded_at: string
   }
 }[T]
-
-type Unopened<D> = D extends { personal: infer P } ? Omit<D, 'personal'> & { personal: P | null } : D
 
 /** `usage-<tenant>` stands apart so that metering never contends with decisions. */
 export const streams = {

@@ -57,20 +57,40 @@ export async function readPage(
 }
 
 /** @param type what the fact is, where that is known. @throws when the log has no such fact */
-export async function factById<T extends FactType>(
+export async function factById(reader: Reader, factId: string): Promise<Fact>
+export async function factById<T extends FactType>(reader: Reader, factId: string, type: T): Promise<Fact<T>>
+export async function factById(reader: Reader, factId: string, type?: FactType): Promise<Fact> {
+  const [row] = await rowsById(reader, [factId])
+  if (row === undefined) throw new Error(`The log has no fact ${factId}`)
+  return type === undefined ? factOf(row) : factOfType(row, type)
+}
+
+/** As `factById`; undefined when the log has no fact of this id. */
+export async function findFact<T extends FactType>(
   reader: Reader,
   factId: string,
-  type?: T,
-): Promise<Fact<T>> {
-  const row = await reader
-    .selectFrom('billing_events')
-    .selectAll()
-    .where('fact_id', '=', factId)
-    .executeTakeFirst()
-  if (row === undefined || (type !== undefined && row.type !== type))
-    throw new Error(`The log has no fact ${factId}${type === undefined ? '' : ` of the type ${type}`}`)
-  return factOf<T>(row)
+  type: T,
+): Promise<Fact<T> | undefined> {
+  return (await findFacts(reader, [factId], type))[0]
 }
+
+/** Those of these facts that the log has. */
+export async function findFacts<T extends FactType>(
+  reader: Reader,
+  factIds: readonly string[],
+  type: T,
+): Promise<Fact<T>[]> {
+  return (await rowsById(reader, factIds)).map((row) => factOfType(row, type))
+}
+
+function factOfType<T extends FactType>(row: Row<'billing_events'>, type: T): Fact<T>
+function factOfType(row: Row<'billing_events'>, type: FactType): Fact {
+  if (row.type !== type) throw new Error(`${row.fact_id} is ${row.type}, not ${type}`)
+  return factOf(row)
+}
+
+const rowsById = (reader: Reader, factIds: readonly string[]) =>
+  reader.selectFrom('billing_events').selectAll().where('fact_id', 'in', factIds).execute()
 
 /** The log's last position; 0 when it is empty. */
 export async function lastPosition(reader: Reader): Promise<number> {
@@ -82,9 +102,9 @@ export async function lastPosition(reader: Reader): Promise<number> {
 }
 
 /** What was appended was checked against the catalogue, and the log cannot be changed: the type is trusted here. */
-export function factOf<T extends FactType>(row: Row<'billing_events'>): Fact<T> {
+export function factOf(row: Row<'billing_events'>): Fact {
   const { data: text, metadata, previous_hash: _previous, hash: _hash, ...columns } = row
   const data = JSON.parse(text)
   if (row.subject !== null) data.personal = null
-  return { ...columns, data, metadata: JSON.parse(metadata) } as unknown as Fact<T>
+  return { ...columns, data, metadata: JSON.parse(metadata) } as unknown as Fact
 }

@@ -1,4 +1,3 @@
-import type { OnboardingFact } from '../../machines/onboarding-facts.ts'
 import type { AppContext } from '../context.ts'
 import type { Session } from '../inbox/sessions/store.ts'
 import { streams } from '../log/facts.ts'
@@ -31,7 +30,7 @@ export async function* sessionChanges(
     let at: Session = { ...session, snapshot: initialSnapshot, version: 0, lastPosition: 0, updatedAt: '' }
     while (!signal.aborted) {
       for await (const fact of readFacts(reader, { stream, after: at.lastPosition })) {
-        const { snapshot } = evolve(at.snapshot, fact as OnboardingFact)
+        const { snapshot } = evolve(at.snapshot, fact)
         const { version, position: lastPosition, occurred_at: updatedAt, type } = fact
         at = { ...at, snapshot, version, lastPosition, updatedAt }
         if (lastPosition <= told) continue

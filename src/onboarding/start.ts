@@ -4,14 +4,12 @@ import type { Applicant } from '../../machines/onboarding-facts.ts'
 import { derivedUuid } from '../auth/derived-uuid.ts'
 import type { AppContext } from '../context.ts'
 import { text } from '../db/fields.ts'
-import type { Trx } from '../db/tables.ts'
 import type { Turn } from '../effects/turn.ts'
 import { usedForAnother } from '../errors.ts'
 import { dispatch, hoursAfter, loadSession, newSession, type Session } from '../inbox/sessions/store.ts'
 import type { Caller } from '../log/by.ts'
 import { canonicalJson } from '../log/canonical-json.ts'
-import type { Fact } from '../log/facts.ts'
-import { factOf } from '../log/read.ts'
+import { findFact } from '../log/read.ts'
 import { assertNotErased } from '../projections/tenants.ts'
 import { loadOwnSession } from './access.ts'
 import { allowedUrl } from './allowed-url.ts'
@@ -62,7 +60,7 @@ export async function start(
     const personal = { ...applicant, success_url }
     const request_hash = await trx.seals.hash(canonicalJson(personal), now)
     const data = { session_id: ids.sessionId, expires_at: expiresAt, request_hash, personal }
-    const known = await startedBefore(trx, factId)
+    const known = (await findFact(trx, factId, 'onboarding.started'))?.data
     if (known === undefined) {
       const session = await dispatch(
         turn,
@@ -80,16 +78,4 @@ export async function start(
     if (session.snapshot.status !== 'done') await alongside(turn, session, known.expires_at)
   })
   return loadOwnSession(context.db.reader, ids.sessionId, caller)
-}
-
-async function startedBefore(
-  trx: Trx,
-  factId: string,
-): Promise<Fact<'onboarding.started'>['data'] | undefined> {
-  const row = await trx
-    .selectFrom('billing_events')
-    .selectAll()
-    .where('fact_id', '=', factId)
-    .executeTakeFirst()
-  return row === undefined ? undefined : (factOf(row) as Fact<'onboarding.started'>).data
 }

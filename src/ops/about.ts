@@ -71,7 +71,6 @@ async function declineOf(reader: Reader, customerId: string, created: number): P
   const awayMs = ({ created_at }: { created_at: string }) => Math.abs(Date.parse(created_at) - created * 1000)
   const [nearest] = events.sort((a, b) => awayMs(a) - awayMs(b))
   if (nearest === undefined) return undefined
-  const { code, decline_code } = ((await factById(reader, nearest.event_id)) as Fact<'stripe.event_received'>)
-    .data
+  const { code, decline_code } = (await factById(reader, nearest.event_id, 'stripe.event_received')).data
   return [code, decline_code].filter((word) => word !== undefined).join(' ') || undefined
 }

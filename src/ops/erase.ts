@@ -9,7 +9,7 @@ import type { Turn, TurnFact } from '../effects/turn.ts'
 import { AppError, NotFound } from '../errors.ts'
 import { dispatch, sessionOf } from '../inbox/sessions/store.ts'
 import type { By } from '../log/by.ts'
-import { type Fact, streams } from '../log/facts.ts'
+import { streams } from '../log/facts.ts'
 import { factById } from '../log/read.ts'
 import { recordRequest } from '../outbox/ask.ts'
 import { voidInvoice } from '../outbox/requests/void-invoice.ts'
@@ -64,7 +64,7 @@ export async function erase(context: AppContext, by: By, wanted: ErasureWanted):
     for (const invoiceId of unsettled) await voidInvoice(context, by, { tenantId, invoiceId })
   }
   const is_scrubbed = await db.scrub(touched)
-  const { data, occurred_at } = (await factById(db.reader, factIdOf(tenantId))) as Fact<'tenant.erased'>
+  const { data, occurred_at } = await factById(db.reader, factIdOf(tenantId), 'tenant.erased')
   return { tenant_id: tenantId, erased_at: occurred_at, keeps_stripe: data.keeps_stripe, is_scrubbed }
 }
 

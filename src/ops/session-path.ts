@@ -1,5 +1,4 @@
 import { z } from 'zod'
-import type { OnboardingFact } from '../../machines/onboarding-facts.ts'
 import { timeOut } from '../db/fields.ts'
 import type { Fact } from '../log/facts.ts'
 import { evolve, initialSnapshot, placeOf, type Snapshot, StrandedFact } from '../session/session.ts'
@@ -33,7 +32,7 @@ export function sessionPath(facts: readonly Fact[]): SessionPath {
   const path = facts.map((fact): PathStep => {
     if (stranded === null) {
       try {
-        snapshot = evolve(snapshot, fact as OnboardingFact).snapshot
+        snapshot = evolve(snapshot, fact).snapshot
       } catch (error) {
         if (!(error instanceof StrandedFact)) throw error
         stranded = { position: fact.position, type: fact.type, message: error.message }

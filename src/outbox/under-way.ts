@@ -1,7 +1,7 @@
 import type { Reader } from '../db/tables.ts'
 import { effectKinds } from '../effects/kinds.ts'
 import { Conflict } from '../errors.ts'
-import type { Fact, Operation } from '../log/facts.ts'
+import type { Operation } from '../log/facts.ts'
 import { factById } from '../log/read.ts'
 import { livingPersonal } from '../log/subject.ts'
 import { callNames } from '../stripe/calls.ts'
@@ -32,7 +32,7 @@ export async function requestsUnderWay(reader: Reader, tenantId: string | null):
     rows.map(async ({ effect_id: key, params: text }): Promise<UnderWay> => {
       const { fact_id, session_id: sessionId } = effectKinds.create_customer.parse(JSON.parse(text))
       if (sessionId !== undefined) return { askedBy: 'step', key, sessionId }
-      const fact = (await factById(reader, fact_id)) as Fact<'billing.operation_requested'>
+      const fact = await factById(reader, fact_id, 'billing.operation_requested')
       const { operation, target_id: targetId } = fact.data
       const { params } = await livingPersonal(reader, fact)
       return { askedBy: 'operation', key, operation, targetId, params }

@@ -1,8 +1,5 @@
-import {
-  type OnboardingFact,
-  type OnboardingFactType,
-  onboardingFacts,
-} from '../../machines/onboarding-facts.ts'
+import { onboardingFacts } from '../../machines/onboarding-facts.ts'
+import { keysOf, tableOf } from '../db/keys-of.ts'
 import type { NewRow, Row, Trx } from '../db/tables.ts'
 import { type Fact, streams } from '../log/facts.ts'
 import { readFacts } from '../log/read.ts'
@@ -25,11 +22,11 @@ export const strandedVersion = 'stranded'
 export const onboardingSessions: Projection = {
   table: 'onboarding_sessions',
   primaryKey: 'session_id',
-  on: Object.fromEntries((Object.keys(onboardingFacts) as OnboardingFactType[]).map((type) => [type, fold])),
+  on: tableOf(keysOf(onboardingFacts), () => fold),
 }
 
 /** @param evolved the snapshot after the fact, where whoever recorded it has evolved it: by the same version of the stream */
-async function fold(trx: Trx, fact: Fact<OnboardingFactType>, evolved?: Snapshot): Promise<void> {
+async function fold(trx: Trx, fact: Fact, evolved?: Snapshot): Promise<void> {
   const circumstances = {
     tenant_id: fact.tenant_id ?? '',
     version: fact.version,
@@ -46,7 +43,7 @@ async function fold(trx: Trx, fact: Fact<OnboardingFactType>, evolved?: Snapshot
     .executeTakeFirst()
   try {
     const before = row === undefined ? initialSnapshot : await snapshotOf(trx, row)
-    const { snapshot } = evolve(before, fact as OnboardingFact)
+    const { snapshot } = evolve(before, fact)
     await save(trx, snapshot, circumstances)
   } catch (error) {
     if (!(error instanceof StrandedFact)) throw error
@@ -85,8 +82,7 @@ async function refold(trx: Trx, row: Row<'onboarding_sessions'>): Promise<'refol
   // Where one version strands and another does not, more than the snapshot differs: fact by fact, as a replay does it.
   await trx.deleteFrom('onboarding_sessions').where('session_id', '=', row.session_id).execute()
   const stream = streams.onboarding(row.session_id)
-  for await (const fact of readFacts(trx, { stream, until: row.last_position }))
-    await fold(trx, fact as Fact<OnboardingFactType>)
+  for await (const fact of readFacts(trx, { stream, until: row.last_position })) await fold(trx, fact)
   const folded = await trx
     .selectFrom('onboarding_sessions')
     .select('machine_version')

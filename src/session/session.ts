@@ -3,7 +3,12 @@ import { getNextTransitions, initialTransition, type SnapshotFrom, transition } 
 import { z } from 'zod'
 import { type OnboardingEffect, onboardingMachine } from '../../machines/onboarding.ts'
 import type { OnboardingContext } from '../../machines/onboarding-context.ts'
-import type { OnboardingFact } from '../../machines/onboarding-facts.ts'
+import {
+  type OnboardingEvent,
+  type OnboardingFact,
+  type OnboardingFactType,
+  onboardingFacts,
+} from '../../machines/onboarding-facts.ts'
 import { type Place, placeOfValue } from '../../machines/onboarding-places.ts'
 import {
   factsOfSteps,
@@ -13,6 +18,7 @@ import {
 } from '../../machines/onboarding-steps.ts'
 import { endedStatuses } from '../../machines/subscription.ts'
 import { canonicalJson } from '../log/canonical-json.ts'
+import type { Fact } from '../log/facts.ts'
 
 export type Snapshot = SnapshotFrom<typeof onboardingMachine>
 
@@ -24,7 +30,7 @@ export const initialSnapshot: Snapshot = initialTransition(onboardingMachine)[0]
  */
 export function evolve(
   snapshot: Snapshot,
-  fact: OnboardingFact,
+  fact: OnboardingEvent | Fact,
 ): { snapshot: Snapshot; effects: OnboardingEffect[] } {
   const evolved = evolveIfTaken(snapshot, fact)
   if (evolved === undefined)
@@ -37,15 +43,18 @@ export function evolve(
 /** As `evolve`; undefined when the statechart does not take the fact now. */
 export function evolveIfTaken(
   snapshot: Snapshot,
-  fact: OnboardingFact,
+  fact: OnboardingEvent | Fact,
 ): ReturnType<typeof evolve> | undefined {
-  if (!snapshot.can(fact)) return undefined
+  if (!isEvent(fact) || !snapshot.can(fact)) return undefined
   const [next, actions] = transition(onboardingMachine, snapshot, fact)
   return {
     snapshot: next,
     effects: actions.map(({ type, params }) => ({ type, params }) as OnboardingEffect),
   }
 }
+
+const isEvent = (fact: OnboardingEvent | Fact): fact is OnboardingEvent | Fact<OnboardingFactType> =>
+  fact.type in onboardingFacts
 
 /**
  * The fact by which the session ends now, without anybody's asking: when its subscription has ended, and when its time

@@ -1,4 +1,3 @@
-import type { OnboardingFact } from '../../machines/onboarding-facts.ts'
 import { keysOf } from '../db/keys-of.ts'
 import type { Reader, Row } from '../db/tables.ts'
 import { streams } from '../log/facts.ts'
@@ -32,7 +31,7 @@ export async function snapshotOf(reader: Reader, row: Row<'onboarding_sessions'>
     stream: streams.onboarding(row.session_id),
     until: row.last_position,
   }))
-    snapshot = evolve(snapshot, fact as OnboardingFact).snapshot
+    snapshot = evolve(snapshot, fact).snapshot
   if (snapshot.context.session_id !== row.session_id)
     throw new StrandedFact(`Session ${row.session_id} is stranded: the log does not know it`)
   return snapshot

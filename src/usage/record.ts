@@ -8,7 +8,7 @@ import { AppError, type FieldProblem } from '../errors.ts'
 import type { By } from '../log/by.ts'
 import { canonicalJson } from '../log/canonical-json.ts'
 import { type Fact, streams, usageTypes } from '../log/facts.ts'
-import { factOf } from '../log/read.ts'
+import { findFacts } from '../log/read.ts'
 import { knownTenants } from '../projections/tenants.ts'
 
 /** Usage as a caller reports it; `occurred_at` is now when left out. */
@@ -96,7 +96,8 @@ export async function recordUsage(
       trx,
       drafts.map((one) => one.tenant_id),
     )
-    const recorded = await recordedUsage(trx, [...new Set(drafts.map(({ fact_id }) => fact_id))])
+    const before = await findFacts(trx, [...new Set(drafts.map(({ fact_id }) => fact_id))], 'usage.recorded')
+    const recorded = new Map(before.map((fact) => [fact.fact_id, fact]))
     const fresh = decideUsage({ tenants, recorded }, drafts, request.pathOf)
     for (const fact of await appendUsage(turn, fresh)) recorded.set(fact.fact_id, fact)
     // What stands under a key has this content, or it would have been refused: nothing sealed has to be opened.
@@ -167,7 +168,7 @@ export async function appendUsage(
       data: { ...one.data, is_late: periods.some((period) => isWithin(one.occurred_at, period)) },
     }))
     const appended = await turn.record(streams.usage(tenantId), facts)
-    recorded.push(...(appended as Fact<'usage.recorded'>[]))
+    recorded.push(...appended.filter((fact) => fact.type === 'usage.recorded'))
   }
   return recorded
 }
@@ -202,11 +203,6 @@ function draft(input: UsageInput, { whose, by, key }: UsageRequest, index: numbe
     },
     occurred_at: occurred_at ?? now,
   }
-}
-
-async function recordedUsage(trx: Trx, factIds: string[]): Promise<Map<string, Fact<'usage.recorded'>>> {
-  const rows = await trx.selectFrom('billing_events').selectAll().where('fact_id', 'in', factIds).execute()
-  return new Map(rows.map((row) => [row.fact_id, factOf(row) as Fact<'usage.recorded'>]))
 }
 
 /** Of the invoices that take no more usage: ours have it, others are paid. A trial's over nothing bills none. */

@@ -1,9 +1,9 @@
 import type { OnboardingEffects } from '../../../machines/onboarding.ts'
-import type { OnboardingFact, OnboardingFactType } from '../../../machines/onboarding-facts.ts'
+import type { OnboardingFact } from '../../../machines/onboarding-facts.ts'
 import type { SessionStatus } from '../../../machines/onboarding-steps.ts'
 import type { Reader, Row } from '../../db/tables.ts'
 import type { NewEffect } from '../../effects/effects.ts'
-import type { Turn, TurnFact } from '../../effects/turn.ts'
+import type { Turn } from '../../effects/turn.ts'
 import { AppError, NotFound } from '../../errors.ts'
 import { streams } from '../../log/facts.ts'
 import {
@@ -79,7 +79,7 @@ export async function dispatch(
         fact_id: factId,
         tenant_id: session.tenantId,
         metadata: { machine_version: machineVersion, ...(causation === undefined ? {} : { causation }) },
-      } as TurnFact<OnboardingFactType>,
+      },
     ],
     session.version,
     snapshot,

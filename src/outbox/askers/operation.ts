@@ -1,6 +1,6 @@
 import type { Reader } from '../../db/tables.ts'
 import type { Fact } from '../../log/facts.ts'
-import { factOf } from '../../log/read.ts'
+import { findFact } from '../../log/read.ts'
 import { livingPersonal } from '../../log/subject.ts'
 import type { Asker } from './asker.ts'
 
@@ -51,12 +51,8 @@ export const operation: Asker<Fact<'billing.operation_requested'>> = {
 
 /** The id of the object that an operation has made or changed; null: it has not succeeded. */
 export async function succeededObject(reader: Reader, key: string): Promise<string | null> {
-  const row = await reader
-    .selectFrom('billing_events')
-    .selectAll()
-    .where('fact_id', '=', succeededFactId(key))
-    .executeTakeFirst()
-  return row === undefined ? null : (factOf(row) as Fact<'billing.operation_succeeded'>).data.object_id
+  const fact = await findFact(reader, succeededFactId(key), 'billing.operation_succeeded')
+  return fact?.data.object_id ?? null
 }
 
 const succeededFactId = (key: string) => `${key}:succeeded`
