@@ -158,12 +158,11 @@ const origins = list.refine(
 )
 
 const personalDataKeys = list
-  .transform((keys) => keys.map(parseKey))
   .refine(
-    (keys) => keys.length >= 1 && keys.length <= 2 && !keys.includes(undefined),
+    (keys) => keys.length >= 1 && keys.length <= 2 && keys.every((key) => parseKey(key) !== undefined),
     '32 bytes in base64 (openssl rand -base64 32), or two keys, comma-separated and the new one first, while it is rolled',
   )
-  .transform((keys) => keys as Buffer[])
+  .transform((keys) => keys.map(parseKey).filter((key) => key !== undefined))
 
 /** Of the environment, for a command that needs nothing else of it. @throws BadEnvironment */
 export function readPersonalDataKeys(environment: Record<string, string | undefined>): Buffer[] | undefined {

@@ -2,6 +2,7 @@ import { Command, CommanderError, Option } from 'commander'
 import packageJson from '../../package.json' with { type: 'json' }
 import { BadEnvironment } from '../config.ts'
 import { databaseProblem } from '../db/fault.ts'
+import { codeOf } from '../db/private-file.ts'
 import { AppError } from '../errors.ts'
 import { Misuse } from './misuse.ts'
 import type { LoadMain } from './service.ts'
@@ -75,7 +76,7 @@ function readDotEnv(): void {
   try {
     process.loadEnvFile('.env')
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+    if (codeOf(error) !== 'ENOENT') throw error
   }
 }
 

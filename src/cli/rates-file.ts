@@ -1,5 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { z } from 'zod'
+import { tableOf } from '../db/keys-of.ts'
+import { codeOf } from '../db/private-file.ts'
 import { type Rates, rate, type UsageType, usageTypes } from '../log/facts.ts'
 import { Misuse } from './misuse.ts'
 
@@ -15,12 +17,12 @@ export async function readRates(file: string): Promise<Partial<Rates>> {
       parsed.error.issues.map(({ path, message }) => `${file}: ${[...path, message].join(': ')}`).join('\n'),
     )
   const rates: Partial<Rates> = {}
-  for (const [name, value] of Object.entries(parsed.data)) {
-    if (value === undefined) continue
-    const type = settings[name as keyof typeof settings] ?? (name as UsageType)
-    if (rates[type] !== undefined) throw new Misuse(`${file} has the rate of ${type} twice`)
-    rates[type] =
-      typeof value === 'number' ? { rate_cents: value, per_units: type === 'api_call' ? 1000 : 1 } : value
+  for (const type of usageTypes) {
+    const cents = parsed.data[settings[type]]
+    const given = parsed.data[type]
+    if (cents !== undefined && given !== undefined) throw new Misuse(`${file} has the rate of ${type} twice`)
+    if (given !== undefined) rates[type] = given
+    if (cents !== undefined) rates[type] = { rate_cents: cents, per_units: type === 'api_call' ? 1000 : 1 }
   }
   if (Object.keys(rates).length === 0) throw new Misuse(`${file} has no rate`)
   return rates
@@ -28,20 +30,17 @@ export async function readRates(file: string): Promise<Partial<Rates>> {
 
 /** The settings whose value is the rate; calls are priced by the thousand. */
 const settings = {
-  BILLING_RATE_PER_AGENT_MONTHLY: 'agent',
-  BILLING_RATE_PER_USER_MONTHLY: 'user',
-  BILLING_RATE_PER_CASE: 'case',
-  BILLING_RATE_PER_EVENT_INGESTION: 'event_ingestion',
-  BILLING_RATE_API_CALL: 'api_call',
-  BILLING_RATE_PLATFORM_BASE: 'platform_base',
-} as const satisfies Record<string, UsageType>
-
-const optional = <T extends z.ZodType>(names: readonly string[], schema: T) =>
-  Object.fromEntries(names.map((name) => [name, schema.optional()]))
+  agent: 'BILLING_RATE_PER_AGENT_MONTHLY',
+  user: 'BILLING_RATE_PER_USER_MONTHLY',
+  case: 'BILLING_RATE_PER_CASE',
+  event_ingestion: 'BILLING_RATE_PER_EVENT_INGESTION',
+  api_call: 'BILLING_RATE_API_CALL',
+  platform_base: 'BILLING_RATE_PLATFORM_BASE',
+} as const satisfies Record<UsageType, string>
 
 const ratesFile = z.strictObject({
-  ...optional(usageTypes, rate.strict()),
-  ...optional(Object.keys(settings), z.int().min(0)),
+  ...tableOf(usageTypes, () => rate.strict().optional()),
+  ...tableOf(Object.values(settings), () => z.int().min(0).optional()),
 })
 
 async function readJson(file: string): Promise<unknown> {
@@ -49,7 +48,7 @@ async function readJson(file: string): Promise<unknown> {
     return JSON.parse(await readFile(file, 'utf8'))
   } catch (error) {
     if (error instanceof SyntaxError) throw new Misuse(`${file} is not JSON`)
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') throw new Misuse(`there is no file ${file}`)
+    if (codeOf(error) === 'ENOENT') throw new Misuse(`there is no file ${file}`)
     throw error
   }
 }

@@ -92,10 +92,11 @@ export function readKeyFile(file: string): Buffer[] {
   } catch (cause) {
     throw new UnusableKeyFile(`${file} cannot be read`, { cause })
   }
-  const keys = text.split('\n').filter(Boolean).map(parseKey)
-  if (keys.length === 0 || keys.includes(undefined))
+  const lines = text.split('\n').filter(Boolean)
+  const keys = lines.map(parseKey).filter((key) => key !== undefined)
+  if (keys.length === 0 || keys.length < lines.length)
     throw new UnusableKeyFile(`${file} is not a key file: expected 32 bytes in base64 a line`)
-  return keys as Buffer[]
+  return keys
 }
 
 class UnusableKeyFile extends Error {

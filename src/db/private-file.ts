@@ -52,4 +52,6 @@ function closeToOthers(file: string): void {
   }
 }
 
-const codeOf = (error: unknown) => (error instanceof Error && 'code' in error ? String(error.code) : '')
+/** Of a fault of the file system's, such as `ENOENT`. */
+export const codeOf = (error: unknown) =>
+  error instanceof Error && 'code' in error ? String(error.code) : ''

@@ -32,16 +32,16 @@ export class SqliteDriver implements Driver {
     return this
   }
   async init(): Promise<void> {}
-  async acquireConnection(): Promise<DatabaseConnection> {
+  async acquireConnection(): Promise<SqliteConnection> {
     const free = this.#free.pop()
     if (free !== undefined) return free
     if (this.#opened.length < this.#options.connections) return this.#another()
     return new Promise((resolve) => this.#waiting.push(resolve))
   }
-  async releaseConnection(connection: DatabaseConnection): Promise<void> {
+  async releaseConnection(connection: SqliteConnection): Promise<void> {
     const next = this.#waiting.shift()
-    if (next !== undefined) next(connection as SqliteConnection)
-    else this.#free.push(connection as SqliteConnection)
+    if (next !== undefined) next(connection)
+    else this.#free.push(connection)
   }
   async beginTransaction(connection: DatabaseConnection): Promise<void> {
     await connection.executeQuery(CompiledQuery.raw(`begin ${this.#options.begin}`))
@@ -49,10 +49,9 @@ export class SqliteDriver implements Driver {
   async commitTransaction(connection: DatabaseConnection): Promise<void> {
     await connection.executeQuery(CompiledQuery.raw('commit'))
   }
-  async rollbackTransaction(connection: DatabaseConnection): Promise<void> {
+  async rollbackTransaction(connection: SqliteConnection): Promise<void> {
     // SQLite has rolled back by itself after some errors (disk full): a second rollback would hide the first error.
-    if ((connection as SqliteConnection).database.inTransaction)
-      await connection.executeQuery(CompiledQuery.raw('rollback'))
+    if (connection.database.inTransaction) await connection.executeQuery(CompiledQuery.raw('rollback'))
   }
   async destroy(): Promise<void> {
     for (const { database } of this.#opened) database.close()

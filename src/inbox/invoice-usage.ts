@@ -1,8 +1,15 @@
 import { createHash } from 'node:crypto'
 import { isUndone } from '../../machines/invoice.ts'
 import type { Reader, Row } from '../db/tables.ts'
-import type { Turn, TurnFact } from '../effects/turn.ts'
-import { type FactData, type NewFact, streams, type UsageType, usageTypes } from '../log/facts.ts'
+import type { Turn } from '../effects/turn.ts'
+import {
+  type FactData,
+  type FactType,
+  type NewFact,
+  streams,
+  type UsageType,
+  usageTypes,
+} from '../log/facts.ts'
 import type { Sighting } from '../log/sighting.ts'
 import { owedBaseCents } from '../pricing/owed-base.ts'
 import { cardAt, priceOf, type RateCard } from '../pricing/price.ts'
@@ -10,6 +17,8 @@ import { readRateCards } from '../pricing/rate-cards.ts'
 import { isOfPlanAlone } from '../projections/invoices.ts'
 
 const worker = { actor: 'worker' }
+
+type Outcome<T extends FactType> = Pick<NewFact<T>, 'type' | 'data'>
 
 /**
  * Decides, once, what goes on the invoice of a renewal beside the plan: on its draft all usage from before the period's
@@ -36,14 +45,14 @@ export async function invoiceUsage(
   const usedUntil = invoice.period_end ?? now
   const baseCard = cardAt(cards, usedUntil)
   const base_cents = baseCard.rates.platform_base.rate_cents
-  const append = (fact: Pick<NewFact, 'type' | 'data'>) =>
+  const append = (fact: Outcome<'usage.invoiced'> | Outcome<'usage.invoice_missed'>) =>
     turn.as(worker).record(streams.usage(tenantId), [
       {
         ...fact,
         fact_id: invoicedFactId(invoice_id),
         tenant_id: tenantId,
         metadata: { causation: cause },
-      } as TurnFact,
+      },
     ])
 
   const miss = async (reason: FactData<'usage.invoice_missed'>['reason']) => {

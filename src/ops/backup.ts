@@ -1,7 +1,7 @@
 import { linkSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import Sqlite from 'better-sqlite3'
-import { syncDirectoryOf, writePrivate } from '../db/private-file.ts'
+import { codeOf, syncDirectoryOf, writePrivate } from '../db/private-file.ts'
 
 type Backup = {
   file: string
@@ -52,7 +52,7 @@ function name(unfinished: string, file: string): void {
   try {
     linkSync(unfinished, file)
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') throw new FileExists(file)
+    if (codeOf(error) === 'EEXIST') throw new FileExists(file)
     throw error
   }
   syncDirectoryOf(file)

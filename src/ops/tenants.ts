@@ -193,15 +193,13 @@ async function usageByDay(reader: Reader, tenantId: string, now: Date): Promise<
     .where('occurred_at', '>=', since)
     .execute()
   const cards = await readRateCards(reader)
-  const byDay = Map.groupBy(
-    rows,
-    ({ occurred_at, usage_type }) => `${occurred_at.slice(0, 10)} ${usage_type}`,
-  )
-  return [...byDay.keys()].sort().map((key) => {
-    const [day = '', type = ''] = key.split(' ')
-    const usage_type = type as UsageType
-    const { quantity, amount_cents } = priceLine(byDay.get(key) ?? [], cards)
-    return { day, usage_type, quantity, amount_cents: levels.includes(usage_type) ? null : amount_cents }
+  const days = Map.groupBy(rows, ({ occurred_at }) => occurred_at.slice(0, 10))
+  return [...days.keys()].sort().flatMap((day) => {
+    const byType = Map.groupBy(days.get(day) ?? [], ({ usage_type }) => usage_type)
+    return [...byType.keys()].sort().map((usage_type) => {
+      const { quantity, amount_cents } = priceLine(byType.get(usage_type) ?? [], cards)
+      return { day, usage_type, quantity, amount_cents: levels.includes(usage_type) ? null : amount_cents }
+    })
   })
 }
 
@@ -212,9 +210,13 @@ type TenantTable =
   | 'billing_payment_methods'
   | 'onboarding_sessions'
 
-function rowsOf<T extends TenantTable>(reader: Reader, table: T, tenantIds: string[]): Promise<Row<T>[]> {
-  const query = (reader as Reader).selectFrom(table as TenantTable).selectAll()
-  return query.where('tenant_id', 'in', tenantIds).execute() as unknown as Promise<Row<T>[]>
+async function rowsOf<T extends TenantTable>(
+  reader: Reader,
+  table: T,
+  tenantIds: string[],
+): Promise<Row<T>[]> {
+  const query = sql<Row<T>>`select * from ${sql.table(table)} where tenant_id in (${sql.join(tenantIds)})`
+  return (await query.execute(reader)).rows
 }
 
 const newestFirst = (a: { created_at: string }, b: { created_at: string }) =>

@@ -1,7 +1,8 @@
 import { z } from 'zod'
 import type { SelectedDiscount } from '../../machines/onboarding-facts.ts'
 import { cents } from '../db/fields.ts'
-import { type UsageType, usageTypes } from '../log/facts.ts'
+import { keysOf } from '../db/keys-of.ts'
+import { usageTypes } from '../log/facts.ts'
 import { discountCents } from './discount-cents.ts'
 import type { RateCard } from './price.ts'
 
@@ -85,9 +86,7 @@ export function dueOf(
     trial_days: trialDays,
     today_cents: trialDays > 0 ? 0 : invoice(0).total_cents,
     invoices: runs,
-    usage_rates: isPriced
-      ? Object.entries(usage).map(([type, rate]) => ({ usage_type: type as UsageType, ...rate }))
-      : [],
+    usage_rates: isPriced ? keysOf(usage).map((usage_type) => ({ usage_type, ...usage[usage_type] })) : [],
   }
 }
 

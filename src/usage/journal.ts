@@ -3,6 +3,7 @@ import fs from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { crc32 } from 'node:zlib'
 import { z } from 'zod'
+import { codeOf } from '../db/private-file.ts'
 
 /** Calls of one tenant under one key. The key is given with the first call, so a recovered batch keeps it. */
 export type Batch = {
@@ -198,8 +199,6 @@ function readIfThere(file: string): string | undefined {
     throw error
   }
 }
-
-const codeOf = (error: unknown) => (error instanceof Error && 'code' in error ? error.code : undefined)
 
 function lock(file: string): () => void {
   const path = `${file}.lock`
