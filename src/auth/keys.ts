@@ -107,13 +107,13 @@ export function listKeys(db: Database): Promise<KeyListing[]> {
 /** From the next request on nobody gets in with it. False: no such key. Revoking again changes nothing. */
 export function revokeKey(db: Database, id: string, now: Date): Promise<boolean> {
   return db.transact(async (trx) => {
-    const known = await trx
+    const row = await trx
       .selectFrom('api_keys')
       .select('revoked_at')
       .where('key_id', '=', id)
       .executeTakeFirst()
-    if (known === undefined) return false
-    if (known.revoked_at === null)
+    if (row === undefined) return false
+    if (row.revoked_at === null)
       await trx
         .updateTable('api_keys')
         .set({ revoked_at: now.toISOString() })
@@ -185,11 +185,11 @@ export async function firstAdminKey(
   now: Date,
 ): Promise<string | undefined> {
   if (adminApiKey !== undefined) return undefined
-  const known = await db.reader
+  const row = await db.reader
     .selectFrom('api_keys')
     .select('key_id')
     .where('scope', '=', 'admin')
     .where('revoked_at', 'is', null)
     .executeTakeFirst()
-  return known === undefined ? (await createKey(db, { scope: 'admin', now })).key : undefined
+  return row === undefined ? (await createKey(db, { scope: 'admin', now })).key : undefined
 }

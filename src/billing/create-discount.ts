@@ -131,9 +131,9 @@ export function decideCode(
 }
 
 /** One that was switched off is made again, as long as its coupon can be redeemed. */
-function promotionCodeOf(known: FoundDiscount | undefined): string | undefined {
-  if (known?.promotionCode === undefined) return undefined
-  const { coupon, promotionCode } = known
+function promotionCodeOf(discount: FoundDiscount | undefined): string | undefined {
+  if (discount?.promotionCode === undefined) return undefined
+  const { coupon, promotionCode } = discount
   const { max_redemptions: maximum, times_redeemed: redeemed } = promotionCode
   const isSpent = (maximum !== null && redeemed >= maximum) || promotionCode.expires_at !== null
   const isUsable = promotionCode.is_active === 1 || isSpent || coupon.is_active === 0

@@ -59,8 +59,8 @@ export const decideEndOfCoupon = ({ is_deleted, discount_id }: DiscountRow): Dec
 async function discountToEnd(context: AppContext, code: string, by: By): Promise<FoundDiscount> {
   const { reader } = context.db
   await refreshDiscount(context, code, by)
-  const known = await findDiscount(reader, code)
-  if (known !== undefined) return known
+  const discount = await findDiscount(reader, code)
+  if (discount !== undefined) return discount
   const rows = await rowsOfCode(reader, code)
   const coupon = rows.find((row) => row.kind === 'coupon')
   if (coupon === undefined) throw new NotFound('discount')

@@ -14,7 +14,7 @@ export class StepledgerError extends Error {
 
   constructor(
     message: string,
-    about: {
+    reply: {
       code: string
       status: number
       details?: Record<string, unknown>
@@ -23,13 +23,13 @@ export class StepledgerError extends Error {
       cause?: unknown
     },
   ) {
-    super(message, about.cause === undefined ? undefined : { cause: about.cause })
+    super(message, reply.cause === undefined ? undefined : { cause: reply.cause })
     this.name = 'StepledgerError'
-    this.code = about.code
-    this.status = about.status
-    this.details = about.details ?? {}
-    this.requestId = about.requestId
-    this.retryAfterSeconds = about.retryAfterSeconds
+    this.code = reply.code
+    this.status = reply.status
+    this.details = reply.details ?? {}
+    this.requestId = reply.requestId
+    this.retryAfterSeconds = reply.retryAfterSeconds
   }
 
   /** Of `invalid_request`: what is wrong with which field. */

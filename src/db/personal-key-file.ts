@@ -37,13 +37,13 @@ export function keyFileInUse(
 
 /** @param isNamed by a person: then it must be there; a first start has yet to make the one beside the database */
 function keysOfFile(file: string, isNamed: boolean): PersonalKeys {
-  let seen = stampOf(file)
-  const keys = seen === undefined && !isNamed ? [] : readKeyFile(file)
+  let lastStamp = stampOf(file)
+  const keys = lastStamp === undefined && !isNamed ? [] : readKeyFile(file)
   return new PersonalKeys(keys, () => {
     const stamp = stampOf(file)
     // Whoever has moved the file away does not stop a service that knows its keys.
-    if (stamp === seen || stamp === undefined) return undefined
-    seen = stamp
+    if (stamp === lastStamp || stamp === undefined) return undefined
+    lastStamp = stamp
     return readKeyFile(file)
   })
 }

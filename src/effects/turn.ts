@@ -52,25 +52,28 @@ export type TurnFact<T extends FactType = FactType> = {
 export type Transact = <T>(by: By, work: (turn: Turn) => Promise<T>) => Promise<T>
 
 /** Who carries the effects of a turn out: told of them after its commit. */
-type Outbox = { owner: Owner; committed(effects: Asked): void }
+type Outbox = { owner: Owner; committed(effects: TurnEffects): void }
 /** Effects that a turn has asked for: those that wait for nothing, and those that its caller carries out. */
-type Asked = { due: NewEffect[]; claimed: NewEffect[] }
+type TurnEffects = { due: NewEffect[]; claimed: NewEffect[] }
 
 export function transactOn(on: { db: Database; now: () => Date; log: Logger }, outbox: Outbox): Transact {
   return async (by, work) => {
     // Begun again where the database was busy.
-    let asked: Asked = { due: [], claimed: [] }
+    let effects: TurnEffects = { due: [], claimed: [] }
     const result = await on.db.transact((trx) => {
-      asked = { due: [], claimed: [] }
-      return work(turnOf(trx, { by, log: on.log, now: on.now().toISOString(), owner: outbox.owner, asked }))
+      effects = { due: [], claimed: [] }
+      return work(turnOf(trx, { by, log: on.log, now: on.now().toISOString(), owner: outbox.owner, effects }))
     })
-    if (asked.due.length + asked.claimed.length > 0) outbox.committed(asked)
+    if (effects.due.length + effects.claimed.length > 0) outbox.committed(effects)
     return result
   }
 }
 
-function turnOf(trx: Trx, of: { by: By; now: string; log: Logger; owner: Owner; asked: Asked }): Turn {
-  const { by, now, log, owner, asked } = of
+function turnOf(
+  trx: Trx,
+  of: { by: By; now: string; log: Logger; owner: Owner; effects: TurnEffects },
+): Turn {
+  const { by, now, log, owner, effects } = of
   return {
     trx,
     now,
@@ -89,20 +92,20 @@ function turnOf(trx: Trx, of: { by: By; now: string; log: Logger; owner: Owner; 
       ),
     async enqueue(effect) {
       await insertEffect(trx, effect, now)
-      if ((effect.dueAt ?? now) <= now) asked.due.push(effect)
+      if ((effect.dueAt ?? now) <= now) effects.due.push(effect)
     },
     async claim(effect) {
-      if (await insertEffect(trx, effect, now, owner)) asked.claimed.push(effect)
+      if (await insertEffect(trx, effect, now, owner)) effects.claimed.push(effect)
     },
     async wake(timer) {
       await setTimer(trx, timer, now)
-      if (timer.dueAt <= now) asked.due.push(timer)
+      if (timer.dueAt <= now) effects.due.push(timer)
     },
     async part(work) {
-      const own: Asked = { due: [], claimed: [] }
-      const result = await inSavepoint(trx, () => work(turnOf(trx, { ...of, asked: own })))
-      asked.due.push(...own.due)
-      asked.claimed.push(...own.claimed)
+      const own: TurnEffects = { due: [], claimed: [] }
+      const result = await inSavepoint(trx, () => work(turnOf(trx, { ...of, effects: own })))
+      effects.due.push(...own.due)
+      effects.claimed.push(...own.claimed)
       return result
     },
     as: (another) => turnOf(trx, { ...of, by: another }),

@@ -14,18 +14,19 @@ import { shortened } from './json-shape.ts'
  * foresaw is a 500 that says nothing but the request id; the log has its cause.
  */
 export function errorReply(error: unknown, c: Context<Env>, log: Logger): Response {
-  const known = asAppError(error)
-  const status = statusOf(known.code)
+  const appError = asAppError(error)
+  const status = statusOf(appError.code)
   const requestId = c.get('requestId')
-  if (status >= 500) log.error({ err: error, code: known.code, request_id: requestId }, 'a request failed')
-  c.set('errorCode', known.code)
-  const retryAfterSeconds = known.retryAfterSeconds ?? (status === 503 ? defaultRetryAfterSeconds : undefined)
+  if (status >= 500) log.error({ err: error, code: appError.code, request_id: requestId }, 'a request failed')
+  c.set('errorCode', appError.code)
+  const retryAfterSeconds =
+    appError.retryAfterSeconds ?? (status === 503 ? defaultRetryAfterSeconds : undefined)
   if (retryAfterSeconds !== undefined)
     c.header('Retry-After', String(Math.max(1, Math.ceil(retryAfterSeconds))))
   if (status === 401) c.header('WWW-Authenticate', 'Bearer')
   // The rest of the body has not been read: the connection cannot carry another request.
   if (status === 408 || status === 413) c.header('Connection', 'close')
-  const { code, message, details } = known
+  const { code, message, details } = appError
   return c.json(
     { success: false, error: { ...maskValue({ code, message, details }), request_id: requestId } },
     status,

@@ -30,14 +30,14 @@ type Claim = { held: HeldKey } & (
  */
 export function claimIdempotencyKey(db: Database, request: KeyedRequest, time: Date): Promise<Claim> {
   const { keyId, idempotencyKey, route, body } = request
-  const asked = createHash('sha256')
+  const requestDigest = createHash('sha256')
     .update(canonicalJson([idempotencyKey, route, body]))
     .digest('hex')
   const now = time.toISOString()
   return db.transact(async (trx) => {
     const keyHash = await trx.seals.hash(`idempotency key ${idempotencyKey}`, now)
-    const requestHash = await trx.seals.hash(`request ${asked}`, now)
-    const replyKey = Buffer.from(await trx.seals.hash(`reply to ${asked}`, now), 'hex')
+    const requestHash = await trx.seals.hash(`request ${requestDigest}`, now)
+    const replyKey = Buffer.from(await trx.seals.hash(`reply to ${requestDigest}`, now), 'hex')
     const held = { keyId, keyHash, replyKey }
     const row = await trx
       .selectFrom('idempotency_keys')

@@ -75,14 +75,14 @@ function completed(document: Document, returnUrl: string): Document {
   for (const [path, operations] of Object.entries(document.paths))
     for (const [method, operation] of Object.entries(operations)) {
       const given = { return_url: returnUrl, ...exampleOverrides[`${method} ${path}`] }
-      const asked = { given, isRequest: true }
+      const ofRequest = { given, isRequest: true }
       operation.operationId ??= operationId(method, path)
       // The reference page sends the examples along: what may be left out is left out.
       for (const parameter of operation.parameters ?? [])
         if (parameter.required) parameter.example ??= exampleOf(parameter.schema, components, parameter.name)
       for (const media of Object.values(operation.requestBody?.content ?? {}))
         media.example ??= {
-          ...(exampleOf(media.schema, components, '', asked) as object),
+          ...(exampleOf(media.schema, components, '', ofRequest) as object),
           ...requestExamples[`${method} ${path}`],
         }
       for (const [status, { content }] of Object.entries(operation.responses))

@@ -11,13 +11,13 @@ export type Owner = {
 }
 
 /** An object, as an answer or an event shows it. */
-type Shown = { object: object; previous_attributes?: object }
+type ObjectOrChange = { object: object; previous_attributes?: object }
 
 /** Whose an object is: by its customer, which only our own records map to a tenant; metadata can contradict that. */
-export async function ownerOf(reader: Reader, shown: Shown): Promise<Owner> {
+export async function ownerOf(reader: Reader, change: ObjectOrChange): Promise<Owner> {
   const { object }: { object: { id?: string; object?: string; metadata?: Record<string, string> | null } } =
-    shown
-  const customerId = customerNamedIn(shown)
+    change
+  const customerId = customerNamedIn(change)
   const claimed = object.metadata?.tenant_id ?? null
   const tenantId =
     customerId === null
@@ -45,7 +45,7 @@ export async function ownerOf(reader: Reader, shown: Shown): Promise<Owner> {
 }
 
 /** The customer that an event is about or names, be it odd in all else: with it the event may have to be forgotten. */
-export function customerNamedIn({ object, previous_attributes }: Shown): string | null {
+export function customerNamedIn({ object, previous_attributes }: ObjectOrChange): string | null {
   const named =
     memberOf(object, 'object') === 'customer'
       ? memberOf(object, 'id')
@@ -55,7 +55,7 @@ export function customerNamedIn({ object, previous_attributes }: Shown): string 
 }
 
 /** Whether an event says that it is about a tenant that was erased: nothing readable is kept of it then. */
-export async function namesErased(reader: Reader, { object }: Shown): Promise<boolean> {
+export async function namesErased(reader: Reader, { object }: ObjectOrChange): Promise<boolean> {
   const claimed = textOf(memberOf(memberOf(object, 'metadata'), 'tenant_id'))
   return claimed !== null && isErased(reader, claimed)
 }

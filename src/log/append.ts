@@ -19,8 +19,8 @@ export async function append(
   newFacts: readonly NewFact[],
   now: string,
 ): Promise<Fact[]> {
-  const known = await knownIds(trx, newFacts)
-  const fresh = newFacts.filter(({ fact_id }) => !known.has(fact_id) && known.add(fact_id))
+  const idsInLog = await findIds(trx, newFacts)
+  const fresh = newFacts.filter(({ fact_id }) => !idsInLog.has(fact_id) && idsInLog.add(fact_id))
   const last = await trx
     .selectFrom('billing_events')
     .select(['version', 'hash'])
@@ -153,16 +153,16 @@ export class StreamMoved extends Conflict {
   }
 }
 
-async function knownIds(trx: Trx, newFacts: readonly NewFact[]): Promise<Set<string>> {
+async function findIds(trx: Trx, newFacts: readonly NewFact[]): Promise<Set<string>> {
   const ids = newFacts.map((fact) => fact.fact_id)
-  const known = new Set<string>()
+  const idsInLog = new Set<string>()
   for (let start = 0; start < ids.length; start += 1000) {
     const rows = await trx
       .selectFrom('billing_events')
       .select('fact_id')
       .where('fact_id', 'in', ids.slice(start, start + 1000))
       .execute()
-    for (const row of rows) known.add(row.fact_id)
+    for (const row of rows) idsInLog.add(row.fact_id)
   }
-  return known
+  return idsInLog
 }

@@ -12,7 +12,7 @@ const lookMs = 1_000
  */
 export function watchStreams({ reader, onCommit }: Database): StreamWatch {
   const watchers = new Map<string, Set<() => void>>()
-  let seen: number | undefined
+  let cursor: number | undefined
   let looking = false
   let again = false
   let stop = () => {}
@@ -22,12 +22,12 @@ export function watchStreams({ reader, onCommit }: Database): StreamWatch {
   }
 
   const look = async (): Promise<void> => {
-    if (seen === undefined) {
+    if (cursor === undefined) {
       const head = await reader
         .selectFrom('billing_events')
         .select((eb) => eb.fn.max('position').as('position'))
         .executeTakeFirst()
-      seen = head?.position ?? 0
+      cursor = head?.position ?? 0
       // Whoever read before this look may have missed what came in between.
       wake(watchers.keys())
       return
@@ -35,10 +35,10 @@ export function watchStreams({ reader, onCommit }: Database): StreamWatch {
     const grown = await reader
       .selectFrom('billing_events')
       .select((eb) => ['stream', eb.fn.max('position').as('position')] as const)
-      .where('position', '>', seen)
+      .where('position', '>', cursor)
       .groupBy('stream')
       .execute()
-    seen = Math.max(seen, ...grown.map(({ position }) => position))
+    cursor = Math.max(cursor, ...grown.map(({ position }) => position))
     wake(grown.map(({ stream }) => stream))
   }
 
@@ -60,7 +60,7 @@ export function watchStreams({ reader, onCommit }: Database): StreamWatch {
     stop = () => {
       forget()
       clearInterval(timer)
-      seen = undefined
+      cursor = undefined
     }
     void lookNow()
   }

@@ -32,18 +32,18 @@ export const StartInput = ApplicantInput.extend({ success_url: z.string().min(1)
  * Opens a session for a new tenant. With an idempotency key the same request gives the same session and tenant, for
  * ever: their ids are made of the caller and the key. Whoever else comes with the key, be it years later, is refused:
  * another caller has ids of their own, and another applicant is not the one in the log.
- * @param about.successUrl where the browser goes on when all is done, of an allowed origin
+ * @param application.successUrl where the browser goes on when all is done, of an allowed origin
  * @param alongside what else belongs in the same transaction. Of a session that is over nothing does any more
  * @throws AppError idempotency_mismatch; conflict when the tenant was erased meanwhile
  */
 export async function start(
   context: AppContext,
   caller: Caller & { keyId: string },
-  about: { applicant: Applicant; successUrl?: string | undefined },
+  application: { applicant: Applicant; successUrl?: string | undefined },
   idempotencyKey: string | undefined,
   alongside: (turn: Turn, session: Session, expiresAt: string) => Promise<void>,
 ): Promise<Session> {
-  const { applicant, successUrl } = about
+  const { applicant, successUrl } = application
   const success_url =
     successUrl === undefined ? null : allowedUrl('success_url', successUrl, context.config.returnUrlOrigins)
   const ids =
@@ -60,8 +60,8 @@ export async function start(
     const personal = { ...applicant, success_url }
     const request_hash = await trx.seals.hash(canonicalJson(personal), now)
     const data = { session_id: ids.sessionId, expires_at: expiresAt, request_hash, personal }
-    const known = (await findFact(trx, factId, 'onboarding.started'))?.data
-    if (known === undefined) {
+    const start = (await findFact(trx, factId, 'onboarding.started'))?.data
+    if (start === undefined) {
       const session = await dispatch(
         turn,
         newSession(ids.sessionId, `Jeturing_${ids.tenantId}`),
@@ -72,10 +72,10 @@ export async function start(
       return
     }
     // By the log alone: it remembers longer than the stored replies do, and longer than who asked.
-    if (known.request_hash !== request_hash) throw usedForAnother()
+    if (start.request_hash !== request_hash) throw usedForAnother()
     const session = await loadSession(trx, ids.sessionId)
     await assertNotErased(trx, session.tenantId, 'conflict')
-    if (session.snapshot.status !== 'done') await alongside(turn, session, known.expires_at)
+    if (session.snapshot.status !== 'done') await alongside(turn, session, start.expires_at)
   })
   return loadOwnSession(context.db.reader, ids.sessionId, caller)
 }

@@ -133,12 +133,12 @@ export async function replayCapsule(recorded: Capsule): Promise<CapsuleReplay> {
 /** With placeholders in the clear where the log has what is sealed: a capsule is read without any key. */
 async function redacted(reader: Reader, facts: Fact[]): Promise<Fact[]> {
   const { hide, hideTexts } = placeholders()
-  const shown: Fact[] = []
+  const rows: Fact[] = []
   for (const fact of facts) {
     const { data } = fact
     const personal = await personalIn(reader, fact)
     const isStripes = 'event' in data || 'object' in data
-    shown.push({
+    rows.push({
       ...fact,
       subject: null,
       sealed: null,
@@ -150,7 +150,7 @@ async function redacted(reader: Reader, facts: Fact[]): Promise<Fact[]> {
       metadata: maskValue(fact.metadata),
     } as unknown as Fact)
   }
-  return shown
+  return rows
 }
 
 /** Undefined: the fact has none. */

@@ -115,7 +115,7 @@ async function* factsOf(reader: Reader, tenantId: string): AsyncGenerator<string
       .orderBy('position')
       .limit(pageSize)
       .execute()
-    for (const row of page) yield JSON.stringify(shown(await openFact(reader, factOf(row))))
+    for (const row of page) yield JSON.stringify(withoutSeal(await openFact(reader, factOf(row))))
     const last = page.at(-1)
     if (last === undefined || page.length < pageSize) return
     after = last.position
@@ -124,4 +124,4 @@ async function* factsOf(reader: Reader, tenantId: string): AsyncGenerator<string
 
 const pageSize = 500
 
-const shown = ({ sealed: _, ...fact }: Fact) => fact
+const withoutSeal = ({ sealed: _, ...fact }: Fact) => fact

@@ -6,10 +6,10 @@ import { type Json, type JsonObject, putTogether, type Texts, takeApart } from '
  * stays equal. What counts as personal is what the log seals.
  */
 export function placeholders() {
-  const known = new Map<string, string>()
+  const byText = new Map<string, string>()
   const placeholderOf = (text: string) => {
-    const placeholder = known.get(text) ?? `[personal ${known.size + 1}]`
-    known.set(text, placeholder)
+    const placeholder = byText.get(text) ?? `[personal ${byText.size + 1}]`
+    byText.set(text, placeholder)
     return placeholder
   }
 

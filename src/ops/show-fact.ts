@@ -16,8 +16,8 @@ import { type RedactedFact, redact } from './redact.ts'
  */
 export async function showFact(reader: Reader, position: number): Promise<RedactedFact> {
   const fact = await factAt(reader, position)
-  const shown = { ...redact(fact), about: await aboutIn(reader, fact) }
-  return (await wasErased(reader, fact)) ? { ...shown, data: { ...shown.data, personal: '[erased]' } } : shown
+  const view = { ...redact(fact), about: await aboutIn(reader, fact) }
+  return (await wasErased(reader, fact)) ? { ...view, data: { ...view.data, personal: '[erased]' } } : view
 }
 
 /** Without its subject's key, or recorded after that was destroyed. */

@@ -14,16 +14,16 @@ type Folded = {
 /**
  * The row of an object that can be deleted, after a sighting; undefined when the sighting changes nothing. The newest
  * content is shown, and deleted once is deleted for good: a maximum and an OR, so the order of arrival is all one.
- * @param shown what the sighting says, as columns
+ * @param content what the sighting says, as columns
  */
-export function nextRow<Shown extends object>(
+export function nextRow<Content extends object>(
   sighting: Sighting,
-  row: (Shown & Folded) | undefined,
-  shown: Shown,
-): (Shown & Folded) | undefined {
+  row: (Content & Folded) | undefined,
+  content: Content,
+): (Content & Folded) | undefined {
   const is_deleted = flag(sighting.isDeleted || row?.is_deleted === 1)
   if (row === undefined || (!isStub(sighting) && supersedes(sighting, row)))
-    return { ...shown, ...mirrorOf(sighting), is_deleted }
+    return { ...content, ...mirrorOf(sighting), is_deleted }
   if (is_deleted === row.is_deleted) return undefined
   return { ...row, is_deleted, last_position: sighting.position }
 }
@@ -33,29 +33,29 @@ export function nextRow<Shown extends object>(
  * another object, and the row is the latest one's. Of two that were made in one second, the one that is not deleted is
  * the later one; `isSame` tells them apart.
  */
-export function nextReusableRow<Shown extends object>(
+export function nextReusableRow<Content extends object>(
   sighting: Sighting,
-  row: (Shown & Folded) | undefined,
-  shown: Shown,
-  isSame: (row: Shown & Folded) => boolean,
-): (Shown & Folded) | undefined {
+  row: (Content & Folded) | undefined,
+  content: Content,
+  isSame: (row: Content & Folded) => boolean,
+): (Content & Folded) | undefined {
   const isEmpty = row !== undefined && row.as_of === 0
   if (isStub(sighting)) {
     // Empty, with the time of the deletion: what was made later is not what was deleted.
     if (row === undefined)
-      return { ...shown, ...mirrorOf(sighting), updated_at: isoTime(sighting.asOf), is_deleted: 1 }
+      return { ...content, ...mirrorOf(sighting), updated_at: isoTime(sighting.asOf), is_deleted: 1 }
     const wasMadeLater = sighting.asOf > 0 && row.created_at > isoTime(sighting.asOf)
-    return wasMadeLater ? undefined : nextRow(sighting, row, shown)
+    return wasMadeLater ? undefined : nextRow(sighting, row, content)
   }
   const madeAt = timeOf(memberOf(sighting.object, 'created'))
-  if (row === undefined || madeAt === null) return nextRow(sighting, row, shown)
-  if (isEmpty) return nextRow(sighting, madeAt > row.updated_at ? undefined : row, shown)
-  if (madeAt === row.created_at && isSame(row)) return nextRow(sighting, row, shown)
+  if (row === undefined || madeAt === null) return nextRow(sighting, row, content)
+  if (isEmpty) return nextRow(sighting, madeAt > row.updated_at ? undefined : row, content)
+  if (madeAt === row.created_at && isSame(row)) return nextRow(sighting, row, content)
   const isLater =
     madeAt === row.created_at
       ? !sighting.isDeleted && (row.is_deleted === 1 || sighting.event === null)
       : madeAt > row.created_at
-  return isLater ? nextRow(sighting, undefined, shown) : undefined
+  return isLater ? nextRow(sighting, undefined, content) : undefined
 }
 
 /** What Stripe answers for a deleted object: its id and nothing more. */

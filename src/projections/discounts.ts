@@ -14,7 +14,7 @@ export const discounts: Projection = {
   on: onStripeObject(['coupon', 'promotion_code'], show),
 }
 
-type Shown = Omit<
+type Content = Omit<
   Row<'billing_discounts'>,
   'as_of' | 'created_at' | 'updated_at' | 'last_position' | 'is_deleted'
 >
@@ -22,22 +22,22 @@ type Shown = Omit<
 async function show(trx: Trx, sighting: Sighting<'coupon' | 'promotion_code'>): Promise<void> {
   const id = textOf(sighting.object.id)
   if (id === null) return
-  const shown =
+  const content =
     sighting.objectType === 'coupon'
       ? couponColumns(id, sighting.object)
       : promotionCodeColumns(id, sighting.object)
   const row = await trx
     .selectFrom('billing_discounts')
     .selectAll()
-    .where('discount_id', '=', shown.discount_id)
+    .where('discount_id', '=', content.discount_id)
     .executeTakeFirst()
-  const next = nextReusableRow(sighting, row, shown, (same) => same.made_under === shown.made_under)
+  const next = nextReusableRow(sighting, row, content, (same) => same.made_under === content.made_under)
   if (next === undefined) return
   const is_active = next.is_deleted ? 0 : next.is_active
   await saveRow(trx, 'billing_discounts', 'discount_id', { ...next, is_active })
 }
 
-const couponColumns = (couponId: string, coupon: StripeObjects['coupon']): Shown => ({
+const couponColumns = (couponId: string, coupon: StripeObjects['coupon']): Content => ({
   discount_id: couponId,
   kind: 'coupon',
   tenant_id: null,
@@ -56,7 +56,7 @@ const couponColumns = (couponId: string, coupon: StripeObjects['coupon']): Shown
   made_under: textOf(memberOf(coupon.metadata, keyInMetadata)),
 })
 
-const promotionCodeColumns = (id: string, promotionCode: StripeObjects['promotion_code']): Shown => ({
+const promotionCodeColumns = (id: string, promotionCode: StripeObjects['promotion_code']): Content => ({
   discount_id: id,
   kind: 'promotion_code',
   tenant_id: null,

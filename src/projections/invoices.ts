@@ -99,11 +99,11 @@ export function isOfPlanAlone(object: object): boolean {
 
 type Invoice = Row<'billing_invoices'>
 
-function nextInvoice(sighting: Sighting<'invoice'>, row: Invoice | undefined, shown: Invoice): Invoice {
+function nextInvoice(sighting: Sighting<'invoice'>, row: Invoice | undefined, content: Invoice): Invoice {
   const isDeleted = sighting.isDeleted || row?.status === 'deleted'
-  const columns = row === undefined || replaces(sighting, row, shown, isDeleted) ? shown : row
+  const columns = row === undefined || replaces(sighting, row, content, isDeleted) ? content : row
   const status = isDeleted ? 'deleted' : columns.status
-  const failures = [row?.payment_failed_at, shown.payment_failed_at].filter(
+  const failures = [row?.payment_failed_at, content.payment_failed_at].filter(
     (time) => typeof time === 'string',
   )
   const { usage_invoiced_at, base_cents, owed_base_cents } = row ?? columns
@@ -118,9 +118,14 @@ function nextInvoice(sighting: Sighting<'invoice'>, row: Invoice | undefined, sh
   }
 }
 
-function replaces(sighting: Sighting<'invoice'>, row: Invoice, shown: Invoice, isDeleted: boolean): boolean {
+function replaces(
+  sighting: Sighting<'invoice'>,
+  row: Invoice,
+  content: Invoice,
+  isDeleted: boolean,
+): boolean {
   if (isStub(sighting)) return false
-  const step = isDeleted ? 0 : ranksFrom(row.status, shown.status)
+  const step = isDeleted ? 0 : ranksFrom(row.status, content.status)
   return step === 0 ? supersedes(sighting, row) : step > 0
 }
 

@@ -27,18 +27,18 @@ async function show(trx: Trx, sighting: Sighting<'payment_method'>): Promise<voi
     .selectAll()
     .where('payment_method_id', '=', paymentMethodId)
     .executeTakeFirst()
-  const shown = columnsOf(sighting, await sighting.whole(), paymentMethodId, tenantId)
-  const columns = row === undefined || replaces(sighting, row, shown) ? shown : row
-  const known = columns.customer_id || row?.customer_id || shown.customer_id
-  const next = { ...columns, customer_id: known, last_position: sighting.position }
+  const content = columnsOf(sighting, await sighting.whole(), paymentMethodId, tenantId)
+  const columns = row === undefined || replaces(sighting, row, content) ? content : row
+  const customer_id = columns.customer_id || row?.customer_id || content.customer_id
+  const next = { ...columns, customer_id, last_position: sighting.position }
   if (!sameRow(next, row)) await saveRow(trx, 'billing_payment_methods', 'payment_method_id', next)
 }
 
 type PaymentMethod = Row<'billing_payment_methods'>
 
-function replaces(sighting: Sighting, row: PaymentMethod, shown: PaymentMethod): boolean {
+function replaces(sighting: Sighting, row: PaymentMethod, content: PaymentMethod): boolean {
   const wasDetached = row.detached_at !== null
-  const isDetached = shown.detached_at !== null
+  const isDetached = content.detached_at !== null
   if (sighting.asOf === row.as_of && wasDetached !== isDetached) return isDetached
   return supersedes(sighting, row)
 }

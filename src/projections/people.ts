@@ -55,11 +55,11 @@ async function show(trx: Trx, sighting: Sighting<'customer'>): Promise<void> {
     .executeTakeFirst()
   // An older sighting than the row's, or somebody else's customer; the stub of a deleted one says nothing.
   if (customer?.last_position !== position || customer.as_of !== asOf || isStub(sighting)) return
-  const seen = await whole()
-  if (seen === null) return
+  const wholeCustomer = await whole()
+  if (wholeCustomer === null) return
   const { tenant_id, email, name, phone } = customer
   const before = await personOf(trx, tenant_id)
-  const company = textOf(memberOf(seen.metadata, 'company_name')) ?? before?.company_name ?? null
+  const company = textOf(memberOf(wholeCustomer.metadata, 'company_name')) ?? before?.company_name ?? null
   await save(trx, { tenant_id, email, name, company_name: company, phone, last_position: position })
 }
 

@@ -1,5 +1,5 @@
 import type { Trx } from '../db/tables.ts'
-import type { Fact, FactType } from '../log/facts.ts'
+import type { Fact } from '../log/facts.ts'
 import type { Snapshot } from '../session/session.ts'
 import { customers } from './customers.ts'
 import { discounts } from './discounts.ts'
@@ -40,10 +40,10 @@ export async function project(trx: Trx, fact: Fact, snapshot?: Snapshot): Promis
 
 type Listener = (trx: Trx, fact: Fact, snapshot?: Snapshot) => Promise<void>
 
-const listeners = new Map<FactType, Listener[]>()
+const listeners = new Map<string, Listener[]>()
 for (const projection of projections) {
   for (const [type, apply] of Object.entries(projection.on)) {
-    const known = listeners.get(type as FactType) ?? []
-    listeners.set(type as FactType, [...known, apply as Listener])
+    const others = listeners.get(type) ?? []
+    listeners.set(type, [...others, apply as Listener])
   }
 }

@@ -24,11 +24,15 @@ export function onStripeObject<T extends StripeObjectType>(
   types: readonly T[],
   apply: (trx: Trx, sighting: Sighting<T>) => Promise<void>,
 ): Projection['on'] {
-  const shown = async (trx: Trx, fact: Fact<SightingType>) => {
+  const applySighting = async (trx: Trx, fact: Fact<SightingType>) => {
     const sighting = sightingIn(trx, fact, types)
     if (sighting?.disposition === 'applied') await apply(trx, sighting)
   }
-  return { 'stripe.event_received': shown, 'stripe.event_released': shown, 'stripe.object_observed': shown }
+  return {
+    'stripe.event_received': applySighting,
+    'stripe.event_released': applySighting,
+    'stripe.object_observed': applySighting,
+  }
 }
 
 /**

@@ -22,10 +22,10 @@ const texts = new WeakMap<object, Map<string, CompiledQuery>>()
 
 function compiled(trx: Trx, name: string, compile: () => CompiledQuery): CompiledQuery {
   const { adapter } = trx.getExecutor()
-  const known = texts.get(adapter) ?? new Map<string, CompiledQuery>()
-  texts.set(adapter, known)
-  const query = known.get(name) ?? compile()
-  known.set(name, query)
+  const queries = texts.get(adapter) ?? new Map<string, CompiledQuery>()
+  texts.set(adapter, queries)
+  const query = queries.get(name) ?? compile()
+  queries.set(name, query)
   return query
 }
 

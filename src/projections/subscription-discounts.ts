@@ -22,10 +22,10 @@ export function readDiscounts(discounts: unknown): string {
 
 /** The same discounts, with the terms that another sighting of the subscription knew. */
 export function fillIn(discounts: string, other: string): string {
-  const known = new Map(discountsIn(other).map((discount) => [discount.discount_id, discount]))
+  const byId = new Map(discountsIn(other).map((discount) => [discount.discount_id, discount]))
   return canonicalJson(
     discountsIn(discounts).map((discount) => {
-      const terms = Object.entries(known.get(discount.discount_id) ?? {})
+      const terms = Object.entries(byId.get(discount.discount_id) ?? {})
       return { ...discount, ...Object.fromEntries(terms.filter(([name]) => isUnknown(discount, name))) }
     }),
   )

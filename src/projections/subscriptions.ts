@@ -37,11 +37,11 @@ type Subscription = Row<'billing_subscriptions'>
 function nextSubscription(
   sighting: Sighting<'subscription'>,
   row: Subscription | undefined,
-  shown: Subscription,
+  content: Subscription,
 ): Subscription {
-  const isNewer = row === undefined || replaces(sighting, row, shown)
-  const columns = isNewer ? shown : row
-  const other = isNewer ? row : shown
+  const isNewer = row === undefined || replaces(sighting, row, content)
+  const columns = isNewer ? content : row
+  const other = isNewer ? row : content
   const isGone = sighting.isDeleted || (row !== undefined && wasGone(row))
   return {
     ...columns,
@@ -51,10 +51,10 @@ function nextSubscription(
   }
 }
 
-function replaces(sighting: Sighting, row: Subscription, shown: Subscription): boolean {
+function replaces(sighting: Sighting, row: Subscription, content: Subscription): boolean {
   if (isStub(sighting)) return false
-  if (wasGone(row)) return hasEnded(shown.status) || supersedes(sighting, row)
-  const step = stagesFrom(row.status, shown.status)
+  if (wasGone(row)) return hasEnded(content.status) || supersedes(sighting, row)
+  const step = stagesFrom(row.status, content.status)
   return step === 0 ? supersedes(sighting, row) : step > 0
 }
 

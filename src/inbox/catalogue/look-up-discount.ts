@@ -15,7 +15,7 @@ export async function lookUpDiscount(
   reader: Reader,
   code: string,
 ): Promise<Observation[]> {
-  const known = await reader
+  const rows = await reader
     .selectFrom('billing_discounts')
     .select('discount_id')
     .where('kind', '=', 'coupon')
@@ -25,7 +25,7 @@ export async function lookUpDiscount(
   return askStripe(() =>
     stripe.findDiscount(
       code,
-      known.map((row) => row.discount_id),
+      rows.map((row) => row.discount_id),
     ),
   )
 }

@@ -68,13 +68,16 @@ export function factsFromStripe(
     case 'subscription': {
       const { id, metadata, trial_end } = object
       const status = subscriptionStatus ?? object.status
-      const about = { subscription_id: id, subscription_status: status }
+      const subscription = { subscription_id: id, subscription_status: status }
       if (isOurs(metadata))
         return [
-          { type: 'onboarding.subscription_created', data: { ...about, trial_ends_at: isoTime(trial_end) } },
+          {
+            type: 'onboarding.subscription_created',
+            data: { ...subscription, trial_ends_at: isoTime(trial_end) },
+          },
         ]
-      if (isInOrder(status)) return [{ type: 'onboarding.subscription_activated', data: about }]
-      if (hasEnded(status)) return [{ type: 'onboarding.subscription_expired', data: about }]
+      if (isInOrder(status)) return [{ type: 'onboarding.subscription_activated', data: subscription }]
+      if (hasEnded(status)) return [{ type: 'onboarding.subscription_expired', data: subscription }]
       return []
     }
     default:

@@ -63,12 +63,12 @@ export async function dispatch(
   turn: Turn,
   session: Session,
   fact: OnboardingFact,
-  about: { factId: string; causation?: string },
+  origin: { factId: string; causation?: string },
 ): Promise<Session> {
   const evolved = evolveIfTaken(session.snapshot, fact)
   if (evolved === undefined) throw notAllowed(session)
   const { now } = turn
-  const { factId, causation } = about
+  const { factId, causation } = origin
   const { snapshot, effects } = evolved
   const stream = streams.onboarding(session.sessionId)
   const [recorded] = await turn.record(

@@ -31,8 +31,8 @@ async function tellSession(turn: Turn, session: Session, sighting: Sighting): Pr
   for (const fact of factsFromStripe(session.snapshot, sighting, await mirroredOf(trx, sighting))) {
     if (!after.snapshot.can(fact)) continue
     const pending = pendingCall(after)
-    const about = { factId: `${factId}:${session.sessionId}:${fact.type}`, causation: cause }
-    after = await dispatch(turn, after, fact, about)
+    const origin = { factId: `${factId}:${session.sessionId}:${fact.type}`, causation: cause }
+    after = await dispatch(turn, after, fact, origin)
     // A webhook can be earlier than the answer to the call that it is about.
     if (pending !== null && pendingCall(after) === null) await settle(trx, pending.key, 'done', now)
   }
