@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { tableOf } from '../db/keys-of.ts'
 import type { Row, Trx } from '../db/tables.ts'
 import { Conflict } from '../errors.ts'
 import { canonicalJson } from './canonical-json.ts'
@@ -110,36 +111,14 @@ export const genesisHash = '0'.repeat(64)
 
 /** SHA-256, hex, over the canonical JSON of all columns but `position` (the order among streams) and the hash itself. */
 export function hashOf(row: Omit<Row<'billing_events'>, 'hash' | 'position'>): string {
-  const {
-    stream,
-    version,
-    fact_id,
-    type,
-    tenant_id,
-    data,
-    subject,
-    sealed,
-    metadata,
-    occurred_at,
-    recorded_at,
-    previous_hash,
-  } = row
-  const hashed = {
-    stream,
-    version,
-    fact_id,
-    type,
-    tenant_id,
-    data,
-    subject,
-    sealed,
-    metadata,
-    occurred_at,
-    recorded_at,
-    previous_hash,
-  }
+  const hashed = tableOf(hashedColumns, (column) => row[column])
   return createHash('sha256').update(canonicalJson(hashed)).digest('hex')
 }
+
+const hashedColumns = [
+  ...(['stream', 'version', 'fact_id', 'type', 'tenant_id', 'data', 'subject', 'sealed'] as const),
+  ...(['metadata', 'occurred_at', 'recorded_at', 'previous_hash'] as const),
+]
 
 /** Somebody else appended to the stream after the caller had read it. The same request again decides anew. */
 export class StreamMoved extends Conflict {
