@@ -1,7 +1,9 @@
 import { z } from 'zod'
 import { finalStatuses } from '../../machines/onboarding-steps.ts'
 import type { Database } from '../db/database.ts'
+import { tableRow } from '../db/fields.ts'
 import type { Reader, Row } from '../db/tables.ts'
+import { sessionRow } from '../inbox/sessions/store.ts'
 import { genesisHash, hashOf } from '../log/append.ts'
 import { canonicalJson } from '../log/canonical-json.ts'
 import { type Fact, streams } from '../log/facts.ts'
@@ -12,8 +14,7 @@ import { maskValue } from '../logging/mask.ts'
 import { machineVersion } from '../session/session.ts'
 import { foldCapsule } from './fold-capsule.ts'
 import { placeholders } from './placeholders.ts'
-import type { PathStep, Stranded } from './session-path.ts'
-import { sessionRow } from './sessions.ts'
+import { PathStep, Stranded } from './session-path.ts'
 
 const factRow = z.object({
   position: z.int().positive(),
@@ -30,8 +31,6 @@ const factRow = z.object({
   hash: z.string(),
 })
 
-const tableRow = z.record(z.string(), z.union([z.string(), z.number(), z.null()]))
-
 /** An incident in one file: what happened to a session, without personal data, and how it ended. */
 export const capsule = z.object({
   format: z.literal('stepledger-capsule/1'),
@@ -45,8 +44,8 @@ export const capsule = z.object({
     /** As the live table had it. */
     place: z.string().nullable(),
     status: z.string(),
-    stranded: z.object({ position: z.int(), type: z.string(), message: z.string() }).nullable(),
-    path: z.array(z.object({ position: z.int(), type: z.string(), place: z.string().nullable() })),
+    stranded: Stranded.nullable(),
+    path: z.array(PathStep.pick({ position: true, type: true, place: true })),
     /** The tenant's rows as these facts alone make them. */
     tables: z.record(z.string(), z.array(tableRow)),
   }),
@@ -67,7 +66,11 @@ export async function exportCapsule({ reader }: Database, sessionId: string, now
   })
   const all = [...own, ...(await Array.fromAsync(billing))].sort((a, b) => a.position - b.position)
   const facts = chained(await redacted(reader, all))
-  const folded = await foldCapsule(facts.map(factOf), sessionId, row.tenant_id)
+  const folded = await foldCapsule(
+    facts.map((row) => factOf(row)),
+    sessionId,
+    row.tenant_id,
+  )
   return {
     format: 'stepledger-capsule/1',
     session_id: sessionId,
@@ -109,8 +112,12 @@ export type CapsuleReplay = {
  */
 export async function replayCapsule(recorded: Capsule): Promise<CapsuleReplay> {
   const differences = brokenChain(recorded)
-  const facts = recorded.facts.map((fact) => fact as unknown as Fact)
-  const folded = await foldCapsule(facts, recorded.session_id, recorded.tenant_id)
+  const rows = recorded.facts.map((fact) => rowOf(fact, fact.previous_hash))
+  const folded = await foldCapsule(
+    rows.map((row) => factOf(row)),
+    recorded.session_id,
+    recorded.tenant_id,
+  )
   const place = folded.path.at(-1)?.place ?? null
   if (recorded.result.stranded === null) {
     if (place !== recorded.result.place)
@@ -131,36 +138,35 @@ export async function replayCapsule(recorded: Capsule): Promise<CapsuleReplay> {
 }
 
 /** With placeholders in the clear where the log has what is sealed: a capsule is read without any key. */
-async function redacted(reader: Reader, facts: Fact[]): Promise<Fact[]> {
+async function redacted(reader: Reader, facts: Fact[]): Promise<Unchained[]> {
   const { hide, hideTexts } = placeholders()
-  const rows: Fact[] = []
+  const rows: Unchained[] = []
   for (const fact of facts) {
     const { data } = fact
     const personal = await personalIn(reader, fact)
     const isStripes = 'event' in data || 'object' in data
     rows.push({
       ...fact,
-      subject: null,
-      sealed: null,
       data: maskValue({
         ...data,
         ...(personal === undefined ? {} : { personal: isStripes ? hideTexts(personal) : hide(personal) }),
       }),
       // A request id may be the caller's own text.
       metadata: maskValue(fact.metadata),
-    } as unknown as Fact)
+    })
   }
   return rows
 }
 
 /** Undefined: the fact has none. */
 async function personalIn(reader: Reader, fact: Fact): Promise<JsonObject | undefined> {
-  if (!('personal' in fact.data)) return undefined
-  return ((await personalOf<object>(reader, fact as Parameters<typeof personalOf<object>>[1])) ??
-    {}) as JsonObject
+  const { data } = fact
+  if (!('personal' in data)) return undefined
+  const { personal } = data
+  return ((await personalOf<object>(reader, { ...fact, data: { personal } })) ?? {}) as JsonObject
 }
 
-function chained(facts: Fact[]): Row<'billing_events'>[] {
+function chained(facts: Unchained[]): Row<'billing_events'>[] {
   let previousHash = genesisHash
   return facts.map((fact) => {
     const row = rowOf(fact, previousHash)
@@ -169,7 +175,9 @@ function chained(facts: Fact[]): Row<'billing_events'>[] {
   })
 }
 
-function rowOf(fact: Fact, previousHash: string): Row<'billing_events'> {
+type Unchained = Omit<z.infer<typeof factRow>, 'previous_hash' | 'hash'>
+
+function rowOf(fact: Unchained, previousHash: string): Row<'billing_events'> {
   const { position, stream, version, fact_id, type, tenant_id, occurred_at, recorded_at } = fact
   const row = {
     ...{ position, stream, version, fact_id, type, tenant_id, occurred_at, recorded_at },
@@ -184,7 +192,7 @@ function rowOf(fact: Fact, previousHash: string): Row<'billing_events'> {
 function brokenChain({ facts }: Capsule): string[] {
   let previousHash = genesisHash
   for (const fact of facts) {
-    const { hash } = rowOf(fact as unknown as Fact, previousHash)
+    const { hash } = rowOf(fact, previousHash)
     if (fact.previous_hash !== previousHash || fact.hash !== hash)
       return [`the fact at position ${fact.position} was changed after the export`]
     previousHash = hash

@@ -1,9 +1,9 @@
 import { z } from 'zod'
 import type { Database } from '../db/database.ts'
 import { tableRow, timeOut } from '../db/fields.ts'
+import { sessionRow } from '../inbox/sessions/store.ts'
 import { openFold } from '../projections/fold.ts'
 import { positionAt } from './past.ts'
-import { sessionRow } from './sessions.ts'
 import { rowsOfTenant } from './tenant-rows.ts'
 
 export const SessionAt = z.object({

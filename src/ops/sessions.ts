@@ -6,7 +6,7 @@ import { finalStatuses } from '../../machines/onboarding-steps.ts'
 import { timeOut } from '../db/fields.ts'
 import { type Page, type PageQuery, pageOf } from '../db/page.ts'
 import type { Reader, Row } from '../db/tables.ts'
-import { NotFound } from '../errors.ts'
+import { sessionRow } from '../inbox/sessions/store.ts'
 import { streams } from '../log/facts.ts'
 import { readFacts } from '../log/read.ts'
 import { strandedVersion } from '../projections/onboarding-sessions.ts'
@@ -130,17 +130,6 @@ export async function showSession(reader: Reader, sessionId: string): Promise<Se
     path: folded.path,
     facts: facts.map(redact),
   }
-}
-
-/** @throws NotFound */
-export async function sessionRow(reader: Reader, sessionId: string): Promise<Row<'onboarding_sessions'>> {
-  const row = await reader
-    .selectFrom('onboarding_sessions')
-    .selectAll()
-    .where('session_id', '=', sessionId)
-    .executeTakeFirst()
-  if (row === undefined) throw new NotFound('onboarding session')
-  return row
 }
 
 async function listing(reader: Reader, row: Row<'onboarding_sessions'>): Promise<SessionListing> {

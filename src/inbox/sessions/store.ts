@@ -33,13 +33,18 @@ export const sessionStatus = (session: Session): SessionStatus => statusOf(sessi
 
 /** @throws NotFound; AppError session_quarantined when the log holds what this code's statechart cannot take */
 export async function loadSession(reader: Reader, sessionId: string): Promise<Session> {
+  return sessionOf(reader, await sessionRow(reader, sessionId))
+}
+
+/** @throws NotFound */
+export async function sessionRow(reader: Reader, sessionId: string): Promise<Row<'onboarding_sessions'>> {
   const row = await reader
     .selectFrom('onboarding_sessions')
     .selectAll()
     .where('session_id', '=', sessionId)
     .executeTakeFirst()
   if (row === undefined) throw new NotFound('onboarding session')
-  return sessionOf(reader, row)
+  return row
 }
 
 /** As `loadSession`, from a row that was read already. */
