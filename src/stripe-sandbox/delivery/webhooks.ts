@@ -34,7 +34,7 @@ export function createWebhooks(options: {
   const insert = store.db.prepare(
     'INSERT INTO deliveries (event_id, endpoint_id, created_at, due_at) VALUES (?, ?, ?, ?)',
   )
-  const due = store.db.prepare(
+  const due = store.db.prepare<[number], Delivery>(
     'SELECT * FROM deliveries WHERE done_at IS NULL AND due_at <= ? ORDER BY due_at, seq LIMIT 50',
   )
   const nextDue = store.db
@@ -49,6 +49,8 @@ export function createWebhooks(options: {
     .pluck()
   const closing = new AbortController()
   const underWay = new Map<number, Promise<void>>()
+  /** Read ahead of what is due. */
+  let queue: Delivery[] = []
   let timer: NodeJS.Timeout | undefined
 
   const endpointOf = (id: string) => {
@@ -71,9 +73,10 @@ export function createWebhooks(options: {
   }
 
   const startDue = () => {
-    for (const delivery of due.all(clock()) as Delivery[]) {
-      if (underWay.size >= atOnce) return
-      if (underWay.has(delivery.seq)) continue
+    while (underWay.size < atOnce) {
+      if (queue.length === 0) queue = due.all(clock()).filter(({ seq }) => !underWay.has(seq))
+      const delivery = queue.shift()
+      if (delivery === undefined) return
       const work = attempt(delivery).finally(() => {
         underWay.delete(delivery.seq)
         wake()
@@ -86,9 +89,10 @@ export function createWebhooks(options: {
     if (closing.signal.aborted) return
     clearTimeout(timer)
     startDue()
-    const next = nextDue.get() ?? null
     // Those under way wake the loop when they end.
-    if (next === null || underWay.size > 0) return
+    if (underWay.size > 0) return
+    const next = nextDue.get() ?? null
+    if (next === null) return
     timer = setTimeout(wake, Math.max(1, Math.min(next - clock(), longestSleepMs)))
     timer.unref()
   }

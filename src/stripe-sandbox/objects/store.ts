@@ -88,6 +88,16 @@ export function openStore(file: string, nowSeconds: () => number): Store {
     )
     .pluck()
 
+  const listers = new Map<string, Database.Statement<(string | number | null)[], string>>()
+  /** Prepared once, unless a list is read within a list. */
+  const lister = (sql: string) => {
+    const known = listers.get(sql)
+    if (known !== undefined && !known.busy) return known
+    const prepared = db.prepare<(string | number | null)[], string>(sql).pluck()
+    listers.set(sql, prepared)
+    return prepared
+  }
+
   const store: Store = {
     db,
     find: <K extends ObjectType>(type: K, id: string) => {
@@ -113,11 +123,8 @@ export function openStore(file: string, nowSeconds: () => number): Store {
       )
       const limit = query.limit ?? 10
       const data: ObjectTypes[K][] = []
-      for (const json of db
-        .prepare(sql)
-        .pluck()
-        .iterate(...values)) {
-        const object = JSON.parse(json as string) as ObjectTypes[K]
+      for (const json of lister(sql).iterate(...values)) {
+        const object = JSON.parse(json) as ObjectTypes[K]
         if (query.where && !query.where(object)) continue
         data.push(object)
         if (data.length > limit) break
