@@ -4,9 +4,11 @@ import { productRoutes } from '../catalogue/products.ts'
 import { promotionCodeRoutes } from '../catalogue/promotion-codes.ts'
 import type { Player } from '../clock/player.ts'
 import { testClockRoutes } from '../clock/test-clocks.ts'
+import { balanceTransactionRoutes } from '../customers/balance-transactions.ts'
 import { customerRoutes } from '../customers/customers.ts'
 import { eventRoutes } from '../delivery/events.ts'
 import { webhookEndpointRoutes } from '../delivery/webhook-endpoints.ts'
+import { creditNoteRoutes } from '../invoices/credit-notes.ts'
 import { invoiceItemRoutes } from '../invoices/invoice-items.ts'
 import { invoiceRoutes } from '../invoices/invoices.ts'
 import { listOf, text } from '../objects/parameters.ts'
@@ -28,8 +30,10 @@ export function allRoutes(options: {
 }): Route[] {
   return [
     ...accountRoutes,
+    ...balanceTransactionRoutes,
     ...chargeRoutes,
     ...couponRoutes,
+    ...creditNoteRoutes,
     ...customerRoutes,
     ...eventRoutes(options.pendingWebhooks),
     ...invoiceItemRoutes,

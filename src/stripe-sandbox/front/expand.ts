@@ -54,7 +54,9 @@ const cannotExpand = (path: string) =>
 const types: Record<string, ObjectType> = {
   charge: 'charge',
   coupon: 'coupon',
+  credit_note: 'credit_note',
   customer: 'customer',
+  customer_balance_transaction: 'customer_balance_transaction',
   default_payment_method: 'payment_method',
   default_price: 'price',
   discount: 'discount',

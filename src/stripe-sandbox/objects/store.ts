@@ -6,7 +6,9 @@ import { keepPrivate } from './private-file.ts'
 export type ObjectTypes = {
   charge: Stripe.Charge
   coupon: Stripe.Coupon
+  credit_note: Stripe.CreditNote
   customer: Stripe.Customer
+  customer_balance_transaction: Stripe.CustomerBalanceTransaction
   discount: Stripe.Discount
   event: Stripe.Event
   invoice: Stripe.Invoice

@@ -1,0 +1,79 @@
+import type Stripe from 'stripe'
+import { moveBalance } from '../invoices/balance-transaction.ts'
+import { noSuch } from '../objects/errors.ts'
+import { listPage } from '../objects/lists.ts'
+import {
+  clearable,
+  currency,
+  mergeMetadata,
+  metadata,
+  pagination,
+  range,
+  type ShapeOf,
+  text,
+  whole,
+} from '../objects/parameters.ts'
+import { route } from '../objects/routes.ts'
+import { mustFind, type Turn } from '../objects/turn.ts'
+
+const createShape = {
+  amount: whole,
+  currency,
+  description: text.optional(),
+  metadata: metadata.optional(),
+} satisfies ShapeOf<Stripe.CustomerCreateBalanceTransactionParams>
+
+const listShape = {
+  ...pagination,
+  created: range.optional(),
+  invoice: text.optional(),
+} satisfies ShapeOf<Stripe.CustomerListBalanceTransactionsParams>
+
+const updateShape = {
+  description: clearable.optional(),
+  metadata: metadata.optional(),
+} satisfies ShapeOf<Stripe.CustomerUpdateBalanceTransactionParams>
+
+const path = '/v1/customers/:id/balance_transactions'
+
+export const balanceTransactionRoutes = [
+  route(`POST ${path}`, createShape, (call) => {
+    const { amount, currency: code, description, metadata: given } = call.params
+    const customer = mustFind(call, 'customer', call.id)
+    return moveBalance(call, {
+      customer: customer.id,
+      amount,
+      currency: code,
+      type: 'adjustment',
+      description,
+      metadata: mergeMetadata({}, given),
+    })
+  }),
+  route(`GET ${path}`, listShape, (call) => {
+    const customer = mustFind(call, 'customer', call.id)
+    return listPage(
+      call,
+      'customer_balance_transaction',
+      `/v1/customers/${customer.id}/balance_transactions`,
+      call.params,
+      { equal: { customer: customer.id, invoice: call.params.invoice } },
+    )
+  }),
+  route(`GET ${path}/:transaction`, {}, (call) => ofCustomer(call, call.id, call.subId)),
+  route(`POST ${path}/:transaction`, updateShape, (call) => {
+    const { description, metadata: given } = call.params
+    const before = ofCustomer(call, call.id, call.subId)
+    // Stripe has no event for it.
+    return call.store.save({
+      ...before,
+      description: description === undefined ? before.description : description,
+      metadata: mergeMetadata(before.metadata ?? {}, given),
+    })
+  }),
+]
+
+function ofCustomer(turn: Turn, customerId: string, id: string): Stripe.CustomerBalanceTransaction {
+  const transaction = mustFind(turn, 'customer_balance_transaction', id)
+  if (transaction.customer !== customerId) throw noSuch('customer balance transaction', id)
+  return transaction
+}
