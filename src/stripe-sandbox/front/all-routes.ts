@@ -6,6 +6,7 @@ import type { Player } from '../clock/player.ts'
 import { testClockRoutes } from '../clock/test-clocks.ts'
 import { balanceTransactionRoutes } from '../customers/balance-transactions.ts'
 import { customerRoutes } from '../customers/customers.ts'
+import { portalRoutes } from '../customers/portal.ts'
 import { eventRoutes } from '../delivery/events.ts'
 import { webhookEndpointRoutes } from '../delivery/webhook-endpoints.ts'
 import { creditNoteRoutes } from '../invoices/credit-notes.ts'
@@ -41,6 +42,7 @@ export function allRoutes(options: {
     ...invoiceRoutes,
     ...paymentIntentRoutes,
     ...paymentMethodRoutes,
+    ...portalRoutes,
     ...priceRoutes,
     ...productRoutes,
     ...promotionCodeRoutes,

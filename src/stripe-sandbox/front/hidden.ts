@@ -7,6 +7,7 @@ import type { LoggedRequest } from './api.ts'
 import { challengePage } from './challenge-page.ts'
 import type { ClockCalls } from './clock-calls.ts'
 import { type Faults, faultKinds } from './faults.ts'
+import { portalPage } from './portal-page.ts'
 
 export type Hidden = (
   response: ServerResponse,
@@ -27,6 +28,7 @@ export function createHidden(options: {
       response.end(JSON.stringify(value))
     }
     const authenticated = /^\/_sandbox\/authenticate\/([^/]+)$/.exec(path)
+    const portal = /^\/_sandbox\/portal\/([^/]+)$/.exec(path)
     const challenged = /^\/_sandbox\/challenge\/([^/]+)$/.exec(path)
     try {
       if (path === '/_sandbox/faults' && method === 'GET') json(200, { faults: faults.list() })
@@ -61,6 +63,9 @@ export function createHidden(options: {
       } else if (challenged && method === 'GET') {
         response.writeHead(200, { 'Content-Type': 'text/html; charset=utf-8' })
         response.end(runner.run(nobody, (turn) => challengePage(turn, challenged[1] ?? '')))
+      } else if (portal && method === 'GET') {
+        const page = runner.run(nobody, (turn) => portalPage(turn, portal[1] ?? ''))
+        response.writeHead(200, { 'Content-Type': 'text/html; charset=utf-8' }).end(page)
       } else
         json(404, {
           error: { type: 'invalid_request_error', message: `Unrecognized request URL (${method}: ${path})` },

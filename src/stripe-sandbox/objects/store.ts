@@ -4,6 +4,7 @@ import { keepPrivate } from './private-file.ts'
 
 /** Every kind of object that the sandbox keeps, by the value of its `object` field. */
 export type ObjectTypes = {
+  'billing_portal.session': Stripe.BillingPortal.Session
   charge: Stripe.Charge
   coupon: Stripe.Coupon
   credit_note: Stripe.CreditNote
