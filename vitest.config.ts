@@ -4,10 +4,12 @@ export default defineConfig({
   test: {
     include: ['tests/**/*.test.ts'],
     globalSetup: ['tests/support/postgres-server.ts', 'tests/support/stripe-types-file.ts'],
-    setupFiles: ['tests/support/stripe-judge.ts'],
+    setupFiles: ['tests/support/stripe-judge.ts', 'tests/support/impatient-stripe.ts'],
     // A hang ends here; a machine that is busy with other work makes tests slow, not wrong.
     testTimeout: 60_000,
     hookTimeout: 60_000,
     pool: 'forks',
+    // A worker loads the service once, not once per file: no test file changes a module, or keeps anything in one.
+    isolate: false,
   },
 })

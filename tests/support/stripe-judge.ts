@@ -1,4 +1,4 @@
-import { subscribe } from 'node:diagnostics_channel'
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { readFileSync } from 'node:fs'
 import { afterAll, afterEach, expect, inject } from 'vitest'
 import { z } from 'zod'
@@ -11,22 +11,30 @@ import { type Walk, walkAlong } from './walk-stripe.ts'
  * the test that provoked it.
  */
 const faults = new Set<string>()
-afterEach(failForFaults)
+// A worker runs many files, and this one anew before each. The last of these hooks is the first to run.
+afterAll(() => {
+  unsubscribe('stripe-sandbox:answer', judgeAnswer)
+  unsubscribe('stripe-sandbox:event', judgeEvent)
+})
 afterAll(failForFaults)
+afterEach(failForFaults)
 
 const answered = z.object({ method: z.string(), path: z.string(), status: z.number(), body: z.string() })
 
-subscribe('stripe-sandbox:answer', (message) => {
+subscribe('stripe-sandbox:answer', judgeAnswer)
+subscribe('stripe-sandbox:event', judgeEvent)
+
+function judgeAnswer(message: unknown): void {
   const { method, path, status, body } = answered.parse(message)
   // What `stripe listen` begins with is no part of the API that the SDK knows.
   if (path === '/v1/stripecli/sessions') return
   for (const fault of faultsOfAnswer(judge(), status, JSON.parse(body)))
     faults.add(`${method} ${path.replace(/_\w{14,}/g, '_…')}: ${fault}`)
-})
+}
 
-subscribe('stripe-sandbox:event', (message) => {
+function judgeEvent(message: unknown): void {
   for (const fault of faultsOfEvent(judge(), message)) faults.add(`event ${fault}`)
-})
+}
 
 function failForFaults(): void {
   const found = [...faults]
