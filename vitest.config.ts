@@ -9,6 +9,8 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 60_000,
     pool: 'forks',
+    // Vitest leaves one core idle; the tests wait for disks, processes and browsers often enough.
+    maxWorkers: '100%',
     // A worker loads the service once, not once per file: no test file changes a module, or keeps anything in one.
     isolate: false,
   },

@@ -5,7 +5,7 @@ import { cp, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import Stripe from 'stripe'
-import { afterEach, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { readConfig } from '../../src/config.ts'
 import { type Database, openDatabase } from '../../src/db/database.ts'
 import { releaseLeases } from '../../src/effects/effects.ts'
@@ -18,6 +18,7 @@ import { refoldSessions } from '../../src/projections/onboarding-sessions.ts'
 import { startSandbox } from '../../src/stripe-sandbox/sandbox.ts'
 import { eachDatabase, type TestDatabase, templateOf, testKey, testKeys } from '../support/databases.ts'
 import type { Order, Report } from '../support/erase-until-killed.ts'
+import { oneFile } from '../support/one-file.ts'
 import { projectedRows } from '../support/rows.ts'
 import { startService } from '../support/service.ts'
 import { compileCache } from '../support/service-process.ts'
@@ -25,6 +26,12 @@ import { settled, wizard } from '../support/wizard.ts'
 
 /** In every text that the tenant has given. */
 const canary = /canary/i
+
+let program: Awaited<ReturnType<typeof oneFile>>
+beforeAll(async () => {
+  program = await oneFile(new URL('../support/erase-until-killed.ts', import.meta.url))
+})
+afterAll(() => program.remove())
 
 /** Deferred as they come, and undone after the test, the last one first. */
 let opened = new AsyncDisposableStack()
@@ -67,7 +74,7 @@ describe.each(eachDatabase)('on $name', ({ create }) => {
       const database = openDatabase(url, testKeys())
       life.defer(database.close)
       const context = createContext({ config: readConfig(environment), db: database, log: origin.log })
-      // As a start does, so long after the kill that its leases are over. This process's statechart was transformed for the test.
+      // As a start does, so long after the kill that its leases are over. This process and the killed one were each transformed, and their statecharts with them.
       await database.transact(releaseLeases)
       await database.transact(refoldSessions)
       const isErased = await erasedWholly(database, origin)
@@ -91,10 +98,7 @@ describe.each(eachDatabase)('on $name', ({ create }) => {
   }, 600_000)
 })
 
-const born = () =>
-  fork(new URL('../support/erase-until-killed.ts', import.meta.url), {
-    env: { ...process.env, ...compileCache },
-  })
+const born = () => fork(program.path, { env: { ...process.env, ...compileCache } })
 
 const stripeAt = (url: string) => {
   const { hostname: host, port } = new URL(url)
