@@ -1,46 +1,24 @@
 import type Stripe from 'stripe'
 import { invalidRequest, missing } from '../objects/errors.ts'
 import { randomLetters } from '../objects/ids.ts'
-import { listPage } from '../objects/lists.ts'
-import {
-  clearable,
-  currency,
-  decimal,
-  hash,
-  listOf,
-  mergeMetadata,
-  metadata,
-  oneOf,
-  pagination,
-  range,
-  type ShapeOf,
-  text,
-  whole,
-} from '../objects/parameters.ts'
-import { route } from '../objects/routes.ts'
-import { change, mustFind } from '../objects/turn.ts'
+import * as p from '../objects/parameters.ts'
+import { resource } from '../objects/resource.ts'
+import { mustFind } from '../objects/turn.ts'
 import { keepForDiscounts } from './discount.ts'
 
-const createShape = {
-  id: text.optional(),
-  amount_off: whole.optional(),
-  applies_to: hash({ products: listOf(text).optional() }).optional(),
-  currency: currency.optional(),
-  duration: oneOf('once', 'repeating', 'forever').optional(),
-  duration_in_months: whole.optional(),
-  max_redemptions: whole.optional(),
-  metadata: metadata.optional(),
-  name: text.optional(),
-  percent_off: decimal.optional(),
-  redeem_by: whole.optional(),
-} satisfies ShapeOf<Stripe.CouponCreateParams>
-
-const updateShape = {
-  metadata: metadata.optional(),
-  name: clearable.optional(),
-} satisfies ShapeOf<Stripe.CouponUpdateParams>
-
-const listShape = { ...pagination, created: range.optional() } satisfies ShapeOf<Stripe.CouponListParams>
+const createShape = p.optional({
+  id: p.text,
+  amount_off: p.whole,
+  applies_to: p.hash({ products: p.listOf(p.text).optional() }),
+  currency: p.currency,
+  duration: p.oneOf('once', 'repeating', 'forever'),
+  duration_in_months: p.whole,
+  max_redemptions: p.whole,
+  metadata: p.metadata,
+  name: p.text,
+  percent_off: p.decimal,
+  redeem_by: p.whole,
+} satisfies p.ShapeOf<Stripe.CouponCreateParams>)
 
 type CouponInput = {
   amount_off?: number | undefined
@@ -52,8 +30,10 @@ type CouponInput = {
   redeem_by?: number | undefined
 }
 
+const coupons = resource('coupon', '/v1/coupons')
+
 export const couponRoutes = [
-  route('POST /v1/coupons', createShape, (call) => {
+  coupons.create(createShape, (call) => {
     const { params } = call
     checkTerms(params, call.now)
     const id = params.id ?? randomLetters(8)
@@ -83,26 +63,13 @@ export const couponRoutes = [
     call.emit('coupon.created', coupon)
     return coupon
   }),
-  route('GET /v1/coupons', listShape, (call) => listPage(call, 'coupon', '/v1/coupons', call.params)),
-  route('GET /v1/coupons/:id', {}, (call) => mustFind(call, 'coupon', call.id)),
-  route('POST /v1/coupons/:id', updateShape, (call) => {
-    const coupon = mustFind(call, 'coupon', call.id)
-    const { name, metadata: given } = call.params
-    const after = {
-      ...coupon,
-      name: name === undefined ? coupon.name : name,
-      metadata: mergeMetadata(coupon.metadata ?? {}, given),
-    }
-    return change(call, 'coupon.updated', coupon, after)
-  }),
-  route('DELETE /v1/coupons/:id', {}, (call) => {
-    const coupon = mustFind(call, 'coupon', call.id)
-    const stub = { id: coupon.id, object: 'coupon', deleted: true } satisfies Stripe.DeletedCoupon
-    keepForDiscounts(call, coupon)
-    call.store.remove(coupon, stub)
-    call.emit('coupon.deleted', coupon)
-    return stub
-  }),
+  coupons.list({ created: p.range } satisfies p.ShapeOf<Stripe.CouponListParams>),
+  coupons.retrieve(),
+  coupons.update(
+    { metadata: p.metadata, name: p.clearable } satisfies p.ShapeOf<Stripe.CouponUpdateParams>,
+    'coupon.updated',
+  ),
+  coupons.remove('coupon.deleted', keepForDiscounts),
 ]
 
 function checkTerms(terms: CouponInput, now: number): void {

@@ -1,91 +1,74 @@
 import type Stripe from 'stripe'
 import { z } from 'zod'
 import { invalidRequest, missing } from '../objects/errors.ts'
-import { listPage } from '../objects/lists.ts'
-import {
-  clearable,
-  currency,
-  decimal,
-  hash,
-  listOf,
-  mergeMetadata,
-  metadata,
-  oneOf,
-  pagination,
-  range,
-  type ShapeOf,
-  text,
-  whole,
-  yesNo,
-} from '../objects/parameters.ts'
-import { route } from '../objects/routes.ts'
-import { change, mustFind, type Turn } from '../objects/turn.ts'
+import * as p from '../objects/parameters.ts'
+import { resource } from '../objects/resource.ts'
+import { mustFind, type Turn } from '../objects/turn.ts'
 import { type PriceInput, savePrice } from './price.ts'
 import { makeProduct } from './product.ts'
 
-export const recurringShape = hash({
-  interval: oneOf('day', 'week', 'month', 'year'),
-  interval_count: whole.optional(),
-  usage_type: oneOf('licensed').optional(),
+export const recurringShape = p.hash({
+  interval: p.oneOf('day', 'week', 'month', 'year'),
+  interval_count: p.whole.optional(),
+  usage_type: p.oneOf('licensed').optional(),
 })
 
-const tier = hash({
-  up_to: z.union([z.literal('inf').transform(() => null), whole]),
-  flat_amount: whole.optional(),
-  unit_amount: whole.optional(),
-  unit_amount_decimal: decimal.optional(),
+const tier = p.hash({
+  up_to: z.union([z.literal('inf').transform(() => null), p.whole]),
+  ...p.optional({ flat_amount: p.whole, unit_amount: p.whole, unit_amount_decimal: p.decimal }),
+})
+const chosenAmount = p.hash({
+  enabled: p.yesNo,
+  ...p.optional({ maximum: p.whole, minimum: p.whole, preset: p.whole }),
+})
+const productInput = p.hash({
+  name: p.text,
+  ...p.optional({ id: p.text, active: p.yesNo, metadata: p.metadata }),
 })
 
 const createShape = {
-  currency,
-  active: yesNo.optional(),
-  billing_scheme: oneOf('per_unit', 'tiered').optional(),
-  custom_unit_amount: hash({
-    enabled: yesNo,
-    maximum: whole.optional(),
-    minimum: whole.optional(),
-    preset: whole.optional(),
-  }).optional(),
-  lookup_key: text.optional(),
-  metadata: metadata.optional(),
-  nickname: text.optional(),
-  product: text.optional(),
-  product_data: hash({
-    id: text.optional(),
-    name: text,
-    active: yesNo.optional(),
-    metadata: metadata.optional(),
-  }).optional(),
-  recurring: recurringShape
-    .extend({ meter: text.optional(), usage_type: oneOf('licensed', 'metered').optional() })
-    .optional(),
-  tax_behavior: oneOf('exclusive', 'inclusive', 'unspecified').optional(),
-  tiers: listOf(tier).optional(),
-  tiers_mode: oneOf('graduated', 'volume').optional(),
-  unit_amount: whole.optional(),
-  unit_amount_decimal: decimal.optional(),
-} satisfies ShapeOf<Stripe.PriceCreateParams>
+  currency: p.currency,
+  ...p.optional({
+    active: p.yesNo,
+    billing_scheme: p.oneOf('per_unit', 'tiered'),
+    custom_unit_amount: chosenAmount,
+    lookup_key: p.text,
+    metadata: p.metadata,
+    nickname: p.text,
+    product: p.text,
+    product_data: productInput,
+    recurring: recurringShape.extend(
+      p.optional({ meter: p.text, usage_type: p.oneOf('licensed', 'metered') }),
+    ),
+    tax_behavior: p.oneOf('exclusive', 'inclusive', 'unspecified'),
+    tiers: p.listOf(tier),
+    tiers_mode: p.oneOf('graduated', 'volume'),
+    unit_amount: p.whole,
+    unit_amount_decimal: p.decimal,
+  } satisfies p.ShapeOf<Stripe.PriceCreateParams>),
+}
 
 const updateShape = {
-  active: yesNo.optional(),
-  lookup_key: clearable.optional(),
-  metadata: metadata.optional(),
-  nickname: clearable.optional(),
-} satisfies ShapeOf<Stripe.PriceUpdateParams>
+  active: p.yesNo,
+  lookup_key: p.clearable,
+  metadata: p.metadata,
+  nickname: p.clearable,
+} satisfies p.ShapeOf<Stripe.PriceUpdateParams>
 
 const listShape = {
-  ...pagination,
-  active: yesNo.optional(),
-  created: range.optional(),
-  currency: currency.optional(),
-  lookup_keys: listOf(text).optional(),
-  product: text.optional(),
-  recurring: hash({ interval: text.optional(), usage_type: text.optional() }).optional(),
-  type: oneOf('one_time', 'recurring').optional(),
-} satisfies ShapeOf<Stripe.PriceListParams>
+  active: p.yesNo,
+  created: p.range,
+  currency: p.currency,
+  lookup_keys: p.listOf(p.text),
+  product: p.text,
+  recurring: p.hash(p.optional({ interval: p.text, usage_type: p.text })),
+  type: p.oneOf('one_time', 'recurring'),
+} satisfies p.ShapeOf<Stripe.PriceListParams>
+
+const prices = resource('price', '/v1/prices')
 
 export const priceRoutes = [
-  route('POST /v1/prices', createShape, (call) => {
+  prices.create(createShape, (call) => {
     const { product_data: productInput, product: productId, ...input } = call.params
     if (productInput) {
       const product = makeProduct(call, productInput)
@@ -95,25 +78,16 @@ export const priceRoutes = [
     if (productId === undefined) throw missing('product')
     return makePrice(call, { ...input, product: mustFind(call, 'product', productId, 'product').id })
   }),
-  route('GET /v1/prices', listShape, (call) => {
-    const { active, currency: code, lookup_keys: keys, product, recurring, type } = call.params
-    return listPage(call, 'price', '/v1/prices', call.params, {
-      equal: { active, currency: code, product, type, 'recurring.interval': recurring?.interval },
-      where: (price) => !keys || keys.includes(price.lookup_key ?? ''),
-    })
-  }),
-  route('GET /v1/prices/:id', {}, (call) => mustFind(call, 'price', call.id)),
-  route('POST /v1/prices/:id', updateShape, (call) => {
-    const price = mustFind(call, 'price', call.id)
-    const { active, lookup_key: key, nickname, metadata: given } = call.params
-    return change(call, 'price.updated', price, {
-      ...price,
-      active: active ?? price.active,
-      lookup_key: key === undefined ? price.lookup_key : key,
-      nickname: nickname === undefined ? price.nickname : nickname,
-      metadata: mergeMetadata(price.metadata, given),
-    })
-  }),
+  prices.list(listShape, ({ lookup_keys: keys, recurring, ...equal }) => ({
+    equal: {
+      ...equal,
+      'recurring.interval': recurring?.interval,
+      'recurring.usage_type': recurring?.usage_type,
+    },
+    where: (price) => !keys || keys.includes(price.lookup_key ?? ''),
+  })),
+  prices.retrieve(),
+  prices.update(updateShape, 'price.updated'),
 ]
 
 /** A new price, told of. @throws StripeFailure 400 */

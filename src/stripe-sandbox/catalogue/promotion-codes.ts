@@ -1,57 +1,40 @@
 import type Stripe from 'stripe'
 import { invalidRequest, missing } from '../objects/errors.ts'
 import { idOf, newId, randomLetters } from '../objects/ids.ts'
-import { listPage } from '../objects/lists.ts'
-import {
-  currency,
-  hash,
-  mergeMetadata,
-  metadata,
-  oneOf,
-  pagination,
-  range,
-  type ShapeOf,
-  text,
-  whole,
-  yesNo,
-} from '../objects/parameters.ts'
+import * as p from '../objects/parameters.ts'
 import { codeIsActive, couponIsValid, present } from '../objects/present.ts'
-import { route } from '../objects/routes.ts'
-import { change, mustFind, type Turn } from '../objects/turn.ts'
+import { resource } from '../objects/resource.ts'
+import { mustFind, type Turn } from '../objects/turn.ts'
 
-const promotion = hash({ type: oneOf('coupon'), coupon: text })
-const shared = {
-  active: yesNo.optional(),
-  code: text.optional(),
-  customer: text.optional(),
-  expires_at: whole.optional(),
-  max_redemptions: whole.optional(),
-  metadata: metadata.optional(),
-  restrictions: hash({
-    first_time_transaction: yesNo.optional(),
-    minimum_amount: whole.optional(),
-    minimum_amount_currency: currency.optional(),
-  }).optional(),
-} satisfies ShapeOf<Stripe.PromotionCodeCreateParams>
-
-const updateShape = {
-  active: yesNo.optional(),
-  metadata: metadata.optional(),
-} satisfies ShapeOf<Stripe.PromotionCodeUpdateParams>
+const restrictions = p.optional({
+  first_time_transaction: p.yesNo,
+  minimum_amount: p.whole,
+  minimum_amount_currency: p.currency,
+})
+const createShape = p.optional({
+  active: p.yesNo,
+  code: p.text,
+  customer: p.text,
+  expires_at: p.whole,
+  max_redemptions: p.whole,
+  metadata: p.metadata,
+  promotion: p.hash({ type: p.oneOf('coupon'), coupon: p.text }),
+  restrictions: p.hash(restrictions),
+} satisfies p.ShapeOf<Stripe.PromotionCodeCreateParams>)
 
 const listShape = {
-  ...pagination,
-  active: yesNo.optional(),
-  code: text.optional(),
-  coupon: text.optional(),
-  created: range.optional(),
-  customer: text.optional(),
-} satisfies ShapeOf<Stripe.PromotionCodeListParams>
+  active: p.yesNo,
+  code: p.text,
+  coupon: p.text,
+  created: p.range,
+  customer: p.text,
+} satisfies p.ShapeOf<Stripe.PromotionCodeListParams>
+
+const codes = resource('promotion_code', '/v1/promotion_codes', shown)
 
 export const promotionCodeRoutes = [
-  route(
-    'POST /v1/promotion_codes',
-    { ...shared, promotion: promotion.optional() },
+  codes.create(
+    createShape,
     (call) => {
       const { params } = call
       const couponId = params.promotion?.coupon ?? params.coupon
@@ -104,29 +87,19 @@ export const promotionCodeRoutes = [
       call.emit('promotion_code.created', made)
       return shown(call, made)
     },
-    { older: { coupon: text.optional() } },
+    { older: { coupon: p.text.optional() } },
   ),
-  route('GET /v1/promotion_codes', listShape, (call) => {
-    const { active, code, coupon, customer } = call.params
-    const page = listPage(call, 'promotion_code', '/v1/promotion_codes', call.params, {
-      equal: { customer, 'promotion.coupon': coupon },
-      where: (each) =>
-        (code === undefined || each.code.toLowerCase() === code.toLowerCase()) &&
-        (active === undefined || isActive(call, each) === active),
-    })
-    return { ...page, data: page.data.map((each) => shown(call, each)) }
-  }),
-  route('GET /v1/promotion_codes/:id', {}, (call) => shown(call, mustFind(call, 'promotion_code', call.id))),
-  route('POST /v1/promotion_codes/:id', updateShape, (call) => {
-    const code = mustFind(call, 'promotion_code', call.id)
-    const { active, metadata: given } = call.params
-    const after = {
-      ...code,
-      active: active ?? code.active,
-      metadata: mergeMetadata(code.metadata ?? {}, given),
-    }
-    return shown(call, change(call, 'promotion_code.updated', code, after))
-  }),
+  codes.list(listShape, ({ active, code, coupon, customer }, turn) => ({
+    equal: { customer, 'promotion.coupon': coupon },
+    where: (each) =>
+      (code === undefined || each.code.toLowerCase() === code.toLowerCase()) &&
+      (active === undefined || isActive(turn, each) === active),
+  })),
+  codes.retrieve(),
+  codes.update(
+    { active: p.yesNo, metadata: p.metadata } satisfies p.ShapeOf<Stripe.PromotionCodeUpdateParams>,
+    'promotion_code.updated',
+  ),
 ]
 
 function sameCodes(turn: Turn, code: string): Stripe.PromotionCode[] {

@@ -1,25 +1,11 @@
 import type Stripe from 'stripe'
+import type { z } from 'zod'
 import { invalidRequest } from '../objects/errors.ts'
 import { newId, randomLetters } from '../objects/ids.ts'
-import { listPage } from '../objects/lists.ts'
-import {
-  address,
-  clearable,
-  emptyable,
-  hash,
-  listOf,
-  mergeMetadata,
-  metadata,
-  oneOf,
-  pagination,
-  range,
-  type ShapeOf,
-  text,
-  whole,
-  yesNo,
-} from '../objects/parameters.ts'
-import { type Call, route } from '../objects/routes.ts'
-import { change, mustFind, type Turn } from '../objects/turn.ts'
+import * as p from '../objects/parameters.ts'
+import { type Given, removeObject, resource, withGiven } from '../objects/resource.ts'
+import { route } from '../objects/routes.ts'
+import { mustFind, type Turn } from '../objects/turn.ts'
 import { cardOfName } from '../payments/cards.ts'
 import {
   attachPaymentMethod,
@@ -30,104 +16,79 @@ import {
 import { cancelSubscription } from '../subscriptions/subscription-end.ts'
 
 const shared = {
-  address: emptyable(address).optional(),
-  balance: whole.optional(),
-  description: clearable.optional(),
-  email: clearable.optional(),
-  invoice_prefix: text.optional(),
-  invoice_settings: hash({
-    default_payment_method: clearable.optional(),
-    footer: clearable.optional(),
-  }).optional(),
-  metadata: metadata.optional(),
-  name: clearable.optional(),
-  phone: clearable.optional(),
-  preferred_locales: listOf(text).optional(),
-  shipping: emptyable(hash({ address, name: text, phone: clearable.optional() })).optional(),
-  source: text.optional(),
-  tax_exempt: emptyable(oneOf('none', 'exempt', 'reverse')).optional(),
-  validate: yesNo.optional(),
-} satisfies ShapeOf<Stripe.CustomerUpdateParams>
+  address: p.emptyable(p.address),
+  balance: p.whole,
+  description: p.clearable,
+  email: p.clearable,
+  invoice_prefix: p.text,
+  invoice_settings: p.hash(p.optional({ default_payment_method: p.clearable, footer: p.clearable })),
+  metadata: p.metadata,
+  name: p.clearable,
+  phone: p.clearable,
+  preferred_locales: p.listOf(p.text),
+  shipping: p.emptyable(p.hash({ address: p.address, name: p.text, phone: p.clearable.default(null) })),
+  source: p.text,
+  tax_exempt: p.emptyable(p.oneOf('none', 'exempt', 'reverse')),
+  validate: p.yesNo,
+} satisfies p.ShapeOf<Stripe.CustomerUpdateParams>
 
-const createShape = {
+const createShape = p.optional({
   ...shared,
-  payment_method: text.optional(),
-  test_clock: text.optional(),
-} satisfies ShapeOf<Stripe.CustomerCreateParams>
-const listShape = {
-  ...pagination,
-  created: range.optional(),
-  email: text.optional(),
-  test_clock: text.optional(),
-} satisfies ShapeOf<Stripe.CustomerListParams>
+  payment_method: p.text,
+  test_clock: p.text,
+} satisfies p.ShapeOf<Stripe.CustomerCreateParams>)
 
-type Changes = Call<Partial<Stripe.Customer>>['params']
+const listShape = {
+  created: p.range,
+  email: p.text,
+  test_clock: p.text,
+} satisfies p.ShapeOf<Stripe.CustomerListParams>
+
+const customers = resource('customer', '/v1/customers')
 
 export const customerRoutes = [
-  route('POST /v1/customers', createShape, (call) => {
-    const { payment_method: methodId, invoice_settings: settings, source, metadata: given } = call.params
-    checkEmail(call.params.email)
-    const blank = call.store.save({
-      ...blankCustomer(call, call.params.invoice_prefix),
-      test_clock: testClockOf(call, call.params.test_clock),
-    })
+  customers.create(createShape, (call) => {
+    const { payment_method: methodId, invoice_settings: settings, test_clock, ...given } = call.params
+    const blank = call.store.save({ ...blankCustomer(call), test_clock: testClockOf(call, test_clock) })
     const attached =
       methodId && attachPaymentMethod(call, resolvePaymentMethod(call, methodId, 'payment_method'), blank.id)
     // A test name stands for a new card at each use; in one request it means the one just attached.
     const sameName = attached && settings?.default_payment_method === methodId && cardOfName(methodId ?? '')
     const chosen = sameName ? attached.id : settings?.default_payment_method
-    const customer = call.store.save({
-      ...blank,
-      ...plainFields(call.params),
-      metadata: mergeMetadata({}, given),
-      invoice_settings: settingsOf(call, blank, { ...settings, default_payment_method: chosen }),
-      ...(source !== undefined && { default_source: attachSource(call, source, blank.id) }),
+    const fields = fieldsOf(call, blank, {
+      ...given,
+      invoice_settings: { ...settings, default_payment_method: chosen },
     })
+    const customer = call.store.save(withGiven(blank, fields))
     call.emit('customer.created', customer)
     return customer
   }),
-  route('GET /v1/customers', listShape, (call) =>
-    listPage(call, 'customer', '/v1/customers', call.params, {
-      equal: { email: call.params.email, test_clock: call.params.test_clock ?? null },
-    }),
+  customers.list(listShape, ({ email, test_clock = null }) => ({ equal: { email, test_clock } })),
+  route(
+    'GET /v1/customers/:id',
+    {},
+    (call) => call.store.findDeleted('customer', call.id) ?? mustFind(call, 'customer', call.id),
   ),
-  route('GET /v1/customers/:id', {}, (call) => {
-    return call.store.findDeleted('customer', call.id) ?? mustFind(call, 'customer', call.id)
-  }),
-  route('POST /v1/customers/:id', shared, (call) => {
-    const customer = mustFind(call, 'customer', call.id)
-    const { invoice_settings: settings, source, metadata: given } = call.params
-    checkEmail(call.params.email)
-    return change(call, 'customer.updated', customer, {
-      ...customer,
-      ...plainFields(call.params),
-      metadata: mergeMetadata(customer.metadata, given),
-      invoice_settings: settingsOf(call, customer, settings),
-      ...(source !== undefined && { default_source: attachSource(call, source, customer.id) }),
-    })
-  }),
+  customers.update(shared, 'customer.updated', (call, customer) => fieldsOf(call, customer, call.params)),
   route('DELETE /v1/customers/:id', {}, (call) => deleteCustomer(call, mustFind(call, 'customer', call.id))),
 ]
 
 /** With its subscriptions, which end; its cards are nobody's any more. */
-export function deleteCustomer(turn: Turn, customer: Stripe.Customer): Stripe.DeletedCustomer {
+export function deleteCustomer(turn: Turn, customer: Stripe.Customer) {
   for (const subscription of turn.store.all('subscription', { customer: customer.id })) {
     if (subscription.status !== 'canceled' && subscription.status !== 'incomplete_expired')
       cancelSubscription(turn, subscription)
   }
   for (const method of turn.store.all('payment_method', { customer: customer.id }))
     detachPaymentMethod(turn, method)
-  const stub = { id: customer.id, object: 'customer', deleted: true } satisfies Stripe.DeletedCustomer
-  turn.store.remove(customer, stub)
-  turn.emit('customer.deleted', customer)
-  return stub
+  return removeObject(turn, customer, 'customer.deleted')
 }
 
 function testClockOf(turn: Turn, id: string | undefined): string | null {
   return id === undefined ? null : mustFind(turn, 'test_helpers.test_clock', id, 'test_clock').id
 }
 
-function blankCustomer(turn: Turn, prefix = randomLetters(8).toUpperCase()): Stripe.Customer {
+function blankCustomer(turn: Turn): Stripe.Customer {
   return {
     id: newId('cus', 14),
     object: 'customer',
@@ -140,7 +101,7 @@ function blankCustomer(turn: Turn, prefix = randomLetters(8).toUpperCase()): Str
     delinquent: false,
     description: null,
     email: null,
-    invoice_prefix: prefix,
+    invoice_prefix: randomLetters(8).toUpperCase(),
     invoice_settings: {
       custom_fields: null,
       default_payment_method: null,
@@ -159,24 +120,16 @@ function blankCustomer(turn: Turn, prefix = randomLetters(8).toUpperCase()): Str
   }
 }
 
-/** The fields that are stored as they came. */
-function plainFields(params: object): Changes {
-  const names = [
-    'address',
-    'balance',
-    'description',
-    'email',
-    'invoice_prefix',
-    'name',
-    'phone',
-    'preferred_locales',
-    'shipping',
-    'tax_exempt',
-  ] as const
-  const given = params as Record<string, unknown>
-  return Object.fromEntries(
-    names.filter((name) => given[name] !== undefined).map((name) => [name, given[name]]),
-  )
+type Input = z.output<z.ZodObject<p.OptionalShape<typeof shared>>>
+
+function fieldsOf(turn: Turn, customer: Stripe.Customer, input: Input): Given<Stripe.Customer> {
+  const { invoice_settings: settings, source, validate: _ofTheSource, ...fields } = input
+  checkEmail(fields.email)
+  return {
+    ...fields,
+    invoice_settings: settingsOf(turn, customer, settings),
+    ...(source !== undefined && { default_source: attachSource(turn, source, customer.id) }),
+  }
 }
 
 function settingsOf(

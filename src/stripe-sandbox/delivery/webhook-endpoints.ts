@@ -1,38 +1,32 @@
 import type Stripe from 'stripe'
 import { invalidRequest, missing } from '../objects/errors.ts'
 import { newId, randomLetters } from '../objects/ids.ts'
-import { listPage } from '../objects/lists.ts'
-import {
-  clearable,
-  listOf,
-  mergeMetadata,
-  metadata,
-  pagination,
-  type ShapeOf,
-  text,
-  yesNo,
-} from '../objects/parameters.ts'
-import { route } from '../objects/routes.ts'
-import { apiVersion, mustFind } from '../objects/turn.ts'
-
-const createShape = {
-  api_version: text.optional(),
-  description: clearable.optional(),
-  enabled_events: listOf(text).optional(),
-  metadata: metadata.optional(),
-  url: text,
-} satisfies ShapeOf<Stripe.WebhookEndpointCreateParams>
+import * as p from '../objects/parameters.ts'
+import { resource } from '../objects/resource.ts'
+import { apiVersion } from '../objects/turn.ts'
 
 const updateShape = {
-  description: clearable.optional(),
-  disabled: yesNo.optional(),
-  enabled_events: listOf(text).optional(),
-  metadata: metadata.optional(),
-  url: text.optional(),
-} satisfies ShapeOf<Stripe.WebhookEndpointUpdateParams>
+  description: p.clearable,
+  disabled: p.yesNo,
+  enabled_events: p.listOf(p.text),
+  metadata: p.metadata,
+  url: p.text,
+} satisfies p.ShapeOf<Stripe.WebhookEndpointUpdateParams>
+
+const createShape = {
+  ...p.optional({
+    api_version: p.text,
+    description: p.clearable,
+    enabled_events: p.listOf(p.text),
+    metadata: p.metadata,
+  } satisfies p.ShapeOf<Stripe.WebhookEndpointCreateParams>),
+  url: p.text,
+}
+
+const endpoints = resource('webhook_endpoint', '/v1/webhook_endpoints')
 
 export const webhookEndpointRoutes = [
-  route('POST /v1/webhook_endpoints', createShape, (call) => {
+  endpoints.create(createShape, (call) => {
     const { api_version: version, description, enabled_events: events, metadata: given, url } = call.params
     if (!events?.length) throw missing('enabled_events')
     checkUrl(url)
@@ -57,33 +51,14 @@ export const webhookEndpointRoutes = [
     // The secret is told this once.
     return { ...endpoint, secret }
   }),
-  route('GET /v1/webhook_endpoints', pagination, (call) =>
-    listPage(call, 'webhook_endpoint', '/v1/webhook_endpoints', call.params),
-  ),
-  route('GET /v1/webhook_endpoints/:id', {}, (call) => mustFind(call, 'webhook_endpoint', call.id)),
-  route('POST /v1/webhook_endpoints/:id', updateShape, (call) => {
-    const endpoint = mustFind(call, 'webhook_endpoint', call.id)
-    const { description, disabled, enabled_events: events, metadata: given, url } = call.params
-    if (url !== undefined) checkUrl(url)
-    return call.store.save({
-      ...endpoint,
-      description: description === undefined ? endpoint.description : description,
-      enabled_events: events ?? endpoint.enabled_events,
-      metadata: mergeMetadata(endpoint.metadata, given),
-      status: disabled === undefined ? endpoint.status : disabled ? 'disabled' : 'enabled',
-      url: url ?? endpoint.url,
-    })
+  endpoints.list({}),
+  endpoints.retrieve(),
+  endpoints.update(updateShape, undefined, (call) => {
+    const { disabled, ...fields } = call.params
+    if (fields.url !== undefined) checkUrl(fields.url)
+    return { ...fields, ...(disabled !== undefined && { status: disabled ? 'disabled' : 'enabled' }) }
   }),
-  route('DELETE /v1/webhook_endpoints/:id', {}, (call) => {
-    const endpoint = mustFind(call, 'webhook_endpoint', call.id)
-    const stub = {
-      id: endpoint.id,
-      object: 'webhook_endpoint',
-      deleted: true,
-    } satisfies Stripe.DeletedWebhookEndpoint
-    call.store.remove(endpoint, stub)
-    return stub
-  }),
+  endpoints.remove(),
 ]
 
 function checkUrl(url: string): void {

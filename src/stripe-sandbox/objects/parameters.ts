@@ -42,6 +42,11 @@ export const nowOrTime = z
   .transform((value) => (value === 'now' ? ('now' as const) : Number(value)))
 
 export const oneOf = <const V extends readonly [string, ...string[]]>(...values: V) => z.enum(values)
+export type OptionalShape<S extends z.ZodRawShape> = { [K in keyof S]: z.ZodOptional<S[K]> }
+/** Parameters that may be left out. */
+export function optional<S extends z.ZodRawShape>(shape: S): OptionalShape<S> {
+  return z.object(shape).partial().shape
+}
 export const hash = <S extends z.ZodRawShape>(shape: S) => z.strictObject(shape)
 export const emptyable = <T extends z.ZodType>(schema: T) =>
   z.preprocess((value) => (value === '' ? null : value), schema.nullable())
@@ -49,13 +54,15 @@ export const listOf = <T extends z.ZodType>(item: T) => z.preprocess(toArray, z.
 
 /** `''` clears all; a key with an empty value is removed. */
 export const metadata = emptyable(z.record(z.string().max(40), z.string().max(500)))
+const part = clearable.default(null)
+/** Always has its six keys. */
 export const address = hash({
-  city: clearable.optional(),
-  country: clearable.optional(),
-  line1: clearable.optional(),
-  line2: clearable.optional(),
-  postal_code: clearable.optional(),
-  state: clearable.optional(),
+  city: part,
+  country: part,
+  line1: part,
+  line2: part,
+  postal_code: part,
+  state: part,
 })
 export const range = z.preprocess(
   (value) => (typeof value === 'string' ? { gte: value, lte: value } : value),
@@ -74,10 +81,10 @@ export type Pagination = {
 
 /** Stripe merges metadata key by key. */
 export function mergeMetadata(
-  before: Record<string, string>,
+  before: Record<string, string> | null,
   change: Record<string, string> | null | undefined,
 ): Record<string, string> {
-  if (change === undefined) return before
+  if (change === undefined) return before ?? {}
   if (change === null) return {}
   const kept = Object.entries({ ...before, ...change }).filter(([, value]) => value !== '')
   return Object.fromEntries(kept)

@@ -23,7 +23,9 @@ export type Route = {
   handle(call: Call<unknown>): object
 }
 
-type NoShape = Record<never, z.ZodType>
+export type NoShape = Record<never, z.ZodType>
+/** Parameters of some requests only, see `route`. */
+export type Extra<O, B> = { older?: O; browser?: B }
 type Handler<S extends z.ZodRawShape> = (call: Call<z.output<z.ZodObject<S>>>) => object
 
 /**
@@ -38,7 +40,7 @@ export function route<
   signature: `${Route['method']} /v1/${string}`,
   shape: S,
   handle: Handler<S & O & B>,
-  extra: { older?: O; browser?: B; before?: (params: z.output<z.ZodObject<S>>) => Promise<unknown> } = {},
+  extra: Extra<O, B> & { before?: (params: z.output<z.ZodObject<S>>) => Promise<unknown> } = {},
 ): Route {
   const [method, path] = signature.split(' ') as [Route['method'], string]
   const schemas = new Map<string, z.ZodObject<z.ZodRawShape>>()
