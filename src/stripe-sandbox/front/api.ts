@@ -1,19 +1,20 @@
 import { channel } from 'node:diagnostics_channel'
-import type { IncomingMessage, ServerResponse } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { type Context, Hono } from 'hono'
+import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import type { Runner } from '../clock/runner.ts'
-import { invalidRequest, StripeFailure } from '../objects/errors.ts'
-import { emptyHash, type FormHash } from '../objects/form.ts'
+import { StripeFailure } from '../objects/errors.ts'
 import { newId } from '../objects/ids.ts'
 import { hash, listOf, parseParameters, text } from '../objects/parameters.ts'
 import { present } from '../objects/present.ts'
-import { matchRoute, type Route } from '../objects/routes.ts'
+import type { Route } from '../objects/routes.ts'
 import type { StoredObject } from '../objects/store.ts'
 import { apiVersion } from '../objects/turn.ts'
-import { type AskedRequest, readRequest } from './asked-request.ts'
-import { authenticate } from './authenticate.ts'
+import { type AskedRequest, checkHeaders, readRequest } from './asked-request.ts'
+import { authenticate, isFromBrowser } from './authenticate.ts'
+import type { Env } from './env.ts'
 import { expand } from './expand.ts'
-import type { Fault, Faults } from './faults.ts'
+import { breakConnection, type Faults, serverError, standInTheWay } from './faults.ts'
 import type { IdempotencyKeys, StoredAnswer } from './idempotency.ts'
 
 export type LoggedRequest = {
@@ -25,8 +26,6 @@ export type LoggedRequest = {
   replayed: boolean
 }
 
-export type Api = (request: IncomingMessage, response: ServerResponse, body: string) => Promise<LoggedRequest>
-
 /** Tells whoever watches the process of each answer. */
 const answered = channel('stripe-sandbox:answer')
 
@@ -36,183 +35,116 @@ export function createApi(options: {
   runner: Runner
   keys: IdempotencyKeys
   faults: Faults
-}): Api {
-  const { routes, runner, keys, faults } = options
-
-  return async (request, response, body) => {
-    const asked = readRequest(request, body)
-    const log: LoggedRequest = {
+  log: (request: LoggedRequest) => void
+}): Hono<Env> {
+  const { routes, runner, keys, faults, log } = options
+  const api = new Hono<Env>()
+  api.onError((error, c) => {
+    const { status, body } = error instanceof StripeFailure ? error : broken(error)
+    return reply(c, { status, body: JSON.stringify({ error: body }), requestId: c.var.requestId })
+  })
+  api.use(async (c, next) => {
+    const asked = await readRequest(c)
+    c.set('asked', asked)
+    c.set('requestId', newId('req', 14))
+    await next()
+    log({
       method: asked.method,
       path: asked.path,
       idempotency_key: asked.key ?? null,
-      status: null,
-      replayed: false,
-    }
-    const reply = (answer: StoredAnswer, replayed = false) => {
-      log.status = answer.status
-      log.replayed = replayed
-      answered.publish({ method: asked.method, path: asked.path, status: answer.status, body: answer.body })
-      send(response, asked, answer, replayed)
-      return log
-    }
-    const requestId = newId('req', 14)
+      status: c.res.headers.has('x-hono-already-sent') ? null : c.res.status,
+      replayed: c.res.headers.has('Idempotent-Replayed'),
+    })
+  })
+  api.use(async (c, next) => {
+    const { asked } = c.var
+    authenticate(asked)
+    checkHeaders(asked)
+    runner.runDue()
+    const fault = faults.take(asked.method, asked.path)
+    c.set('fault', fault)
+    return (fault && (await standInTheWay(c, fault.kind))) ?? next()
+  })
+  api.all('/v1/:resource/search', (c) => {
+    throw noSearch(c.var.asked)
+  })
+  for (const route of routes) api.on(route.method, route.path, (c) => answer(c, route))
+  api.all('*', (c) => {
+    throw unrecognized(c.var.asked)
+  })
+  return api
+
+  async function answer(c: Context<Env>, route: Route): Promise<Response> {
+    const { asked, fault, requestId } = c.var
+    const { key } = asked
+    const stored = key === undefined ? undefined : keys.recall(key, asked)
+    if (stored) return fault?.kind === 'reset_after' ? breakConnection(c) : reply(c, stored, true)
+    const fromBrowser = isFromBrowser(asked)
+    if (fromBrowser && !route.openToBrowsers) throw secretKeyRequired()
+    const { expand: asksToExpand = {}, ...form } = asked.form
+    const { expand: paths } = parseParameters(expandShape, { expand: asksToExpand })
+    const allow = { older: asked.version === undefined, browser: route.openToBrowsers }
+    const params = route.parse(form, allow)
+    const [id = '', subId = ''] = Object.values(c.req.param())
+    if (key !== undefined) keys.claim(key)
     try {
-      authenticate(asked)
-      checkVersion(request)
-      runner.runDue()
-      const fault = faults.take(asked.method, asked.path)
-      if (fault && (await standsInTheWay(fault, response, requestId, reply))) return log
-      const matched = matchRoute(routes, asked.method, asked.path)
-      if (!matched) throw unrecognized(asked)
-      const stored = asked.key === undefined ? undefined : keys.recall(asked.key, asked)
-      if (stored) {
-        if (fault?.kind === 'reset_after') return breakConnection(request, log)
-        return reply(stored, true)
-      }
-      if (asked.fromBrowser && !matched.route.openToBrowsers) throw secretKeyRequired()
-      const { expand: paths = [], ...form } = asked.form as FormHash
-      const { expand: expandPaths = [] } = parseParameters(
-        expandShape,
-        Object.assign(emptyHash(), { expand: paths }),
-      )
-      const params = matched.route.parse(Object.assign(emptyHash(), form), {
-        older: asked.older,
-        browser: matched.route.openToBrowsers,
+      await route.before(params)
+      if (fault?.kind === 'delay') await sleep(fault.delayMs ?? 0)
+      const done = runner.run({ id: requestId, idempotency_key: key ?? null }, (turn) => {
+        const work = () => {
+          const handled = route.handle({ ...turn, params, id, subId, fromBrowser })
+          return expand(turn, present(handled as StoredObject, turn.now), paths)
+        }
+        const result = attempt(work, turn.store.transaction)
+        const { status, body } = fault?.kind === '500_after' ? refused(serverError()) : result
+        const told = { status, body: JSON.stringify(body), requestId }
+        if (key !== undefined) keys.keep(key, asked, told)
+        return told
       })
-      if (asked.key !== undefined) keys.claim(asked.key)
-      try {
-        await matched.route.before(params)
-        if (fault?.kind === 'delay') await sleep(fault.delayMs ?? 0)
-        const answer = runner.run({ id: requestId, idempotency_key: asked.key ?? null }, (turn) => {
-          const done = attempt(() => {
-            const [id = '', subId = ''] = matched.ids
-            const handled = matched.route.handle({
-              ...turn,
-              params,
-              id,
-              subId,
-              fromBrowser: asked.fromBrowser,
-            })
-            return expand(turn, present(handled as StoredObject, turn.now), expandPaths)
-          }, turn.store.transaction)
-          const told = fault?.kind === '500_after' ? serverError() : done
-          const stored = { status: told.status, body: JSON.stringify(told.body), requestId }
-          if (asked.key !== undefined) keys.keep(asked.key, asked, stored)
-          return stored
-        })
-        if (fault?.kind === 'reset_after') return breakConnection(request, log)
-        return reply(answer)
-      } finally {
-        if (asked.key !== undefined) keys.release(asked.key)
-      }
-    } catch (error) {
-      const failure = error instanceof StripeFailure ? error : broken(error)
-      return reply({ status: failure.status, body: JSON.stringify({ error: failure.body }), requestId })
+      return fault?.kind === 'reset_after' ? breakConnection(c) : reply(c, done)
+    } finally {
+      if (key !== undefined) keys.release(key)
     }
   }
 }
 
-type Answer = { status: number; body: object }
+type Result = { status: number; body: object }
 
-const expandShape = hash({ expand: listOf(text).optional() })
+const expandShape = hash({ expand: listOf(text) })
 
 /** A failure undoes what was written before it, unless it is itself what happened, such as a decline. */
-function attempt(work: () => object, savepoint: <T>(work: () => T) => T): Answer {
+function attempt(work: () => object, savepoint: <T>(work: () => T) => T): Result {
   try {
     return savepoint(() => {
       try {
         return { status: 200, body: work() }
       } catch (error) {
-        if (error instanceof StripeFailure && error.keepsChanges) return failed(error)
+        if (error instanceof StripeFailure && error.keepsChanges) return refused(error)
         throw error
       }
     })
   } catch (error) {
-    if (error instanceof StripeFailure) return failed(error)
+    if (error instanceof StripeFailure) return refused(error)
     throw error
   }
 }
 
-const failed = (failure: StripeFailure): Answer => ({ status: failure.status, body: { error: failure.body } })
-
-function checkVersion(request: IncomingMessage): void {
-  const version = request.headers['stripe-version']
-  if (version !== undefined && version !== apiVersion)
-    throw invalidRequest(`Invalid Stripe API version: ${version}. The sandbox plays ${apiVersion}.`)
-}
-
-/** Plays the faults that come before the work. Answers whether that was all. */
-async function standsInTheWay(
-  fault: Fault,
-  response: ServerResponse,
-  requestId: string,
-  reply: (answer: StoredAnswer) => LoggedRequest,
-): Promise<boolean> {
-  const refuse = (status: number, body: object) => {
-    reply({ status, body: JSON.stringify(body), requestId })
-    return true
-  }
-  switch (fault.kind) {
-    case '429':
-      return refuse(429, {
-        error: { type: 'invalid_request_error', code: 'rate_limit', message: 'Request rate limit exceeded.' },
-      })
-    case '401':
-      return refuse(401, {
-        error: { type: 'invalid_request_error', message: 'Invalid API Key provided: sk_test_****' },
-      })
-    case '500_before': {
-      const { status, body } = serverError()
-      return refuse(status, body)
-    }
-    case 'html':
-      response.writeHead(502, { 'Content-Type': 'text/html' })
-      response.end('<html><body><h1>502 Bad Gateway</h1></body></html>')
-      return true
-    case 'reset_before':
-      response.socket?.resetAndDestroy()
-      return true
-    case 'timeout':
-      await Promise.race([
-        new Promise((resolve) => response.on('close', resolve)),
-        sleep(120_000, undefined, { ref: false }),
-      ])
-      response.socket?.destroy()
-      return true
-    case '500_after':
-    case 'reset_after':
-    case 'delay':
-      return false
-    default:
-      return fault.kind satisfies never
-  }
-}
-
-function send(response: ServerResponse, asked: AskedRequest, answer: StoredAnswer, replayed: boolean): void {
-  if (asked.key !== undefined) {
-    response.setHeader('Idempotency-Key', asked.key)
-    if (replayed) {
-      response.setHeader('Idempotent-Replayed', 'true')
-      response.setHeader('Original-Request', answer.requestId)
-    }
-  }
-  response.writeHead(answer.status, {
-    'Content-Type': 'application/json',
-    'Request-Id': answer.requestId,
-    'Stripe-Version': apiVersion,
-  })
-  response.end(answer.body)
-}
-
-function breakConnection(request: IncomingMessage, log: LoggedRequest): LoggedRequest {
-  request.socket.resetAndDestroy()
-  return log
-}
-
-const serverError = (): Answer => ({
-  status: 500,
-  body: { error: { type: 'api_error', message: 'An unknown error occurred' } },
+const refused = (failure: StripeFailure): Result => ({
+  status: failure.status,
+  body: { error: failure.body },
 })
+
+function reply(c: Context<Env>, { status, body, requestId }: StoredAnswer, replayed = false): Response {
+  const { method, path, key } = c.var.asked
+  answered.publish({ method, path, status, body })
+  return c.body(body, status as ContentfulStatusCode, {
+    'Content-Type': 'application/json',
+    'Request-Id': requestId,
+    'Stripe-Version': apiVersion,
+    ...(key !== undefined && { 'Idempotency-Key': key }),
+    ...(replayed && { 'Idempotent-Replayed': 'true', 'Original-Request': requestId }),
+  })
+}
 
 function broken(error: unknown): StripeFailure {
   return new StripeFailure(500, { type: 'api_error', message: `The sandbox broke: ${String(error)}` })
@@ -222,6 +154,13 @@ function unrecognized({ method, path }: AskedRequest): StripeFailure {
   return new StripeFailure(404, {
     type: 'invalid_request_error',
     message: `Unrecognized request URL (${method}: ${path}). The sandbox plays a part of Stripe's API.`,
+  })
+}
+
+function noSearch({ method, path }: AskedRequest): StripeFailure {
+  return new StripeFailure(404, {
+    type: 'invalid_request_error',
+    message: `The sandbox has no Search (${method}: ${path}). List instead, and filter.`,
   })
 }
 

@@ -1,29 +1,37 @@
-import type { IncomingMessage } from 'node:http'
-import { decodeForm, type FormHash } from '../objects/form.ts'
+import type { Context } from 'hono'
+import { invalidRequest } from '../objects/errors.ts'
+import type { FormHash } from '../objects/parameters.ts'
+import { apiVersion } from '../objects/turn.ts'
+import type { Env } from './env.ts'
+import { decodeForm } from './form.ts'
 
 export type AskedRequest = {
   method: string
   path: string
   form: FormHash
+  /** The idempotency key; only a POST has one. */
   key: string | undefined
   authorization: string | undefined
-  /** Without a `Stripe-Version`, parameters of earlier versions are taken too. */
-  older: boolean
-  fromBrowser: boolean
+  version: string | undefined
 }
 
-export function readRequest(request: IncomingMessage, body: string): AskedRequest {
-  const url = new URL(request.url ?? '/', 'http://sandbox')
-  const method = request.method ?? 'GET'
-  const form = decodeForm(method !== 'GET' && body !== '' ? body : url.search.slice(1))
-  const key = request.headers['idempotency-key']
+export async function readRequest({ req }: Context<Env>): Promise<AskedRequest> {
+  const body = req.method === 'GET' ? '' : await req.text()
   return {
-    method,
-    path: url.pathname.replace(/(.)\/$/, '$1'),
-    form,
-    key: method === 'POST' && typeof key === 'string' && key !== '' ? key.slice(0, 255) : undefined,
-    authorization: request.headers.authorization,
-    older: request.headers['stripe-version'] === undefined,
-    fromBrowser: false,
+    method: req.method,
+    path: req.path,
+    form: decodeForm(body === '' ? new URL(req.url).search : body),
+    key: (req.method === 'POST' && req.header('idempotency-key')) || undefined,
+    authorization: req.header('authorization'),
+    version: req.header('stripe-version'),
   }
+}
+
+/** @throws StripeFailure 400 */
+export function checkHeaders({ key, version }: AskedRequest): void {
+  const release = apiVersion.replace(/^[\d-]+/, '')
+  if (version !== undefined && !(/^\d{4}-\d\d-\d\d\.\w+$/.test(version) && version.endsWith(release)))
+    throw invalidRequest(`Invalid Stripe API version: ${version}. The sandbox plays ${apiVersion}.`)
+  if (key !== undefined && key.length > 255)
+    throw invalidRequest('Invalid Idempotency-Key: keys have at most 255 characters.')
 }

@@ -1,4 +1,8 @@
-import { matchPath } from '../objects/routes.ts'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
+import type { Context } from 'hono'
+import { StripeFailure } from '../objects/errors.ts'
+import type { Env } from './env.ts'
 
 export const faultKinds = [
   '429',
@@ -23,7 +27,13 @@ export type FaultKind = (typeof faultKinds)[number]
  * - `timeout`: nothing is done and nothing is answered (120 s at most)
  * - `delay`: waits `delayMs`, then goes on; the idempotency key is in use meanwhile
  */
-export type Fault = { method?: string; path: string; kind: FaultKind; count?: number; delayMs?: number }
+export type Fault = {
+  method?: string | undefined
+  path: string
+  kind: FaultKind
+  count?: number | undefined
+  delayMs?: number | undefined
+}
 
 export type Faults = {
   add(fault: Fault): void
@@ -55,5 +65,47 @@ export function createFaults(): Faults {
 
 function covers(pattern: string, path: string): boolean {
   if (/[*/]$/.test(pattern)) return path.startsWith(pattern.replace(/\*$/, ''))
-  return matchPath(pattern, path) !== undefined
+  const segments = pattern
+    .split('/')
+    .map((segment) => (segment.startsWith(':') ? '[^/]+' : RegExp.escape(segment)))
+  return new RegExp(`^${segments.join('/')}$`).test(path)
 }
+
+/** Plays what goes wrong before the work. Answers nothing where the work goes on. */
+export async function standInTheWay(c: Context<Env>, kind: FaultKind): Promise<Response | undefined> {
+  switch (kind) {
+    case '429':
+      throw refusal(429, 'Request rate limit exceeded.', 'rate_limit')
+    case '401':
+      throw refusal(401, 'Invalid API Key provided: sk_test_****')
+    case '500_before':
+      throw serverError()
+    case 'html':
+      return c.html('<html><body><h1>502 Bad Gateway</h1></body></html>', 502)
+    case 'reset_before':
+      return breakConnection(c)
+    case 'timeout':
+      await Promise.race([
+        new Promise((resolve) => c.env.outgoing.on('close', resolve)),
+        sleep(120_000, undefined, { ref: false }),
+      ])
+      return breakConnection(c)
+    case '500_after':
+    case 'reset_after':
+    case 'delay':
+      return undefined
+    default:
+      return kind satisfies never
+  }
+}
+
+export function breakConnection(c: Context<Env>): Response {
+  c.env.incoming.socket.resetAndDestroy()
+  return RESPONSE_ALREADY_SENT
+}
+
+export const serverError = () =>
+  new StripeFailure(500, { type: 'api_error', message: 'An unknown error occurred' })
+
+const refusal = (status: number, message: string, code?: string) =>
+  new StripeFailure(status, { type: 'invalid_request_error', message, ...(code && { code }) })

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { StripeFailure } from '../objects/errors.ts'
-import { canonical, type FormHash } from '../objects/form.ts'
+import type { FormHash } from '../objects/parameters.ts'
 import type { Store } from '../objects/store.ts'
 
 export type StoredAnswer = { status: number; body: string; requestId: string }
@@ -58,6 +58,13 @@ type Row = { endpoint: string; parameters_hash: string; status: number; body: st
 
 const endpointOf = ({ method, path }: KeyedRequest) => `${method} ${path}`
 const hashOf = ({ form }: KeyedRequest) => createHash('sha256').update(canonical(form)).digest('hex')
+
+/** The same text for the same parameters, whatever order they were sent in. */
+function canonical(value: unknown): string {
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value)
+  const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1))
+  return `{${entries.map(([key, child]) => `${JSON.stringify(key)}:${canonical(child)}`).join(',')}}`
+}
 
 function otherUse(rule: string, key: string): StripeFailure {
   return new StripeFailure(400, {

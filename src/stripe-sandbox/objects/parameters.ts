@@ -1,6 +1,9 @@
 import { z } from 'zod'
 import { invalidRequest, missing, type StripeFailure } from './errors.ts'
-import type { FormHash } from './form.ts'
+
+export type FormValue = string | FormHash
+/** A decoded form; lists are hashes with the keys `0`, `1`… */
+export type FormHash = { [key: string]: FormValue }
 
 /** Names of parameters checked against the SDK's type, so that a parameter which Stripe dropped fails to compile. */
 export type ShapeOf<P> = { [K in keyof P]?: z.ZodType }

@@ -1,6 +1,5 @@
 import { z } from 'zod'
-import type { FormHash } from './form.ts'
-import { parseParameters, text } from './parameters.ts'
+import { type FormHash, parseParameters, text } from './parameters.ts'
 import type { Turn } from './turn.ts'
 
 export type Call<P> = Turn & {
@@ -62,36 +61,5 @@ export function route<
     },
     before: (extra.before ?? (async () => {})) as Route['before'],
     handle: handle as unknown as Route['handle'],
-  }
-}
-
-export function matchRoute(routes: Route[], method: string, path: string) {
-  for (const candidate of routes) {
-    if (candidate.method !== method) continue
-    const ids = matchPath(candidate.path, path)
-    if (ids) return { route: candidate, ids }
-  }
-  return undefined
-}
-
-/** The values of the `:id` segments, or undefined where the path is another. */
-export function matchPath(pattern: string, path: string): string[] | undefined {
-  const wanted = pattern.split('/')
-  const given = path.split('/')
-  if (wanted.length !== given.length) return undefined
-  const ids: string[] = []
-  for (const [position, segment] of wanted.entries()) {
-    const actual = given[position] ?? ''
-    if (segment.startsWith(':') && actual !== '') ids.push(decoded(actual))
-    else if (segment !== actual) return undefined
-  }
-  return ids
-}
-
-function decoded(segment: string): string {
-  try {
-    return decodeURIComponent(segment)
-  } catch {
-    return segment
   }
 }
