@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { createServer } from 'node:http'
 import { seed } from './catalogue/seed.ts'
 import { type Followers, openFollowers } from './clock/followers.ts'
 import { openPlayedTime } from './clock/played-time.ts'
@@ -9,12 +9,13 @@ import { type CliSessions, createCliSessions } from './delivery/cli-session.ts'
 import { createWebhooks } from './delivery/webhooks.ts'
 import { allRoutes } from './front/all-routes.ts'
 import { createApi, type LoggedRequest } from './front/api.ts'
+import { createListener } from './front/app.ts'
 import { createClockCalls } from './front/clock-calls.ts'
 import { createFaults, type Fault } from './front/faults.ts'
 import { createHidden } from './front/hidden.ts'
 import { openIdempotencyKeys } from './front/idempotency.ts'
 import { listenOn } from './front/listen.ts'
-import { isLoopback, isLoopbackOrigin } from './front/loopback.ts'
+import { isLoopback } from './front/loopback.ts'
 import { openStore } from './objects/store.ts'
 
 export type SandboxOptions = {
@@ -64,10 +65,7 @@ export type Sandbox = {
 export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   const { file, port = 0, host = '127.0.0.1', clock = Date.now, webhook } = options
   let url = ''
-  let answer: (request: IncomingMessage, response: ServerResponse) => Promise<void> = async () => {}
-  const server = createServer((request, response) => {
-    answer(request, response).catch(() => response.destroy())
-  })
+  const server = createServer()
   const store = openStore(file, () => time.nowSeconds())
   const time = openPlayedTime(store, clock)
   const { port: actualPort, close: stopListening } = await listenOn(server, { host, port }).catch((error) => {
@@ -93,6 +91,10 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     runner,
     keys: openIdempotencyKeys(store, time.nowMs),
     faults,
+    log: (request) => {
+      requests.push(request)
+      if (requests.length > 1000) requests.shift()
+    },
   })
   const hidden = createHidden({
     faults,
@@ -101,19 +103,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     clock: createClockCalls({ time, player, followers }),
   })
 
-  answer = async (request, response) => {
-    response.setHeader('Date', new Date(time.nowMs()).toUTCString())
-    if (!allowOrigin(request, response)) return
-    const body = await readBody(request)
-    const path = new URL(request.url ?? '/', url).pathname
-    if (body === undefined) response.writeHead(413, { Connection: 'close' }).end()
-    else if (path.startsWith('/_sandbox/'))
-      await hidden(response, { method: request.method ?? 'GET', path, body })
-    else {
-      requests.push(await api(request, response, body))
-      if (requests.length > 1000) requests.shift()
-    }
-  }
+  server.on('request', createListener({ hidden, api, nowMs: time.nowMs }))
   const ticking = setInterval(runner.runDue, 1000).unref()
   webhooks.wake()
   resumeTestClocks(player, store)
@@ -143,38 +133,4 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
       store.close()
     },
   }
-}
-
-const longestBody = 1024 * 1024
-
-async function readBody(request: IncomingMessage): Promise<string | undefined> {
-  const chunks: Buffer[] = []
-  let length = 0
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    length += chunk.length
-    if (length > longestBody) return undefined
-    chunks.push(chunk)
-  }
-  return Buffer.concat(chunks).toString()
-}
-
-/** Pages on this machine may call; answers preflights, and refuses a page from elsewhere that found the port. */
-function allowOrigin(request: IncomingMessage, response: ServerResponse): boolean {
-  const { origin } = request.headers
-  if (origin === undefined) return true
-  if (!isLoopbackOrigin(origin)) {
-    response.writeHead(403).end()
-    return false
-  }
-  response.setHeader('Access-Control-Allow-Origin', origin)
-  response.setHeader('Vary', 'Origin')
-  response.setHeader('Access-Control-Expose-Headers', 'Request-Id, Stripe-Version, Idempotent-Replayed')
-  if (request.method !== 'OPTIONS') return true
-  response.setHeader('Access-Control-Allow-Methods', 'GET, POST, DELETE')
-  response.setHeader(
-    'Access-Control-Allow-Headers',
-    String(request.headers['access-control-request-headers'] ?? 'Authorization, Content-Type'),
-  )
-  response.writeHead(204).end()
-  return false
 }

@@ -70,6 +70,14 @@ test('declines are stored, parameter errors and 429 are not', async () => {
   expect((await stripe.products.create({ name: 'x' }, other)).name).toBe('x')
 })
 
+test('a key has 255 characters at most', async () => {
+  const { stripe } = await start()
+  const create = (length: number) =>
+    stripe.customers.create({}, { idempotencyKey: 'k'.repeat(length) }).then(({ object }) => object)
+  expect(await create(255)).toBe('customer')
+  expect(await refusal(create(256))).toMatchObject({ statusCode: 400 })
+})
+
 test('a key is forgotten after 24 hours', async () => {
   const { stripe, clock } = await start()
   const first = await stripe.customers.create({ email: 'a@example.com' }, key)

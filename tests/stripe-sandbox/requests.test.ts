@@ -96,6 +96,75 @@ test('parameters of earlier versions are taken from requests without a version a
   expect(error.code).toBe('parameter_unknown')
 })
 
+test('lists come with positions, without, and as hashes, and __proto__ is nothing special', async () => {
+  const { box } = await start()
+  const headers = { Authorization: 'Bearer sk_test_1' }
+  const post = async (path: string, body: string) => {
+    const response = await fetch(`${box.url}${path}`, { method: 'POST', headers, body })
+    return (await response.json()) as Record<string, unknown>
+  }
+  const images = ['http://a.example/', 'http://b.example/']
+  for (const [first, second] of [
+    ['images[]', 'images[]'],
+    ['images[0]', 'images[1]'],
+    ['images%5B%5D', 'images%5B%5D'],
+  ])
+    expect(await post('/v1/products', `name=x&${first}=${images[0]}&${second}=${images[1]}`)).toMatchObject({
+      images,
+    })
+  const code =
+    'percent_off=5&duration=once&metadata[0]=zero&metadata[a]=1&__proto__[x]=1&metadata[__proto__]=2'
+  const coupon = await post('/v1/coupons', code)
+  expect(coupon.metadata).toEqual({ '0': 'zero', a: '1' })
+  expect(Object.hasOwn(Object.prototype, 'x')).toBe(false)
+  const { id } = await post('/v1/customers', 'payment_method=pm_card_visa')
+  const methods = await fetch(`${box.url}/v1/customers/${String(id)}/payment_methods`, { headers })
+  const { data } = (await methods.json()) as { data: { id: string }[] }
+  const grouped =
+    'items[][price]=price_basic_monthly&items[][quantity]=2&items[][price]=price_enterprise_monthly&items[][quantity]=3'
+  expect(
+    await post('/v1/subscriptions', `customer=${id}&default_payment_method=${data[0]?.id}&${grouped}`),
+  ).toMatchObject({
+    items: {
+      data: [
+        { quantity: 2, price: { id: 'price_basic_monthly' } },
+        { quantity: 3, price: { id: 'price_enterprise_monthly' } },
+      ],
+    },
+  })
+  const deep = await post('/v1/products', `name=x&metadata${'[a]'.repeat(2000)}=1`)
+  expect(deep).toMatchObject({ error: { type: 'invalid_request_error' } })
+})
+
+test('a body over 1 MiB is refused', async () => {
+  const { box } = await start()
+  const ask = (length: number) =>
+    fetch(`${box.url}/v1/products`, {
+      method: 'POST',
+      headers: { Authorization: 'Bearer sk_test_1' },
+      body: `name=${'x'.repeat(length)}`,
+    })
+  expect((await ask(1024 * 1024)).status).toBe(413)
+  expect((await ask(1024 * 1024 - 5)).status).toBe(200)
+})
+
+test('there is no Search, and it says so', async () => {
+  const { stripe } = await start()
+  const error = await refusal(stripe.customers.search({ query: "email:'a@example.com'" }))
+  expect(error).toMatchObject({ statusCode: 404, message: expect.stringContaining('no Search') as string })
+})
+
+test('any version of the release it plays is taken, no other', async () => {
+  const { box } = await start()
+  const ask = (version: string) =>
+    fetch(`${box.url}/v1/customers`, {
+      headers: { Authorization: 'Bearer sk_test_1', 'Stripe-Version': version },
+    })
+  expect((await ask('2026-09-30.endive')).status).toBe(200)
+  for (const version of ['2026-03-25.dahlia', '2020-08-27', 'endive', '2026-10-28.endive; a=b'])
+    expect((await ask(version)).status, version).toBe(400)
+})
+
 test('lists page by cursor in both directions, and filter by time and e-mail', async () => {
   const { stripe, clock } = await start()
   const made: string[] = []

@@ -1,3 +1,4 @@
+import { getRequestListener } from '@hono/node-server'
 import { Hono } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
 import { cors } from 'hono/cors'
@@ -5,7 +6,7 @@ import type { Env } from './env.ts'
 import { isLoopbackOrigin } from './loopback.ts'
 
 /** The whole HTTP interface: `hidden` under `/_sandbox`, everything else is the API's. */
-export function createApp(options: { hidden: Hono<Env>; api: Hono<Env>; nowMs: () => number }): Hono<Env> {
+export function createListener(options: { hidden: Hono<Env>; api: Hono<Env>; nowMs: () => number }) {
   const { hidden, api, nowMs } = options
   const app = new Hono<Env>({ strict: false })
   app.use((c, next) => {
@@ -29,5 +30,5 @@ export function createApp(options: { hidden: Hono<Env>; api: Hono<Env>; nowMs: (
   )
   app.route('/_sandbox', hidden)
   app.route('/', api)
-  return app
+  return getRequestListener(app.fetch)
 }
