@@ -11,6 +11,8 @@ import { type Walk, walkAlong } from './walk-stripe.ts'
  * the test that provoked it.
  */
 const faults = new Set<string>()
+/** The machine's own: a test may have put a fault in the place of `JSON.parse`. */
+const { parse } = JSON
 // A worker runs many files, and this one anew before each. The last of these hooks is the first to run.
 afterAll(() => {
   unsubscribe('stripe-sandbox:answer', judgeAnswer)
@@ -28,7 +30,7 @@ function judgeAnswer(message: unknown): void {
   const { method, path, status, body } = answered.parse(message)
   // What `stripe listen` begins with is no part of the API that the SDK knows.
   if (path === '/v1/stripecli/sessions') return
-  for (const fault of faultsOfAnswer(judge(), status, JSON.parse(body)))
+  for (const fault of faultsOfAnswer(judge(), status, parse(body)))
     faults.add(`${method} ${path.replace(/_\w{14,}/g, '_…')}: ${fault}`)
 }
 
