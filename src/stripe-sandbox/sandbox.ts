@@ -17,6 +17,7 @@ import { openIdempotencyKeys } from './front/idempotency.ts'
 import { listenOn } from './front/listen.ts'
 import { isLoopback } from './front/loopback.ts'
 import { openStore } from './objects/store.ts'
+import type { AfterRetries } from './subscriptions/dunning.ts'
 
 export type SandboxOptions = {
   /** SQLite file; `:memory:` keeps nothing. */
@@ -32,6 +33,8 @@ export type SandboxOptions = {
    * wait for a url that is not known yet.
    */
   webhook?: { url: string | Promise<string>; secret: string }
+  /** What becomes of a subscription when its last retry has failed; it is kept in the file. At first: `cancel`. */
+  afterRetries?: AfterRetries
 }
 
 export type Sandbox = {
@@ -63,7 +66,7 @@ export type Sandbox = {
  * @throws when the port is taken or the file cannot be opened
  */
 export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
-  const { file, port = 0, host = '127.0.0.1', clock = Date.now, webhook } = options
+  const { file, port = 0, host = '127.0.0.1', clock = Date.now, webhook, afterRetries } = options
   let url = ''
   const server = createServer()
   const store = openStore(file, () => time.nowSeconds())
@@ -86,6 +89,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   const faults = createFaults()
   const requests: LoggedRequest[] = []
   seed(store, time.nowSeconds())
+  if (afterRetries) store.hide('account', { afterRetries })
   const api = createApi({
     routes: allRoutes({ openCliSession: cli.open, pendingWebhooks: webhooks.pending, player }),
     runner,

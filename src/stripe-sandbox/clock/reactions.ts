@@ -1,7 +1,8 @@
 import type Stripe from 'stripe'
-import { settleInvoice } from '../invoices/invoicing.ts'
+import { settleInvoice } from '../invoices/collection.ts'
 import type { Turn } from '../objects/turn.ts'
-import { paidSubscription, unpaidSubscription } from '../subscriptions/subscription-status.ts'
+import { unpaidSubscription } from '../subscriptions/dunning.ts'
+import { dismissedSubscription, paidSubscription } from '../subscriptions/subscription-status.ts'
 
 /** What follows from an event in the transaction that makes it: each rule is given the id of the event's object. */
 const rules: { [type in Stripe.Event.Type]?: (turn: Turn, id: string) => void } = {
@@ -10,7 +11,10 @@ const rules: { [type in Stripe.Event.Type]?: (turn: Turn, id: string) => void } 
   'payment_intent.succeeded': settleInvoice,
   'invoice.payment_action_required': unpaidSubscription,
   'invoice.payment_failed': unpaidSubscription,
+  'invoice.overdue': unpaidSubscription,
   'invoice.paid': paidSubscription,
+  'invoice.marked_uncollectible': dismissedSubscription,
+  'invoice.voided': dismissedSubscription,
 }
 
 export function react(turn: Turn, type: Stripe.Event.Type, id: string): void {

@@ -1,13 +1,13 @@
-import { finalizeByItself } from '../invoices/invoice-finalization.ts'
+import { advanceInvoice } from '../invoices/collection.ts'
 import type { Store } from '../objects/store.ts'
 import type { TimerKind } from '../objects/timer.ts'
 import type { Turn } from '../objects/turn.ts'
-import { expireIncomplete } from '../subscriptions/subscription-end.ts'
+import { advanceSubscription } from '../subscriptions/advance.ts'
 
 /** What happens to an object by itself, each kind of timer with its rule. A rule may set the next timer. */
 const rules: Record<TimerKind, (turn: Turn, objectId: string) => void> = {
-  expire_incomplete: expireIncomplete,
-  finalize_invoice: finalizeByItself,
+  advance_invoice: advanceInvoice,
+  advance_subscription: advanceSubscription,
 }
 
 export type Timer = { seq: number; kind: TimerKind; object_id: string; due_at: number }
@@ -32,7 +32,8 @@ export function createTimers(store: Store): Timers {
     nextDue: () => next.get() ?? null,
     play: (turn, timer) => {
       remove.run(timer.seq)
-      rules[timer.kind](turn, timer.object_id)
+      // A file of an earlier version may have kinds that are no more.
+      rules[timer.kind]?.(turn, timer.object_id)
     },
   }
 }

@@ -13,7 +13,7 @@ import {
   ownMethod,
   resolvePaymentMethod,
 } from '../payments/payment-method.ts'
-import { cancelSubscription } from '../subscriptions/subscription-end.ts'
+import { cancelSubscription } from '../subscriptions/cancel.ts'
 
 const shared = {
   address: p.emptyable(p.address),

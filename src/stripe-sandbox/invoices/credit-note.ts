@@ -6,7 +6,8 @@ import { money } from '../payments/amounts.ts'
 import { makeRefund, refundedCharge } from '../payments/refund.ts'
 import { moveBalance } from './balance-transaction.ts'
 import { type CreditLineInput, creditLine } from './credit-note-line.ts'
-import { intentOf, markPaid } from './invoicing.ts'
+import { markPaid } from './invoicing.ts'
+import { intentOf } from './payer.ts'
 
 export type CreditNoteInput = {
   invoice: string
@@ -190,10 +191,9 @@ function checkShares(invoice: Stripe.Invoice, input: CreditNoteInput, total: num
 }
 
 function refundInvoice(turn: Turn, invoice: Stripe.Invoice, amount: number): Stripe.Refund {
-  const intentId = intentOf(turn, invoice)
-  if (intentId === null)
-    throw invalidRequest('No payment of this invoice can be refunded.', { param: 'refund_amount' })
-  return makeRefund(turn, { charge: refundedCharge(turn, { payment_intent: intentId }), amount })
+  const intent = intentOf(turn, invoice)
+  if (!intent) throw invalidRequest('No payment of this invoice can be refunded.', { param: 'refund_amount' })
+  return makeRefund(turn, { charge: refundedCharge(turn, { payment_intent: intent.id }), amount })
 }
 
 /** What is due of an open invoice falls by an amount, below zero rises; where nothing is left, it is paid. */
@@ -208,7 +208,7 @@ function askForLess(turn: Turn, invoice: Stripe.Invoice, amount: number): void {
     markPaid(turn, after)
     return
   }
-  const intent = turn.store.find('payment_intent', intentOf(turn, after) ?? '')
+  const intent = intentOf(turn, after)
   if (intent) turn.store.save({ ...intent, amount: after.amount_remaining })
   for (const payment of turn.store.all('invoice_payment', { invoice: after.id, status: 'open' }))
     turn.store.save({ ...payment, amount_requested: after.amount_remaining })

@@ -1,8 +1,7 @@
 import type Stripe from 'stripe'
 import { idOf, newId } from '../objects/ids.ts'
-import { addDays } from '../objects/periods.ts'
 import type { Turn } from '../objects/turn.ts'
-import { applyDiscounts, invoiceItemOf, itemLine, type Line } from './invoice-line.ts'
+import { applyDiscounts, invoiceItemOf, type Line } from './invoice-line.ts'
 
 export type DraftInput = {
   customer: Stripe.Customer
@@ -13,7 +12,8 @@ export type DraftInput = {
   period: { start: number; end: number }
   subscription?: Stripe.Subscription
   collectionMethod?: 'charge_automatically' | 'send_invoice' | undefined
-  daysUntilDue?: number | undefined
+  /** Unix seconds. */
+  dueDate?: number | undefined
   autoAdvance?: boolean | undefined
   description?: string | undefined
   footer?: string | undefined
@@ -21,8 +21,8 @@ export type DraftInput = {
   defaultPaymentMethod?: string | undefined
 }
 
-/** A new draft, told of. */
-export function draftInvoice(turn: Turn, input: DraftInput): Stripe.Invoice {
+/** A new draft, which nobody has been told of yet. The items on it are pending no more. */
+export function makeDraft(turn: Turn, input: DraftInput): Stripe.Invoice {
   const { customer, subscription, reason } = input
   const id = newId('in')
   const invoice = turn.store.save(
@@ -62,7 +62,7 @@ export function draftInvoice(turn: Turn, input: DraftInput): Stripe.Invoice {
       default_tax_rates: [],
       description: input.description ?? null,
       discounts: input.discounts.map((discount) => discount.id),
-      due_date: input.daysUntilDue === undefined ? null : addDays(turn.now, input.daysUntilDue),
+      due_date: input.dueDate ?? null,
       effective_at: null,
       ending_balance: null,
       footer: input.footer ?? null,
@@ -114,8 +114,10 @@ export function draftInvoice(turn: Turn, input: DraftInput): Stripe.Invoice {
       webhooks_delivered_at: null,
     }),
   )
-  claimItems(turn, invoice)
-  turn.emit('invoice.created', invoice)
+  for (const line of invoice.lines.data) {
+    const item = turn.store.find('invoiceitem', invoiceItemOf(line) ?? '')
+    if (item) turn.store.save({ ...item, invoice: invoice.id })
+  }
   return invoice
 }
 
@@ -154,16 +156,4 @@ export function pendingItems(turn: Turn, customerId: string, subscriptionId?: st
     const of = item.parent?.subscription_details?.subscription
     return of === undefined || of === subscriptionId
   })
-}
-
-export function linesOf(turn: Turn, items: Stripe.InvoiceItem[]): Line[] {
-  return items.map((item) => itemLine(turn, item))
-}
-
-/** An item that stands on an invoice is pending no more. */
-function claimItems(turn: Turn, invoice: Stripe.Invoice): void {
-  for (const line of invoice.lines.data) {
-    const item = turn.store.find('invoiceitem', invoiceItemOf(line) ?? '')
-    if (item) turn.store.save({ ...item, invoice: invoice.id })
-  }
 }

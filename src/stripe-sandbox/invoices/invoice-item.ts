@@ -2,6 +2,7 @@ import type Stripe from 'stripe'
 import { wireDecimal } from '../catalogue/price.ts'
 import { idOf, newId } from '../objects/ids.ts'
 import type { Turn } from '../objects/turn.ts'
+import { checkAmount } from './balance.ts'
 
 export type ItemInput = {
   customer: string
@@ -19,9 +20,13 @@ export type ItemInput = {
   subscriptionItem?: string | undefined
 }
 
-/** A new invoice item, told of. Without an invoice it waits for the customer's next one. */
+/**
+ * A new invoice item, told of. Without an invoice it waits for the customer's next one.
+ * @throws StripeFailure 400 `amount_too_large`
+ */
 export function makeInvoiceItem(turn: Turn, input: ItemInput): Stripe.InvoiceItem {
   const { price, quantity = 1 } = input
+  checkAmount(input.amount, 'amount')
   const unit = price?.unit_amount_decimal ?? wireDecimal(input.amount / (quantity || 1))
   const item = turn.store.save({
     id: newId('ii'),

@@ -18,15 +18,16 @@ import {
   whole,
   yesNo,
 } from '../objects/parameters.ts'
+import { addDays } from '../objects/periods.ts'
 import { route } from '../objects/routes.ts'
-import { setTimer } from '../objects/timer.ts'
-import { change, mustFind, type Turn } from '../objects/turn.ts'
+import { change, mustFind } from '../objects/turn.ts'
 import { paymentFailure } from '../payments/payment.ts'
 import { ownMethod } from '../payments/payment-method.ts'
-import { draftInvoice, linesOf, pendingItems, withTotals } from './invoice-draft.ts'
-import { autoFinalizeAt } from './invoice-finalization.ts'
-import { invoiceItemOf } from './invoice-line.ts'
-import { collect, finalizeInvoice, markPaid, methodFor, voidInvoice, writeOff } from './invoicing.ts'
+import { autoAdvanced, collect, sendInvoice } from './collection.ts'
+import { makeDraft, pendingItems, withTotals } from './invoice-draft.ts'
+import { invoiceItemOf, itemLine } from './invoice-line.ts'
+import { finalizeInvoice, markPaid, voidInvoice, writeOff } from './invoicing.ts'
+import { methodFor } from './payer.ts'
 
 const shared = {
   auto_advance: yesNo.optional(),
@@ -85,16 +86,18 @@ export const invoiceRoutes = [
     const items = waiting.filter((item) => item.currency === used)
     const amount = items.reduce((sum, item) => sum + item.amount, 0)
     const target = { customer: customer.id, currency: used, amount }
-    const draft = draftInvoice(call, {
+    const draft = makeDraft(call, {
       customer,
       currency: used,
       reason: subscription ? 'subscription_update' : 'manual',
-      lines: linesOf(call, items),
+      lines: items.map((item) => itemLine(call, item)),
       discounts: redeem(call, params.discounts ?? [], target),
       period: { start: call.now, end: call.now },
       ...(subscription && { subscription }),
       collectionMethod: params.collection_method,
-      daysUntilDue: params.days_until_due,
+      dueDate:
+        params.due_date ??
+        (params.days_until_due === undefined ? undefined : addDays(call.now, params.days_until_due)),
       autoAdvance: params.auto_advance,
       description: params.description ?? undefined,
       footer: params.footer ?? undefined,
@@ -103,8 +106,9 @@ export const invoiceRoutes = [
         params.default_payment_method &&
         ownMethod(call, params.default_payment_method, customer.id, 'default_payment_method').id,
     })
-    const dated = params.due_date === undefined ? draft : { ...draft, due_date: params.due_date }
-    return autoAdvanced(call, dated)
+    const advancing = autoAdvanced(call, draft)
+    call.emit('invoice.created', advancing)
+    return advancing
   }),
   route('GET /v1/invoices', listShape, (call) => {
     const { collection_method, customer, status, subscription } = call.params
@@ -193,26 +197,14 @@ export const invoiceRoutes = [
         'There is no `default_payment_method` set on this Customer or Invoice. Please attach a payment method or set one as the default.',
         { code: 'resource_missing' },
       )
-    const paid = collect(call, open, method)
-    if (paid.invoice.status === 'paid') return paid.invoice
-    throw paid.intent.last_payment_error ? paymentFailure(paid.intent) : needsAction(paid.intent)
+    const { invoice: after, intent } = collect(call, open, method)
+    if (after.status === 'paid' || !intent) return after
+    throw intent.last_payment_error ? paymentFailure(intent) : needsAction(intent)
   }),
-  route('POST /v1/invoices/:id/void', {}, (call) => {
-    const voided = voidInvoice(call, mustFind(call, 'invoice', call.id))
-    const subscription = call.store.find(
-      'subscription',
-      idOf(voided.parent?.subscription_details?.subscription) ?? '',
-    )
-    if (subscription?.status === 'incomplete') {
-      const expired = { ...subscription, status: 'incomplete_expired' as const, ended_at: call.now }
-      change(call, 'customer.subscription.updated', subscription, expired)
-    }
-    return voided
-  }),
-  route('POST /v1/invoices/:id/mark_uncollectible', {}, (call) => {
-    const invoice = mustFind(call, 'invoice', call.id)
-    return writeOff(call, invoice)
-  }),
+  route('POST /v1/invoices/:id/void', {}, (call) => voidInvoice(call, mustFind(call, 'invoice', call.id))),
+  route('POST /v1/invoices/:id/mark_uncollectible', {}, (call) =>
+    writeOff(call, mustFind(call, 'invoice', call.id)),
+  ),
   route('POST /v1/invoices/:id/send', {}, (call) => {
     const invoice = mustFind(call, 'invoice', call.id)
     if (invoice.collection_method !== 'send_invoice')
@@ -220,7 +212,7 @@ export const invoiceRoutes = [
         'You can only manually send an invoice if its collection method is set to `send_invoice`.',
       )
     const open = invoice.status === 'draft' ? finalizeInvoice(call, invoice) : invoice
-    call.emit('invoice.sent', open)
+    sendInvoice(call, open)
     return open
   }),
   route('GET /v1/invoices/:id/lines', pagination, (call) => {
@@ -239,14 +231,6 @@ export const invoiceRoutes = [
   ),
   route('GET /v1/invoice_payments/:id', {}, (call) => mustFind(call, 'invoice_payment', call.id)),
 ]
-
-/** A draft that advances by itself is final in an hour. */
-function autoAdvanced(turn: Turn, invoice: Stripe.Invoice): Stripe.Invoice {
-  if (invoice.status !== 'draft') return invoice
-  const at = invoice.auto_advance ? autoFinalizeAt(invoice) : null
-  if (at !== null) setTimer(turn, 'finalize_invoice', invoice.id, at)
-  return turn.store.save({ ...invoice, automatically_finalizes_at: at })
-}
 
 function needsAction(intent: Stripe.PaymentIntent): StripeFailure {
   return new StripeFailure(

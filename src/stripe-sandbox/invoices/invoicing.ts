@@ -1,12 +1,16 @@
 import type Stripe from 'stripe'
-import { couponOf, endDiscounts } from '../catalogue/discount.ts'
 import { invalidRequest } from '../objects/errors.ts'
 import { idOf, newId } from '../objects/ids.ts'
 import { change, mustFind, type Turn } from '../objects/turn.ts'
-import { confirmIntent, createIntent } from '../payments/payment.ts'
-import { defaultMethodOf } from '../payments/payment-method.ts'
+import { createIntent } from '../payments/payment.ts'
+import { checkAmount, settleBalance } from './balance.ts'
+import { methodFor } from './payer.ts'
+import { countsAsAttempt } from './retries.ts'
 
-/** Makes a draft final: numbered, its sums fixed, with a payment intent where something is due, else paid. */
+/**
+ * Makes a draft final: numbered, its sums fixed, with a payment intent where something is due, else paid.
+ * @throws StripeFailure 400 `amount_too_large`
+ */
 export function finalizeInvoice(turn: Turn, invoice: Stripe.Invoice): Stripe.Invoice {
   if (invoice.status !== 'draft')
     throw invalidRequest("This invoice is already finalized, you can't re-finalize a non-draft invoice.", {
@@ -14,7 +18,8 @@ export function finalizeInvoice(turn: Turn, invoice: Stripe.Invoice): Stripe.Inv
     })
   const customer = mustFind(turn, 'customer', idOf(invoice.customer) ?? '')
   const sequence = customer.next_invoice_sequence ?? 1
-  const { due, balanceAfter } = settleBalance(invoice.total, customer.balance)
+  const { due, balanceAfter } = settleBalance(invoice, customer.balance)
+  checkAmount(due, 'amount_due')
   turn.store.save({ ...customer, next_invoice_sequence: sequence + 1, balance: balanceAfter })
   const final = turn.store.save({
     ...invoice,
@@ -31,41 +36,7 @@ export function finalizeInvoice(turn: Turn, invoice: Stripe.Invoice): Stripe.Inv
   })
   if (due > 0) requestPayment(turn, final)
   turn.emit('invoice.finalized', final)
-  useUpOnceDiscounts(turn, final)
   return due === 0 ? markPaid(turn, final) : final
-}
-
-/**
- * Tries to collect an open invoice; `settleInvoice` follows from what the bank says. A card that wants authentication leaves the
- * intent waiting for it, with its owner there or not.
- */
-export function collect(
-  turn: Turn,
-  invoice: Stripe.Invoice,
-  method: Stripe.PaymentMethod,
-): { invoice: Stripe.Invoice; intent: Stripe.PaymentIntent } {
-  const intent = confirmIntent(turn, mustFind(turn, 'payment_intent', intentOf(turn, invoice) ?? ''), method)
-  return { invoice: mustFind(turn, 'invoice', invoice.id), intent }
-}
-
-/** What a payment intent's new state means for the invoice that it pays, and for the invoice's subscription. */
-export function settleInvoice(turn: Turn, intentId: string): void {
-  const intent = mustFind(turn, 'payment_intent', intentId)
-  const [payment] = turn.store.all('invoice_payment', { 'payment.payment_intent': intent.id })
-  const invoice = payment && turn.store.find('invoice', idOf(payment.invoice))
-  if (!invoice || (invoice.status !== 'open' && invoice.status !== 'uncollectible')) return
-  if (intent.status === 'succeeded') {
-    markPaid(turn, invoice, intent)
-    return
-  }
-  const needsAction = intent.status === 'requires_action'
-  if (!needsAction && intent.last_payment_error === null) return
-  const attempted = change(turn, 'invoice.updated', invoice, {
-    ...invoice,
-    attempted: true,
-    attempt_count: invoice.attempt_count + Number(idOf(intent.latest_charge) !== null || needsAction),
-  })
-  turn.emit(needsAction ? 'invoice.payment_action_required' : 'invoice.payment_failed', attempted)
 }
 
 export function markPaid(turn: Turn, invoice: Stripe.Invoice, intent?: Stripe.PaymentIntent): Stripe.Invoice {
@@ -75,7 +46,8 @@ export function markPaid(turn: Turn, invoice: Stripe.Invoice, intent?: Stripe.Pa
     amount_paid: invoice.amount_due,
     amount_remaining: 0,
     attempted: true,
-    attempt_count: invoice.attempt_count + Number(intent !== undefined),
+    attempt_count: invoice.attempt_count + Number(intent !== undefined && countsAsAttempt(turn, invoice)),
+    next_payment_attempt: null,
     status_transitions: { ...invoice.status_transitions, paid_at: turn.now },
   })
   for (const payment of turn.store.all('invoice_payment', { invoice: invoice.id, status: 'open' })) {
@@ -103,9 +75,11 @@ export function voidInvoice(turn: Turn, invoice: Stripe.Invoice): Stripe.Invoice
     })
   for (const payment of turn.store.all('invoice_payment', { invoice: invoice.id, status: 'open' }))
     cancelPayment(turn, payment)
+  giveBackBalance(turn, invoice)
   const voided = turn.store.save({
     ...invoice,
     status: 'void' as const,
+    next_payment_attempt: null,
     status_transitions: { ...invoice.status_transitions, voided_at: turn.now },
   })
   turn.emit('invoice.voided', voided)
@@ -121,40 +95,18 @@ export function writeOff(turn: Turn, invoice: Stripe.Invoice): Stripe.Invoice {
   const after = turn.store.save({
     ...invoice,
     status: 'uncollectible' as const,
+    auto_advance: false,
+    next_payment_attempt: null,
     status_transitions: { ...invoice.status_transitions, marked_uncollectible_at: turn.now },
   })
   turn.emit('invoice.marked_uncollectible', after)
   return after
 }
 
-export function subscriptionOf(turn: Turn, invoice: Stripe.Invoice): Stripe.Subscription | undefined {
-  const id = idOf(invoice.parent?.subscription_details?.subscription)
-  return id === null ? undefined : turn.store.find('subscription', id)
-}
-
-/** The payment intent that an invoice is to be paid with. */
-export function intentOf(turn: Turn, invoice: Stripe.Invoice): string | null {
-  const payments = turn.store.all('invoice_payment', { invoice: invoice.id })
-  return idOf(payments.find((payment) => payment.is_default)?.payment.payment_intent)
-}
-
-/** Whom to charge: the invoice's own method, the subscription's, the customer's. */
-export function methodFor(turn: Turn, invoice: Stripe.Invoice): Stripe.PaymentMethod | undefined {
-  const own =
-    idOf(invoice.default_payment_method) ?? idOf(subscriptionOf(turn, invoice)?.default_payment_method)
-  return own === null ? defaultMethodOf(turn, idOf(invoice.customer)) : turn.store.find('payment_method', own)
-}
-
 const descriptions: Record<string, string> = {
   subscription_create: 'Subscription creation',
   subscription_cycle: 'Subscription update',
   subscription_update: 'Subscription update',
-}
-
-/** A credit balance (negative) pays first; what is below zero becomes credit; what is owed is added. */
-function settleBalance(total: number, balance: number): { due: number; balanceAfter: number } {
-  const rest = total + balance
-  return rest > 0 ? { due: rest, balanceAfter: 0 } : { due: 0, balanceAfter: rest }
 }
 
 function requestPayment(turn: Turn, invoice: Stripe.Invoice): void {
@@ -185,6 +137,13 @@ function requestPayment(turn: Turn, invoice: Stripe.Invoice): void {
   })
 }
 
+/** What a voided invoice had taken from the customer's balance, or put on it. */
+function giveBackBalance(turn: Turn, invoice: Stripe.Invoice): void {
+  const customer = mustFind(turn, 'customer', idOf(invoice.customer) ?? '')
+  const moved = (invoice.ending_balance ?? 0) - invoice.starting_balance
+  if (moved !== 0) turn.store.save({ ...customer, balance: customer.balance - moved })
+}
+
 function cancelPayment(turn: Turn, payment: Stripe.InvoicePayment): void {
   turn.store.save({
     ...payment,
@@ -201,23 +160,4 @@ function cancelPayment(turn: Turn, payment: Stripe.InvoicePayment): void {
     next_action: null,
   })
   turn.emit('payment_intent.canceled', canceled)
-}
-
-/** A `once` coupon leaves its subscription with the first invoice that it took something off. */
-function useUpOnceDiscounts(turn: Turn, invoice: Stripe.Invoice): void {
-  const subscription = subscriptionOf(turn, invoice)
-  if (!subscription) return
-  const used = (invoice.total_discount_amounts ?? []).flatMap(({ amount, discount }) => {
-    const found = turn.store.find('discount', idOf(discount))
-    const once = found && couponOf(turn, found)?.duration === 'once'
-    return once && amount > 0 && subscription.discounts.some((each) => idOf(each) === found.id)
-      ? [found.id]
-      : []
-  })
-  if (used.length === 0) return
-  change(turn, 'customer.subscription.updated', subscription, {
-    ...subscription,
-    discounts: subscription.discounts.filter((each) => !used.includes(idOf(each))),
-  })
-  endDiscounts(turn, used)
 }

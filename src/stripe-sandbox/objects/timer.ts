@@ -1,6 +1,6 @@
 import type { Turn } from './turn.ts'
 
-export type TimerKind = 'expire_incomplete' | 'finalize_invoice'
+export type TimerKind = 'advance_invoice' | 'advance_subscription'
 
 /**
  * Lets a rule of `clock/timers.ts` run for an object in a turn of its own at `dueAt` (unix seconds; a time that has passed

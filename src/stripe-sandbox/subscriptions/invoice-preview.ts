@@ -17,12 +17,15 @@ import {
   whole,
   yesNo,
 } from '../objects/parameters.ts'
-import { addInterval } from '../objects/periods.ts'
 import { type Call, route } from '../objects/routes.ts'
-import { mustFind, type Turn } from '../objects/turn.ts'
-import { draftForSubscription, periodLines } from './subscription-billing.ts'
+import { mustFind } from '../objects/turn.ts'
+import { previewNextInvoice } from './advance.ts'
+import { cancelSubscription } from './cancel.ts'
+import { asPreview, undone } from './preview.ts'
+import { prorate } from './proration.ts'
 import { amountOf, createSubscriptionRoute } from './subscription-create.ts'
-import { updateItems } from './subscription-input.ts'
+import { cancelAt, updateItems } from './subscription-input.ts'
+import { saveSubscription } from './subscription-status.ts'
 import { updateSubscription } from './subscription-update.ts'
 
 const shape = {
@@ -43,8 +46,9 @@ const shape = {
   preview_mode: oneOf('next').optional(),
   subscription: text.optional(),
   subscription_details: hash({
-    billing_cycle_anchor: oneOf('now', 'unchanged').optional(),
-    cancel_at: emptyable(whole).optional(),
+    billing_cycle_anchor: hash({ type: oneOf('now', 'unchanged') }).optional(),
+    cancel_at: emptyable(cancelAt).optional(),
+    cancel_now: yesNo.optional(),
     cancel_at_period_end: yesNo.optional(),
     items: updateItems.optional(),
     proration_behavior: oneOf('always_invoice', 'create_prorations', 'none').optional(),
@@ -83,37 +87,34 @@ export const previewRoute = route('POST /v1/invoices/create_preview', shape, (ca
         quantity: item.quantity,
       })
     }
-    const invoice = subscription
-      ? nextInvoice(call, discounted(call, subscription))
-      : firstInvoice(call, customerId)
-    return asPreview(invoice)
+    return subscription ? nextInvoice(call, discounted(call, subscription)) : firstInvoice(call, customerId)
   }),
 )
 
 type Params = Parameters<Parameters<typeof route<typeof shape>>[2]>[0]['params']
 
-/** The invoice that a change makes at once, or else the one at the end of the period. */
+/** The invoice that a change makes at once, or else the next one that the time brings. */
 function nextInvoice(call: Call<Params>, before: Stripe.Subscription): Stripe.Invoice {
-  const details = call.params.subscription_details
-  const after = details
-    ? updateSubscription({ ...call, params: { ...details, payment_behavior: 'default_incomplete' } }, before)
-    : before
+  const { cancel_now: cancelNow, ...details } = call.params.subscription_details ?? {}
+  const after = cancelNow
+    ? previewCancel(call, before)
+    : updateSubscription({ ...call, params: { ...details, payment_behavior: 'default_incomplete' } }, before)
   const latest = idOf(after.latest_invoice)
-  if (latest !== null && latest !== idOf(before.latest_invoice)) return mustFind(call, 'invoice', latest)
-  if (after.cancel_at !== null || ['canceled', 'incomplete_expired', 'paused'].includes(after.status))
-    throw new StripeFailure(404, {
-      type: 'invalid_request_error',
-      code: 'invoice_upcoming_none',
-      message: `No upcoming invoices for customer: '${idOf(after.customer)}'`,
-    })
-  const day = new Date(after.billing_cycle_anchor * 1000).getUTCDate()
-  const data = after.items.data.map((item) => {
-    const interval = item.price.recurring ?? { interval: 'month', interval_count: 1 }
-    const start = item.current_period_end
-    return { ...item, current_period_start: start, current_period_end: addInterval(start, interval, day) }
+  if (latest !== null && latest !== idOf(before.latest_invoice))
+    return asPreview(call, mustFind(call, 'invoice', latest))
+  const next = previewNextInvoice(call, after)
+  if (next) return next
+  throw new StripeFailure(404, {
+    type: 'invalid_request_error',
+    code: 'invoice_upcoming_none',
+    message: `No upcoming invoices for customer: '${idOf(after.customer)}'`,
   })
-  const renewed = { ...after, items: { ...after.items, data } }
-  return draftForSubscription(call, renewed, 'subscription_cycle', periodLines(call, renewed))
+}
+
+function previewCancel(call: Call<Params>, before: Stripe.Subscription): Stripe.Subscription {
+  if (call.params.subscription_details?.proration_behavior !== 'none')
+    prorate(call, before, before, { at: call.now, creditsAll: true })
+  return cancelSubscription(call, before, { lastInvoice: 'now' })
 }
 
 function firstInvoice(call: Call<Params>, customerId: string): Stripe.Invoice {
@@ -127,7 +128,7 @@ function firstInvoice(call: Call<Params>, customerId: string): Stripe.Invoice {
     payment_behavior: 'default_incomplete',
   }
   const made = createSubscriptionRoute.handle({ ...call, params }) as Stripe.Subscription
-  return mustFind(call, 'invoice', idOf(made.latest_invoice) ?? '')
+  return asPreview(call, mustFind(call, 'invoice', idOf(made.latest_invoice) ?? ''))
 }
 
 function discounted(call: Call<Params>, subscription: Stripe.Subscription): Stripe.Subscription {
@@ -140,44 +141,5 @@ function discounted(call: Call<Params>, subscription: Stripe.Subscription): Stri
     subscription: subscription.id,
   }
   const ids = redeem(call, discounts, target).map((discount) => discount.id)
-  return call.store.save({ ...subscription, discounts: ids })
-}
-
-function asPreview(invoice: Stripe.Invoice): Stripe.Invoice {
-  const due = Math.max(0, invoice.total)
-  return {
-    ...invoice,
-    id: `upcoming_${invoice.id}`,
-    amount_due: due,
-    amount_paid: 0,
-    amount_remaining: due,
-    attempted: false,
-    attempt_count: 0,
-    effective_at: null,
-    ending_balance: null,
-    hosted_invoice_url: null,
-    invoice_pdf: null,
-    number: null,
-    status: 'draft',
-    status_transitions: { finalized_at: null, marked_uncollectible_at: null, paid_at: null, voided_at: null },
-  }
-}
-
-class Undo extends Error {
-  readonly result: Stripe.Invoice
-  constructor(result: Stripe.Invoice) {
-    super('undo')
-    this.result = result
-  }
-}
-
-function undone(turn: Turn, work: () => Stripe.Invoice): Stripe.Invoice {
-  try {
-    return turn.store.transaction(() => {
-      throw new Undo(work())
-    })
-  } catch (error) {
-    if (error instanceof Undo) return error.result
-    throw error
-  }
+  return saveSubscription(call, { ...subscription, discounts: ids })
 }

@@ -1,103 +1,106 @@
 import type Stripe from 'stripe'
 import { roundHalfUp } from '../catalogue/price.ts'
 import { makeInvoiceItem } from '../invoices/invoice-item.ts'
-import { applyDiscounts, netAmount, productName, subscriptionLine } from '../invoices/invoice-line.ts'
+import {
+  applyDiscounts,
+  itemLine,
+  type Line,
+  netAmount,
+  productName,
+  subscriptionLine,
+} from '../invoices/invoice-line.ts'
 import { idOf } from '../objects/ids.ts'
 import type { Turn } from '../objects/turn.ts'
+import { liveDiscounts } from './billing.ts'
+import { type Period, shareOf } from './periods.ts'
 
 /**
- * Pending invoice items for what changes within the period, by the second: a credit for the unused part of what was
- * paid, a charge for the remaining part of the new price after its discounts. Answers how many were made.
+ * Pending invoice items for what changes within the period, by the second, as flexible billing has it: a credit for the
+ * rest of what was debited (its own amount, not today's price), a charge for the rest of the period at the new price less
+ * discounts. `creditsAll` where new periods begin, or none. Answers how many. https://docs.stripe.com/billing/subscriptions/prorations
  */
 export function prorate(
   turn: Turn,
   before: Stripe.Subscription,
   after: Stripe.Subscription,
-  { at, creditsOnly }: { at: number; creditsOnly: boolean },
+  { at, creditsAll }: { at: number; creditsAll: boolean },
 ): number {
+  const sameIn = (items: Stripe.SubscriptionItem[], { id, price, quantity }: Stripe.SubscriptionItem) =>
+    items.find((each) => each.id === id && each.price.id === price.id && each.quantity === quantity)
   let made = 0
-  const add = (
-    subscription: Stripe.Subscription,
-    item: Stripe.SubscriptionItem,
-    amount: number,
-    words: string,
-  ) => {
+  const add = (item: Stripe.SubscriptionItem, period: Period, amount: number, words: string) => {
     if (amount === 0) return
     made += 1
     makeInvoiceItem(turn, {
-      customer: idOf(subscription.customer),
+      customer: idOf(before.customer),
       amount,
-      currency: subscription.currency,
-      description: `${words} ${productName(turn, item.price)} after ${day(at)}`,
+      currency: before.currency,
+      description: `${words} ${productName(turn, item.price)} after ${day(period.start)}`,
       discountable: false,
-      period: { start: at, end: item.current_period_end },
+      period,
       price: item.price,
       proration: true,
       quantity: item.quantity,
-      subscription: subscription.id,
+      subscription: before.id,
       subscriptionItem: item.id,
     })
   }
   for (const item of before.items.data) {
-    const next = after.items.data.find(({ id }) => id === item.id)
-    const same = next && next.price.id === item.price.id && next.quantity === item.quantity
-    if (same && !creditsOnly) continue
-    add(before, item, -roundHalfUp(paidAmount(turn, before, item) * remaining(item, at)), 'Unused time on')
+    const kept = creditsAll ? undefined : sameIn(after.items.data, item)
+    const unused = { start: kept?.current_period_end ?? at, end: item.current_period_end }
+    if (unused.start < unused.end)
+      add(item, unused, -restOfDebit(turn, before, item, unused.start), 'Unused time on')
   }
-  if (creditsOnly) return made
-  for (const item of after.items.data) {
-    const was = before.items.data.find(({ id }) => id === item.id)
-    if (was && was.price.id === item.price.id && was.quantity === item.quantity) continue
-    add(
-      after,
-      item,
-      roundHalfUp(discountedAmount(turn, after, item) * remaining(item, at)),
-      'Remaining time on',
-    )
+  if (creditsAll) return made
+  const amounts = discountedAmounts(turn, after)
+  for (const [position, item] of after.items.data.entries()) {
+    if (sameIn(before.items.data, item)) continue
+    const rest = { start: at, end: item.current_period_end }
+    add(item, rest, shareOf(after, item, rest, amounts[position]), 'Remaining time on')
   }
   return made
 }
 
-function remaining(
-  { current_period_start: start, current_period_end: end }: Stripe.SubscriptionItem,
-  at: number,
-): number {
-  return end === start ? 0 : Math.max(0, Math.min(1, (end - at) / (end - start)))
-}
-
-/** What this period of the item cost on its invoice, after discounts; its price where no invoice has it. */
-function paidAmount(turn: Turn, subscription: Stripe.Subscription, item: Stripe.SubscriptionItem): number {
-  const invoices = turn.store.all('invoice', {
-    customer: idOf(subscription.customer),
-    'parent.subscription_details.subscription': subscription.id,
-  })
-  const line = invoices
-    .filter(({ status }) => status !== 'void' && status !== 'draft')
-    .flatMap((invoice) => invoice.lines.data)
-    .findLast((each) => {
-      const details = each.parent?.subscription_item_details
-      const samePrice = idOf(each.pricing?.price_details?.price) === item.price.id
-      return (
-        details?.subscription_item === item.id && samePrice && each.period.end === item.current_period_end
-      )
-    })
-  if (!line) return discountedAmount(turn, subscription, item)
-  // A line that is itself a proration covers a part of the period: its price is what counts.
-  return line.parent?.subscription_item_details?.proration
-    ? discountedAmount(turn, subscription, item)
-    : netAmount(line)
-}
-
-function discountedAmount(
+/** The part after a time of what the item's period was debited with last, up to what was credited since. */
+function restOfDebit(
   turn: Turn,
   subscription: Stripe.Subscription,
   item: Stripe.SubscriptionItem,
+  at: number,
 ): number {
-  const period = { start: item.current_period_start, end: item.current_period_end }
-  const line = subscriptionLine(turn, subscription, item, { period })
-  const discounts = subscription.discounts.flatMap((each) => turn.store.find('discount', idOf(each)) ?? [])
-  const [reduced = line] = applyDiscounts(turn, [line], discounts)
-  return netAmount(reduced)
+  const lines = linesOfPeriod(turn, subscription, item)
+  const debitedAt = lines.findIndex(({ amount }) => amount >= 0)
+  const debit = lines[debitedAt]
+  if (!debit) return 0
+  const { start, end } = debit.period
+  const until = Math.min(end, ...lines.slice(0, debitedAt).map((credit) => credit.period.start))
+  const seconds = Math.max(0, until - Math.max(at, start))
+  return seconds === 0 ? 0 : roundHalfUp((netAmount(debit) * seconds) / (end - start))
+}
+
+/** The item's lines since its period began, newest first: pending, then invoiced. What was voided was never debited. */
+function linesOfPeriod(turn: Turn, subscription: Stripe.Subscription, item: Stripe.SubscriptionItem): Line[] {
+  const customer = idOf(subscription.customer)
+  const since = { created: { gte: item.current_period_start }, limit: Number.MAX_SAFE_INTEGER }
+  const pending = turn.store.list('invoiceitem', { equal: { customer, invoice: null }, ...since })
+  const invoices = turn.store.list('invoice', {
+    equal: { customer, 'parent.subscription_details.subscription': subscription.id },
+    where: ({ status }) => status !== 'void',
+    ...since,
+  })
+  return [
+    ...pending.data.map((each) => itemLine(turn, each)),
+    ...invoices.data.flatMap(({ lines }) => lines.data.toReversed()),
+  ].filter((line) => line.parent?.subscription_item_details?.subscription_item === item.id)
+}
+
+/** What a whole period of each item costs after discounts. */
+function discountedAmounts(turn: Turn, subscription: Stripe.Subscription): number[] {
+  const lines = subscription.items.data.map((item) => {
+    const period = { start: item.current_period_start, end: item.current_period_end }
+    return subscriptionLine(turn, subscription, item, { period })
+  })
+  return applyDiscounts(turn, lines, liveDiscounts(turn, subscription)).map(netAmount)
 }
 
 function day(time: number): string {

@@ -1,8 +1,9 @@
 import type Stripe from 'stripe'
-import type { z } from 'zod'
+import { z } from 'zod'
 import { discountList } from '../catalogue/discount.ts'
-import { hasFixedAmount, savePrice } from '../catalogue/price.ts'
+import { hasFixedAmount, priceAmount, savePrice } from '../catalogue/price.ts'
 import { recurringShape } from '../catalogue/prices.ts'
+import { makeInvoiceItem } from '../invoices/invoice-item.ts'
 import { invalidRequest } from '../objects/errors.ts'
 import { idOf, newId } from '../objects/ids.ts'
 import {
@@ -31,6 +32,12 @@ const item = {
   metadata: metadata.optional(),
 }
 
+const lastTimes = ['max_period_end', 'min_period_end'] as const
+export const cancelAt = z
+  .string()
+  .regex(/^(max_period_end|min_period_end|\d{1,12})$/, 'timestamp')
+  .transform((value) => lastTimes.find((each) => each === value) ?? Number(value))
+
 /** What creating and updating a subscription have in common. */
 export const subscriptionShape = {
   add_invoice_items: listOf(
@@ -42,7 +49,7 @@ export const subscriptionShape = {
       metadata: metadata.optional(),
     }),
   ).optional(),
-  cancel_at: emptyable(whole).optional(),
+  cancel_at: emptyable(cancelAt).optional(),
   cancel_at_period_end: yesNo.optional(),
   collection_method: oneOf('charge_automatically', 'send_invoice').optional(),
   days_until_due: whole.optional(),
@@ -123,17 +130,12 @@ export function changeItem(
   }
 }
 
-/** All prices of a subscription recur alike and in one currency. */
+/** All prices of a subscription are in one currency; their intervals may differ, each item has its own periods. */
 export function checkItems(items: Stripe.SubscriptionItem[]): void {
   const [first] = items
   if (!first) throw invalidRequest('A subscription must have at least one item.', { param: 'items' })
-  const rhythm = ({ price }: Stripe.SubscriptionItem) =>
-    `${price.currency} ${price.recurring?.interval_count} ${price.recurring?.interval}`
-  if (items.some((each) => rhythm(each) !== rhythm(first)))
-    throw invalidRequest(
-      'Currency and interval fields must match across all plans on this subscription. Found mismatch in currency or interval.',
-      { param: 'items' },
-    )
+  if (items.some(({ price }) => price.currency !== first.price.currency))
+    throw invalidRequest('All prices on a subscription must have the same currency.', { param: 'items' })
   if (new Set(items.map(({ price }) => price.id)).size < items.length)
     throw invalidRequest('Cannot add multiple subscription items with the same plan.', { param: 'items' })
 }
@@ -143,12 +145,6 @@ export function addInvoiceItems(
   turn: Turn,
   inputs: NonNullable<AddedItem>,
   subscription: Stripe.Subscription,
-  make: (input: {
-    price: Stripe.Price
-    quantity: number
-    discountable: boolean
-    metadata: Stripe.Metadata
-  }) => void,
 ): void {
   for (const [position, input] of inputs.entries()) {
     const param = `add_invoice_items[${position}]`
@@ -162,11 +158,16 @@ export function addInvoiceItems(
       throw invalidRequest(`The price specified must be in ${subscription.currency}.`, {
         param: `${param}[price]`,
       })
-    make({
-      price,
-      quantity: input.quantity ?? 1,
+    const quantity = input.quantity ?? 1
+    makeInvoiceItem(turn, {
+      customer: idOf(subscription.customer),
+      amount: priceAmount(price, quantity),
+      currency: price.currency,
       discountable: input.discountable ?? true,
       metadata: input.metadata ?? {},
+      price,
+      quantity,
+      subscription: subscription.id,
     })
   }
 }

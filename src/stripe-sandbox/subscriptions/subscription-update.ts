@@ -1,7 +1,5 @@
 import type Stripe from 'stripe'
 import { endDiscounts, redeem } from '../catalogue/discount.ts'
-import { priceAmount } from '../catalogue/price.ts'
-import { makeInvoiceItem } from '../invoices/invoice-item.ts'
 import { invalidRequest } from '../objects/errors.ts'
 import { idOf } from '../objects/ids.ts'
 import {
@@ -14,14 +12,14 @@ import {
   whole,
   yesNo,
 } from '../objects/parameters.ts'
-import { addInterval } from '../objects/periods.ts'
 import { type Call, route } from '../objects/routes.ts'
-import { change, mustFind } from '../objects/turn.ts'
+import { mustFind } from '../objects/turn.ts'
 import { ownMethod } from '../payments/payment-method.ts'
-import { putAside } from './paused-collection.ts'
+import { bill } from './billing.ts'
+import { endAsAsked } from './ending.ts'
+import { nextBoundary, recurrenceOf, startItem, startPeriods } from './periods.ts'
 import { prorate } from './proration.ts'
-import { billSubscription, draftForSubscription, periodLines } from './subscription-billing.ts'
-import { amountOf, periodEnd } from './subscription-create.ts'
+import { amountOf } from './subscription-create.ts'
 import {
   addInvoiceItems,
   changeItem,
@@ -32,8 +30,8 @@ import {
   subscriptionShape,
   updateItems,
 } from './subscription-input.ts'
-import { saveSubscription } from './subscription-status.ts'
-import { endTrialWithoutMethod } from './subscription-trial.ts'
+import { changeSubscription } from './subscription-status.ts'
+import { endTrialWithoutMethod, lacksMethod, tellTrialEnd } from './trial.ts'
 
 export const cancellationDetails = hash({
   comment: emptyable(text).optional(),
@@ -52,7 +50,7 @@ export const cancellationDetails = hash({
 })
 const updateShape = {
   ...subscriptionShape,
-  billing_cycle_anchor: oneOf('now', 'unchanged').optional(),
+  billing_cycle_anchor: hash({ type: oneOf('now', 'unchanged') }).optional(),
   cancellation_details: cancellationDetails.optional(),
   items: updateItems.optional(),
   pause_collection: emptyable(
@@ -74,76 +72,76 @@ export const updateSubscriptionRoute = route(
 
 type Params = Parameters<Parameters<typeof route<typeof updateShape, typeof olderShape>>[2]>[0]['params']
 
-/** Applies an update, makes the proration items, and bills at once where the update asks for it or resets the cycle. */
+/** Applies an update, prorates what changes within a period, and bills at once where the update asks for it or periods begin. */
 export function updateSubscription(call: Call<Params>, before: Stripe.Subscription): Stripe.Subscription {
   const { params } = call
-  checkState(before, params)
+  checkState(call, before)
   const items = nextItems(call, before, params.items ?? [])
   checkItems(items)
-  const at = Math.min(Math.max(params.proration_date ?? call.now, before.start_date), periodEnd(before))
-  const endsTrial = params.trial_end === 'now' && before.status === 'trialing'
-  const resets = params.billing_cycle_anchor === 'now' || changesRhythm(before, items) || endsTrial
-  const trialing = before.status === 'trialing' && !endsTrial
-  const fields = plainFields(call, before, items)
-  const discounts = nextDiscounts(call, before)
-  const draft: Stripe.Subscription = {
+  const changed: Stripe.Subscription = {
     ...before,
-    ...fields,
-    discounts,
+    ...plainFields(call, before),
+    discounts: nextDiscounts(call, before),
     items: { ...before.items, data: items },
   }
+  const { placed, restarts } = place(call, before, changed)
   const prorates =
-    params.proration_behavior !== 'none' && !trialing && !endsTrial && before.status !== 'incomplete'
-  const prorated = prorates ? prorate(call, before, draft, { at, creditsOnly: resets }) : 0
-  const moved = movePeriods(draft, {
-    now: call.now,
-    resets: resets && !trialing,
-    trialEnd: params.trial_end,
-    endsTrial,
-  })
+    params.proration_behavior !== 'none' && !['trialing', 'incomplete', 'paused'].includes(before.status)
+  const after = endAsAsked(placed, params, { now: call.now, prorates })
+  const at = Math.min(Math.max(params.proration_date ?? call.now, before.start_date), nextBoundary(before))
+  const prorated = prorates ? prorate(call, before, after, { at, creditsAll: restarts }) : 0
   for (const gone of before.items.data.filter((item) => !items.some(({ id }) => id === item.id)))
     call.store.remove(gone, { id: gone.id, object: 'subscription_item', deleted: true })
-  saveSubscription(call, moved)
-  addInvoiceItems(call, params.add_invoice_items ?? [], moved, (item) => {
-    makeInvoiceItem(call, {
-      ...item,
-      customer: idOf(moved.customer),
-      amount: priceAmount(item.price, item.quantity),
-      currency: item.price.currency,
-      subscription: moved.id,
-    })
-  })
-  change(call, 'customer.subscription.updated', before, moved)
-  if (endsTrial && endTrialWithoutMethod(call, moved)) return mustFind(call, 'subscription', moved.id)
-  const billsNow = resets && !trialing
-  const asked = params.proration_behavior === 'always_invoice' && prorated > 0
-  if (!billsNow && !asked && (params.add_invoice_items ?? []).length === 0)
-    return mustFind(call, 'subscription', moved.id)
-  const lines = billsNow ? periodLines(call, moved) : []
-  return billNow(call, moved, lines)
+  const added = params.add_invoice_items ?? []
+  addInvoiceItems(call, added, after)
+  if (params.trial_end === 'now' && before.status === 'trialing') {
+    call.emit('customer.subscription.trial_will_end', before)
+    if (lacksMethod(call, after)) return endTrialWithoutMethod(call, changeSubscription(call, before, after))
+  }
+  const bills =
+    restarts || added.length > 0 || (params.proration_behavior === 'always_invoice' && prorated > 0)
+  const saved = bills
+    ? bill(call, before, after, {
+        reason: 'subscription_update',
+        begun: restarts ? after.items.data : [],
+        collects: params.payment_behavior ?? 'allow_incomplete',
+      })
+    : changeSubscription(call, before, after)
+  if (typeof params.trial_end === 'number') tellTrialEnd(call, saved)
+  return saved
 }
 
-function billNow(
-  call: Call<Params>,
-  subscription: Stripe.Subscription,
-  lines: ReturnType<typeof periodLines>,
-): Stripe.Subscription {
-  const draft = draftForSubscription(call, subscription, 'subscription_update', lines)
-  const current = mustFind(call, 'subscription', subscription.id)
-  change(call, 'customer.subscription.updated', current, { ...current, latest_invoice: draft.id })
-  if (current.pause_collection) putAside(call, draft, current.pause_collection.behavior)
-  else billSubscription(call, draft, call.params.payment_behavior ?? 'allow_incomplete')
-  return mustFind(call, 'subscription', subscription.id)
+/** The subscription with its periods as the update moves them: all begin now, or the trial that runs is made longer. */
+function place(
+  { now, params }: Call<Params>,
+  before: Stripe.Subscription,
+  changed: Stripe.Subscription,
+): { placed: Stripe.Subscription; restarts: boolean } {
+  const { trial_end: asked } = params
+  const isTrial = before.status === 'trialing'
+  if (typeof asked === 'number') {
+    const trial = { ...changed, status: 'trialing' as const, billing_cycle_anchor: asked, trial_end: asked }
+    if (!isTrial) return { placed: startPeriods({ ...trial, trial_start: now }, now), restarts: true }
+    const data = trial.items.data.map((item) => ({ ...item, current_period_end: asked }))
+    return { placed: { ...trial, items: { ...trial.items, data } }, restarts: false }
+  }
+  const anchored = { ...changed, billing_cycle_anchor: now }
+  if (isTrial && asked === 'now')
+    return { placed: startPeriods({ ...anchored, status: 'active', trial_end: now }, now), restarts: true }
+  const resets =
+    params.billing_cycle_anchor?.type === 'now' || changesRhythm(before.items.data, changed.items.data)
+  if (isTrial || !resets) return { placed: changed, restarts: false }
+  return { placed: startPeriods(anchored, now), restarts: true }
 }
 
-function checkState(before: Stripe.Subscription, params: Params): void {
+function checkState({ now, params }: Call<Params>, before: Stripe.Subscription): void {
   const ended = before.status === 'canceled' || before.status === 'incomplete_expired'
   const allowed = new Set(['metadata', 'cancellation_details'])
   if (ended && Object.entries(params).some(([key, value]) => value !== undefined && !allowed.has(key)))
     throw invalidRequest('A canceled subscription can only update its cancellation_details and metadata.', {
       code: 'invalid_canceled_subscription_fields',
     })
-  if (typeof params.trial_end === 'number' && params.trial_end <= before.created)
+  if (typeof params.trial_end === 'number' && params.trial_end <= now)
     throw invalidRequest('Invalid timestamp: must be an integer Unix timestamp in the future.', {
       param: 'trial_end',
     })
@@ -159,13 +157,9 @@ function nextItems(
   for (const [position, input] of inputs.entries()) {
     const param = `items[${position}]`
     if (input.id === undefined) {
-      const [
-        { current_period_start: start, current_period_end: end } = {
-          current_period_start: call.now,
-          current_period_end: call.now,
-        },
-      ] = items
       const added = makeItem(call, input, before.id, param)
+      const { current_period_start: start, current_period_end: end } =
+        before.items.data.find((item) => isRhythm(item, added)) ?? startItem(before, added, call.now)
       items = [...items, { ...added, current_period_start: start, current_period_end: end }]
       continue
     }
@@ -203,28 +197,15 @@ function nextDiscounts(call: Call<Params>, before: Stripe.Subscription): string[
   return next
 }
 
-function plainFields(call: Call<Params>, before: Stripe.Subscription, items: Stripe.SubscriptionItem[]) {
+function plainFields(call: Call<Params>, before: Stripe.Subscription) {
   const { params } = call
-  const end = Math.max(...items.map((item) => item.current_period_end))
-  const atEnd = params.cancel_at_period_end
-  const cancelAt =
-    params.cancel_at !== undefined
-      ? params.cancel_at
-      : atEnd === undefined
-        ? before.cancel_at
-        : atEnd
-          ? end
-          : null
   const pause = params.pause_collection
   return {
-    cancel_at: cancelAt,
-    cancel_at_period_end: atEnd ?? (params.cancel_at === undefined && before.cancel_at_period_end),
-    canceled_at: cancelAt === null ? null : (before.canceled_at ?? call.now),
     cancellation_details: {
       comment: params.cancellation_details?.comment ?? before.cancellation_details?.comment ?? null,
       feedback: params.cancellation_details?.feedback ?? before.cancellation_details?.feedback ?? null,
       feedback_option: null,
-      reason: cancelAt === null ? null : ('cancellation_requested' as const),
+      reason: before.cancellation_details?.reason ?? null,
     },
     collection_method: params.collection_method ?? before.collection_method,
     days_until_due: params.days_until_due ?? before.days_until_due,
@@ -255,31 +236,13 @@ function plainFields(call: Call<Params>, before: Stripe.Subscription, items: Str
   }
 }
 
-/** Another interval starts a new cycle now. */
-function changesRhythm(before: Stripe.Subscription, items: Stripe.SubscriptionItem[]): boolean {
-  const rhythm = (item: Stripe.SubscriptionItem | undefined) =>
-    `${item?.price.recurring?.interval_count} ${item?.price.recurring?.interval}`
-  return rhythm(before.items.data[0]) !== rhythm(items[0])
+/** An item's other interval starts a new cycle now; so do items of which none recurs as any did. */
+function changesRhythm(before: Stripe.SubscriptionItem[], after: Stripe.SubscriptionItem[]): boolean {
+  const changed = after.some((item) => before.some((was) => was.id === item.id && !isRhythm(was, item)))
+  return changed || !after.some((item) => before.some((was) => isRhythm(was, item)))
 }
 
-function movePeriods(
-  subscription: Stripe.Subscription,
-  how: { now: number; resets: boolean; trialEnd: 'now' | number | undefined; endsTrial: boolean },
-): Stripe.Subscription {
-  const { now, trialEnd } = how
-  const extended = typeof trialEnd === 'number' && trialEnd > now
-  if (!how.resets && !extended) return subscription
-  const data = subscription.items.data.map((item) => {
-    const interval = item.price.recurring ?? { interval: 'month', interval_count: 1 }
-    if (extended) return { ...item, current_period_end: trialEnd }
-    return { ...item, current_period_start: now, current_period_end: addInterval(now, interval) }
-  })
-  const moved = {
-    ...subscription,
-    items: { ...subscription.items, data },
-    billing_cycle_anchor: extended ? trialEnd : now,
-  }
-  if (extended)
-    return { ...moved, trial_start: subscription.trial_start ?? now, trial_end: trialEnd, status: 'trialing' }
-  return how.endsTrial ? { ...moved, trial_end: now, status: 'active' } : moved
+function isRhythm(one: Stripe.SubscriptionItem, other: Stripe.SubscriptionItem): boolean {
+  const [a, b] = [recurrenceOf(one), recurrenceOf(other)]
+  return a.interval === b.interval && a.interval_count === b.interval_count
 }
