@@ -21,10 +21,13 @@ export function faultsOfEvent(walk: Walk, event: unknown): string[] {
   return [
     ...walk.named('Event', event, parsed.type),
     ...walk.named('EventObjects', { [parsed.type]: object.object }, 'data.object.object'),
-    ...walk.object(object, `${parsed.type}.data.object`),
+    ...walk.object(object, `${parsed.type}.data.object`).filter((fault) => fault !== unborn),
     ...(before ? walk.partOf(object.object, before, `${parsed.type}.data.previous_attributes`) : []),
   ]
 }
+
+/** The declaration says so in words alone: there is no such invoice yet. */
+const unborn = 'invoice.upcoming.data.object.id: is missing'
 
 const failed = z.strictObject({ error: z.looseObject({ type: z.string(), message: z.string() }) })
 const listed = z.strictObject({
