@@ -130,8 +130,12 @@ export function productName(turn: Turn, price: Stripe.Price): string {
   return turn.store.find('product', idOf(price.product))?.name ?? idOf(price.product)
 }
 
+const moneyFormats = new Map<string, Intl.NumberFormat>()
+
 function money(amount: number, currency: string): string {
-  return new Intl.NumberFormat('en-US', { style: 'currency', currency }).format(amount / 100)
+  const format = moneyFormats.get(currency) ?? new Intl.NumberFormat('en-US', { style: 'currency', currency })
+  moneyFormats.set(currency, format)
+  return format.format(amount / 100)
 }
 
 function blankLine(line: {
