@@ -1,6 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { Command } from 'commander'
 import { type Capsule, type CapsuleReplay, capsule, exportCapsule } from '../ops/capsule.ts'
+import { commandClock } from './command-clock.ts'
 import { Misuse } from './misuse.ts'
 import { paint, printJson, printLine, printTable } from './print.ts'
 import { type DatabaseOptions, withDatabase } from './with-database.ts'
@@ -17,7 +18,8 @@ export const exportCommand = () =>
     .option('--json', 'the capsule is JSON anyway; with --out: print {"file", "facts"}')
     .action((options: ExportOptions) =>
       withDatabase(options, async (db) => {
-        const recorded = await exportCapsule(db, options.session, new Date())
+        const now = await commandClock(options)
+        const recorded = await exportCapsule(db, options.session, now())
         const text = JSON.stringify(recorded, null, options.json ? undefined : 2)
         if (options.out === undefined) return printLine(text)
         await writeFile(options.out, `${text}\n`, { flag: 'wx', mode: 0o600 }).catch(

@@ -2,6 +2,7 @@ import { Command } from 'commander'
 import { type Config, readConfig } from '../config.ts'
 import { createLog } from '../logging/log-output.ts'
 import { erase } from '../ops/erase.ts'
+import { commandClock } from './command-clock.ts'
 import { printJson, printLine } from './print.ts'
 import type { LoadMain } from './service.ts'
 import { type DatabaseOptions, withDatabase } from './with-database.ts'
@@ -19,7 +20,8 @@ export const eraseCommand = (loadMain: LoadMain) =>
       withDatabase(options, async (db) => {
         const config = configOf(process.env)
         const { createContext } = await loadMain()
-        const context = createContext({ config, db, log: logOf(config) })
+        const now = await commandClock(options)
+        const context = createContext({ config, db, log: logOf(config), now })
         const { tenant: tenantId, forgive = false, keepStripe = false } = options
         const erasure = await erase(context, { actor: 'cli' }, { tenantId, forgive, keepStripe })
         if (options.json) return printJson(erasure)

@@ -1,6 +1,7 @@
 import { type FileHandle, open, rm } from 'node:fs/promises'
 import { Command } from 'commander'
 import { exportTenant } from '../ops/export-tenant.ts'
+import { commandClock } from './command-clock.ts'
 import { Misuse } from './misuse.ts'
 import { printJson, printPart } from './print.ts'
 import { type DatabaseOptions, withDatabase } from './with-database.ts'
@@ -16,12 +17,13 @@ export const exportCommand = () =>
     .action((options: Options) =>
       withDatabase(options, async (db) => {
         const { tenant, out } = options
+        const now = await commandClock(options)
         if (out === undefined) {
-          await exportTenant(db, tenant, new Date(), printPart)
+          await exportTenant(db, tenant, now(), printPart)
           return
         }
         const { facts } = await intoNewFile(out, (file) =>
-          exportTenant(db, tenant, new Date(), async (text) => {
+          exportTenant(db, tenant, now(), async (text) => {
             await file.write(text)
           }),
         )

@@ -1,6 +1,7 @@
 import { Command, Option } from 'commander'
 import { createKey, listKeys, revokeKey } from '../auth/keys.ts'
 import { migrate } from '../db/migrate.ts'
+import { commandClock } from './command-clock.ts'
 import { printJson, printLine, printTable } from './print.ts'
 import { rotatePersonalCommand } from './rotate-personal.ts'
 import { type DatabaseOptions, withDatabase, withNewDatabase } from './with-database.ts'
@@ -28,11 +29,9 @@ const createCommand = () =>
     .action((options: CreateOptions) =>
       withNewDatabase(options, async (db) => {
         await migrate(db)
-        const made = await createKey(db, {
-          scope: options.scope,
-          tenantId: options.tenant ?? null,
-          now: new Date(),
-        })
+        const { scope, tenant: tenantId = null } = options
+        const now = await commandClock(options)
+        const made = await createKey(db, { scope, tenantId, now: now() })
         if (options.json) return printJson(made)
         await printLine(made.key)
         process.stderr.write(`${made.id}, scope ${made.scope}. The key is shown this once.\n`)
@@ -61,7 +60,8 @@ const revokeCommand = () =>
     .option('--json', 'print {"id", "revoked"}; exit code 1 when there is no such key')
     .action((id: string, options: DatabaseOptions) =>
       withDatabase(options, async (db) => {
-        const revoked = await revokeKey(db, id, new Date())
+        const now = await commandClock(options)
+        const revoked = await revokeKey(db, id, now())
         if (options.json) await printJson({ id, revoked })
         else if (revoked) await printLine(`Revoked ${id}`)
         else process.stderr.write(`stepledger: no key ${id}\n`)

@@ -1,5 +1,6 @@
 import { Command, InvalidArgumentError } from 'commander'
 import { changesMoreThan, type Delta, type RepriceReport, reprice } from '../ops/reprice.ts'
+import { commandClock } from './command-clock.ts'
 import { Misuse } from './misuse.ts'
 import { money, moneyChange } from './money.ts'
 import { paint, printJson, printLine, printTable } from './print.ts'
@@ -29,9 +30,10 @@ export const repriceCommand = () =>
       if (from !== undefined && to !== undefined && to <= from) throw new Misuse('--to must be after --from')
       const rates = await readRates(options.rates)
       await withDatabase(options, async (db) => {
+        const now = await commandClock(options)
         const report = await withProgress(
           'Pricing',
-          (onProgress) => reprice(db, { rates, tenantId, from, to, now: new Date(), onProgress }),
+          (onProgress) => reprice(db, { rates, tenantId, from, to, now: now(), onProgress }),
           'tenants',
         )
         const isTooMuch = failAbove !== undefined && changesMoreThan(report, failAbove)

@@ -19,5 +19,5 @@ export type Service = {
 /** `main.ts`, which puts the parts together: loaded by those commands alone that need them all. */
 export type LoadMain = () => Promise<{
   serve(config: Config): Promise<Service>
-  createContext(parts: { config: Config; db: Database; log: Logger }): AppContext
+  createContext(parts: { config: Config; db: Database; log: Logger; now: () => Date }): AppContext
 }>

@@ -1,6 +1,7 @@
 import { Command } from 'commander'
 import { sessionStatuses } from '../../machines/onboarding-steps.ts'
 import { listSessions, type SessionListing, type SessionView, showSession } from '../ops/sessions.ts'
+import { commandClock } from './command-clock.ts'
 import { money } from './money.ts'
 import { oneOf } from './one-of.ts'
 import { paint, printJson, printLine, printTable } from './print.ts'
@@ -29,11 +30,12 @@ const listCommand = () =>
     .action((options: ListOptions) =>
       withDatabase(options, async (db) => {
         const { status, tenant: tenantId, stuck } = options
+        const now = await commandClock(options)
         const sessions: SessionListing[] = []
         for (let cursor: string | undefined; sessions.length < options.limit; ) {
           const limit = Math.min(100, options.limit - sessions.length)
           const filter = { status, tenantId, stuck }
-          const page = await listSessions(db.reader, filter, { limit, cursor }, new Date())
+          const page = await listSessions(db.reader, filter, { limit, cursor }, now())
           sessions.push(...page.items)
           if (page.next_cursor === null) break
           cursor = page.next_cursor
