@@ -15,6 +15,8 @@ export type Config = {
   personalDataKeys: Buffer[] | undefined
   /** Named on the command line, in place of those. */
   personalKeyFile?: string | undefined
+  /** Of the command line: starts on a log of a later time than the clock. */
+  acceptClock?: boolean | undefined
   returnUrlOrigins: string[]
   /** Whose pages may call the onboarding routes from a browser, and frame the wizard. */
   allowedOrigins: string[]

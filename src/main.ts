@@ -27,6 +27,7 @@ import { listCustomer } from './inbox/list-customer.ts'
 import { refreshObject } from './inbox/refresh.ts'
 import { scheduleSweep, sweepEvents } from './inbox/sweep.ts'
 import { tellListener } from './inbox/tell-listener.ts'
+import { assertNotAhead } from './log/ahead.ts'
 import { createLog } from './logging/log-output.ts'
 import { sessionTimer, wakeOverdue } from './onboarding/expiry.ts'
 import { effectRunner } from './outbox/runner.ts'
@@ -96,6 +97,7 @@ async function start(config: Config, log: Logger, opened: AsyncDisposableStack):
     closing: closing.signal,
     abandon: abandon.signal,
   })
+  if (!config.acceptClock) await opening('DATABASE_URL', () => assertNotAhead(db.reader, context.now()))
   const tracking = await opening(journalOf(config).setting, () => countApiCalls(context))
   // Without its port or its database, the service keeps what it has counted in the journal.
   opened.defer(() =>

@@ -14,10 +14,12 @@ export const serveCommand = (loadMain: LoadMain) =>
       '--json',
       'print {"url", "stripe", "sandbox_url", "new_admin_key", "new_key_file"} once it listens',
     )
-    .action(async (options: DatabaseOptions) => {
+    .option('--accept-clock', 'start though the log is more than a day ahead of the clock')
+    .action(async (options: DatabaseOptions & { acceptClock?: boolean }) => {
       const config = {
         ...readConfig({ ...process.env, DATABASE_URL: databaseUrl(options) }),
         personalKeyFile: options.personalKey,
+        acceptClock: options.acceptClock,
       }
       for (const line of unknownVariables(process.env)) process.stderr.write(`stepledger: warning: ${line}\n`)
       const database = databaseLine(config.databaseUrl)

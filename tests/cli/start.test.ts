@@ -153,3 +153,25 @@ test('a second service on a database ends at once with one line, and a strangerâ
   expect(await third.ended).toBe(0)
   expect((await readdir(directory)).filter((name) => name.endsWith('api-calls.lock'))).toEqual([])
 }, 90_000)
+
+test('a log that is more than a day ahead of the clock is started on only by who says so', async () => {
+  const environment = await settings({ ADMIN_API_KEY: 'admin-key-of-the-tests' })
+  const service = await serve(readConfig(environment))
+  const post = (url: string, body: object) =>
+    fetch(url, {
+      method: 'POST',
+      headers: { 'X-API-Key': 'admin-key-of-the-tests' },
+      body: JSON.stringify(body),
+    })
+  await post(`${service.sandboxUrl}/_sandbox/clock`, { advance_seconds: 3 * 86_400 })
+  const applicant = { email: 'ada@example.com', name: 'Ada', company_name: 'Engines' }
+  expect((await post(`${service.url}/api/v1/onboarding/start`, applicant)).status).toBe(200)
+  await service.stop()
+  await startsNow(environment)
+  // The time goes with the sandbox's file.
+  await rm(join(directory, 'service.stripe-sandbox.db'))
+  await rm(join(directory, 'service.stripe-sandbox.db-wal'), { force: true })
+  expect(await refusal(environment)).toMatch(/^DATABASE_URL: the log was last written at 20.*--accept-clock$/)
+  const accepted = await serve({ ...readConfig(environment), acceptClock: true })
+  await accepted.stop()
+})
