@@ -16,6 +16,7 @@ import { requestId } from './request-id.ts'
 import { requestLog } from './request-log.ts'
 import type { Route } from './route.ts'
 import { adminCauseRoutes } from './routes/admin-causes.ts'
+import { adminClockRoutes } from './routes/admin-clock.ts'
 import { adminEventRoutes } from './routes/admin-events.ts'
 import { adminExportRoutes } from './routes/admin-export.ts'
 import { adminJobRoutes } from './routes/admin-jobs.ts'
@@ -59,6 +60,7 @@ const resources: ((context: AppContext, live: LiveStreams) => Route[])[] = [
   adminKeyRoutes,
   adminCauseRoutes,
   adminOverviewRoutes,
+  adminClockRoutes,
 ]
 export type AppOptions = {
   /** What is shown outside /api/v1. Default: nothing. */

@@ -179,4 +179,5 @@ export const requestExamples: Record<string, Record<string, unknown>> = {
     max_redemptions: 100,
   },
   'post /api/v1/billing/usage': { usage_type: 'case', quantity: 1, metadata: { case_id: 'IR-2024-001' } },
+  'post /api/v1/admin/sandbox/clock': { advance_seconds: 86_400 },
 }

@@ -25,7 +25,8 @@ export async function nextInvoiceAmountCents(
   return exactSum([planCents(subscription), rates.platform_base.rate_cents, owedCents, usageCents])
 }
 
-const isEnding = ({ cancel_at_period_end, cancel_at, current_period_end }: SubscriptionRow) =>
+/** It ends with its period: no invoice follows. */
+export const isEnding = ({ cancel_at_period_end, cancel_at, current_period_end }: SubscriptionRow) =>
   cancel_at_period_end === 1 ||
   (cancel_at !== null && current_period_end !== null && cancel_at <= current_period_end)
 

@@ -5,6 +5,7 @@ import Stripe from 'stripe'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { z } from 'zod'
 import { readConfig, sandboxBase } from '../../src/config.ts'
+import { serve } from '../../src/main.ts'
 import { type Sandbox, startSandbox } from '../../src/stripe-sandbox/sandbox.ts'
 import {
   createPostgres,
@@ -15,7 +16,7 @@ import {
 } from '../support/databases.ts'
 import { startHoldingProxy } from '../support/holding-proxy.ts'
 import { runCli } from '../support/run-cli.ts'
-import { freePort, type ServiceProcess, startProcess } from '../support/service-process.ts'
+import { adminKey, freePort, type ServiceProcess, send, startProcess } from '../support/service-process.ts'
 import { applicant } from '../support/wizard.ts'
 
 /** The service in a process of its own goes along with the clock of a sandbox, its own or one in another process. */
@@ -43,6 +44,20 @@ async function started(environment: Record<string, string>): Promise<ServiceProc
   })
   onTestFinished(async () => void (await service.kill('SIGKILL')))
   return service
+}
+
+/** The same in this process, where nobody kills it. */
+async function served(environment: Record<string, string>): Promise<Pick<ServiceProcess, 'url' | 'request'>> {
+  const config = readConfig({
+    ADMIN_API_KEY: adminKey,
+    PERSONAL_DATA_KEY: testKey.toString('base64'),
+    PORT: String(await freePort()),
+    LOG_LEVEL: 'silent',
+    ...environment,
+  })
+  const { url, stop } = await serve(config)
+  onTestFinished(stop)
+  return { url, request: (path, body, headers = {}) => send(`${url}/api/v1${path}`, body, headers) }
 }
 
 /** A sandbox in another process than the service: in this one. */
@@ -94,7 +109,9 @@ async function makeThingsHappen(stripe: Stripe): Promise<void> {
   await stripe.subscriptions.create({ customer: other.id, items: [{ price: 'price_basic_monthly' }] })
 }
 
-async function startSession(service: ServiceProcess): Promise<{ id: string; expiresAt: string }> {
+async function startSession(
+  service: Pick<ServiceProcess, 'request'>,
+): Promise<{ id: string; expiresAt: string }> {
   const { status, body } = await service.request('/onboarding/start', applicant)
   expect(status).toBe(200)
   return { id: body.data.session_id, expiresAt: body.data.expires_at }
@@ -182,13 +199,13 @@ describe.each([
 test('two services go along with one sandbox', async () => {
   const port = await freePort()
   const box = await sandboxFor(webhooksOf(port))
-  const sessions: { service: ServiceProcess; id: string }[] = []
+  const sessions: { service: Pick<ServiceProcess, 'request'>; id: string }[] = []
   for (const [create, at] of [
     [createSqlite, port],
     [createPostgres, await freePort()],
   ] as const) {
     const database = await newDatabase(create)
-    const service = await started(following(box, database, at))
+    const service = await served(following(box, database, at))
     sessions.push({ service, id: (await startSession(service)).id })
   }
   expect(await move(box.url, 4 * day)).toEqual({ now: expect.any(Number), dropped: [] })
@@ -250,9 +267,12 @@ describe('time is real', () => {
     onTestFinished(() => proxy.close())
     proxy.answer('GET', '/_sandbox/clock', 404, { error: { message: 'Unrecognized request URL' } })
     const database = await newDatabase(createSqlite)
-    const service = await started({ ...following(box, database, port), STRIPE_API_BASE: proxy.url })
+    const service = await served({ ...following(box, database, port), STRIPE_API_BASE: proxy.url })
     const { expiresAt } = await startSession(service)
     expect(Date.parse(expiresAt)).toBeLessThan(Date.now() + 4 * day * 1000)
+    expect((await service.request('/admin/sandbox/clock')).body.data).toMatchObject({ is_sandbox: false })
+    const refused = await service.request('/admin/sandbox/clock', { advance_seconds: day })
+    expect([refused.status, refused.body.error.code]).toEqual([404, 'not_found'])
     expect(await move(box.url, day)).toEqual({ now: expect.any(Number), dropped: [] })
   })
 
@@ -270,7 +290,7 @@ test('the sandbox’s calls are taken at the address that only it was told', asy
   const database = await newDatabase(createSqlite)
   const port = await freePort()
   const box = await sandboxFor(webhooksOf(port))
-  const service = await started(following(box, database, port))
+  const service = await served(following(box, database, port))
   const call = (token: string) =>
     fetch(`${service.url}/sandbox-clock/${token}`, {
       method: 'POST',
@@ -279,4 +299,26 @@ test('the sandbox’s calls are taken at the address that only it was told', asy
   for (const token of ['', 'guess', 'x'.repeat(43)]) expect((await call(token)).status).toBe(404)
   const { expiresAt } = await startSession(service)
   expect(Date.parse(expiresAt)).toBeLessThan(Date.now() + 4 * day * 1000)
+})
+
+test('an operator moves the clock over HTTP, and reads how far it is', async () => {
+  const database = await newDatabase(createSqlite)
+  const service = await served({ DATABASE_URL: database.url, STRIPE_SANDBOX_PORT: '0' })
+  const clock = async () => (await service.request('/admin/sandbox/clock')).body.data
+  const before = await clock()
+  expect(before).toMatchObject({ is_sandbox: true, is_playing: false, next_invoice_at: null })
+  const moved = await service.request('/admin/sandbox/clock', { advance_seconds: day })
+  expect(moved).toMatchObject({ status: 200, body: { data: { dropped: [] } } })
+  expect(Date.parse(moved.body.data.now)).toBeGreaterThanOrEqual(Date.parse(before.now) + (day - 1) * 1000)
+  expect(Date.parse((await clock()).now)).toBeGreaterThanOrEqual(Date.parse(moved.body.data.now))
+  const refusals = [
+    [{ now: '2020-01-01T00:00:00Z' }, 422],
+    [{ to: 'next_invoice' }, 409],
+    [{ advance_seconds: 60, to: 'next_invoice' }, 422],
+    [{}, 422],
+  ] as const
+  for (const [body, status] of refusals)
+    expect(await service.request('/admin/sandbox/clock', body), JSON.stringify(body)).toMatchObject({
+      status,
+    })
 })

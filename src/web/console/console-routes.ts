@@ -66,7 +66,7 @@ const files = [
   ...['page', 'parts', 'facts', 'views', 'statechart'].map((sheet) => `styles/${sheet}.css`),
   ...['icon.svg', 'main.js', 'router.js', 'login.js', 'api.js', 'dom.js', 'words.js'],
   ...['table.js', 'fact.js', 'fact-data.js', 'latest-facts.js', 'why.js', 'confirm.js', 'statechart.js'],
-  ...['layout.js', 'usage-chart.js'],
+  ...['layout.js', 'usage-chart.js', 'clock.js'],
   ...['overview', 'sessions', 'session', 'tenants', 'tenant', 'log', 'jobs', 'webhooks', 'effects'].map(
     (view) => `views/${view}.js`,
   ),

@@ -1,4 +1,5 @@
 import { get, login, logOut } from './api.js'
+import { createClock } from './clock.js'
 import { announce, find } from './dom.js'
 import { showLogin } from './login.js'
 import { createRouter, href } from './router.js'
@@ -22,6 +23,7 @@ const router = createRouter({
   jobs: jobsView,
 })
 
+const clock = createClock(() => router.show())
 let isOpen = false
 
 async function open() {
@@ -35,21 +37,27 @@ async function open() {
   for (const id of ['#head', '#foot']) find(id, HTMLElement).hidden = false
   find('#whose', HTMLElement).textContent =
     `Logged in with ${key_id === 'admin' ? 'the admin key' : key_id} until ${expires_at?.slice(11, 16)}.`
-  await router.show({ isFirst })
+  await Promise.all([router.show({ isFirst }), showClock()])
 }
+
+/** Without it the console still shows all else. */
+const showClock = () => clock.show().catch((error) => announce(String(error)))
 
 /** @param {string} message */
 function close(message) {
   if (!isOpen) return
   isOpen = false
   router.leave()
+  clock.hide()
   find('#why', HTMLDialogElement).close()
   showLogin(() => void open())
   announce(message)
 }
 
 addEventListener('hashchange', () => {
-  if (isOpen) void router.show()
+  if (!isOpen) return
+  void router.show()
+  void showClock()
 })
 addEventListener('logged-out', () => close('Your login has ended'))
 find('#logout', HTMLButtonElement).addEventListener('click', async () => {
