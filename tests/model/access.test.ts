@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
+import { life, yearly } from './life.ts'
 import { model } from './model.ts'
-import { at, card, historyOf, life, ours, type Told, textOf, used, yearly } from './story.ts'
+import { at, card, historyOf, ours, type Told, textOf, used } from './story.ts'
 
 const start = at('2026-01-01')
 const until = at('2026-12-01')

@@ -2,19 +2,9 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { sum } from './cents.ts'
 import { days, type History, type Instant, minutes, usageTypes } from './history.ts'
+import { life, monthly, paidOurs, renewalOf, weekly, yearly } from './life.ts'
 import { model, type Picture } from './model.ts'
-import {
-  card,
-  historyOf,
-  life,
-  monthly,
-  paidOurs,
-  renewalOf,
-  type Told,
-  usage,
-  weekly,
-  yearly,
-} from './story.ts'
+import { card, historyOf, type Told, usage } from './story.ts'
 import { totalCents } from './summary.ts'
 
 /** A use of the tenant's first hundred days; `late` hours pass until it is recorded, `voided` more until it is voided. */

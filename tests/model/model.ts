@@ -7,15 +7,14 @@
 import { type Access, accessOf, failed } from './access.ts'
 import { bill } from './billing.ts'
 import { sum } from './cents.ts'
-import { duesOf } from './dues.ts'
 import { type Entry, type History, type Instant, ofKind, type UsageType } from './history.ts'
-import { homesOf } from './homes.ts'
 import { type Invoice, invoiceOf } from './invoices.ts'
-import { chargedCents, type Line } from './lines.ts'
-import type { Billing } from './making.ts'
+import type { Line } from './lines.ts'
 import { currentSubscription, nextInvoiceAmountCents } from './next-invoice.ts'
+import { type RecordPicture, recordPictures } from './records.ts'
 import { endOf, firstLive, subscriptionsOf } from './subscriptions.ts'
-import { type Amounts, lineOf, type Period, summaryOf } from './summary.ts'
+import { type Amounts, type Period, summaryOf } from './summary.ts'
+import { type DuePicture, type WindowPicture, windowPictures } from './window-pictures.ts'
 import { windowsOf } from './windows.ts'
 
 export interface Picture {
@@ -37,34 +36,6 @@ export interface Picture {
   /** Of which an outcome is told, but which on this history does not exist. */
   readonly unknownInvoices: readonly string[]
   readonly summary: (period: Period) => Record<UsageType, Amounts>
-}
-
-export interface WindowPicture {
-  readonly subscription: string
-  readonly start: Instant
-  readonly end: Instant
-  readonly trial: boolean
-  readonly closed: boolean
-  /** Types that owe something or were charged for. */
-  readonly dues: readonly DuePicture[]
-}
-
-export interface DuePicture {
-  readonly type: UsageType
-  /** Of what costs something. */
-  readonly quantity: bigint
-  readonly dueCents: bigint
-  readonly chargedCents: bigint
-  readonly held: boolean
-  readonly unpriced: boolean
-}
-
-export interface RecordPicture {
-  readonly record: string
-  /** The start of its window; null in none. */
-  readonly window: Instant | null
-  readonly invoice: string | null
-  readonly billedAt: Instant | null
 }
 
 /** How all stands at an instant, with what was recorded until then, that instant included. */
@@ -101,44 +72,6 @@ export function model(history: History, now: Instant, { graceDays = 14 } = {}): 
     unknownInvoices: unknownInvoices(known, invoices),
     summary: (period) => summaryOf(billing, invoices, period, now),
   }
-}
-
-function windowPictures({ known, lines }: Billing, now: Instant): WindowPicture[] {
-  const dues = duesOf(known, now)
-  return windowsOf(known, now)
-    .map(({ subscription, start, end, trial, closesAt }) => ({
-      subscription: subscription.id,
-      start,
-      end,
-      trial,
-      closed: closesAt <= now,
-      dues: dues
-        .filter(({ window }) => window.subscription.id === subscription.id && window.start === start)
-        .map((due) => ({
-          type: due.type,
-          quantity: due.quantity,
-          dueCents: due.cents,
-          chargedCents: chargedCents(lines, due),
-          held: due.held,
-          unpriced: due.unpriced,
-        }))
-        .filter(({ dueCents, chargedCents }) => dueCents !== 0n || chargedCents !== 0n),
-    }))
-    .filter(({ start, end, dues }) => start < end || dues.length > 0)
-}
-
-function recordPictures(
-  { known, lines }: Billing,
-  invoices: readonly Invoice[],
-  now: Instant,
-): RecordPicture[] {
-  return homesOf(known, windowsOf(known, now)).flatMap(({ window, records }) =>
-    records.map((record) => {
-      const invoice = (window && lineOf(lines, window, record)?.invoice) ?? null
-      const billedAt = invoices.find((other) => other.invoice === invoice)?.paidAt ?? null
-      return { record: record.record, window: window?.start ?? null, invoice, billedAt }
-    }),
-  )
 }
 
 function secondSubscriptions(known: readonly Entry[], now: Instant): string[] {

@@ -1,21 +1,7 @@
 import { describe, expect, test } from 'vitest'
+import { created, life, monthly, paidOurs, weekly, yearly } from './life.ts'
 import { model } from './model.ts'
-import {
-  at,
-  card,
-  created,
-  historyOf,
-  life,
-  monthly,
-  ours,
-  paidOurs,
-  setTo,
-  type Told,
-  used,
-  voided,
-  weekly,
-  yearly,
-} from './story.ts'
+import { at, card, historyOf, ours, setTo, type Told, used, voided } from './story.ts'
 import type { Amounts } from './summary.ts'
 
 const start = at('2026-01-01')

@@ -1,11 +1,12 @@
 import { sum } from './cents.ts'
 import { type Due, duesOf, partsOf, rateOf } from './dues.ts'
-import { type Entry, type Instant, ofKind, type UsageRecord, type UsageType } from './history.ts'
+import { type Entry, type Instant, ofKind, type UsageType } from './history.ts'
 import { type Home, homesOf, isBefore } from './homes.ts'
 import type { Invoice } from './invoices.ts'
 import { chargedCents, type Line, linesOf } from './lines.ts'
 import type { Billing } from './making.ts'
 import { cardAt, cardsOf, priced } from './rates.ts'
+import { lineOf } from './records.ts'
 import { type Piece, piecesOf } from './usage.ts'
 import { type Window, windowsOf } from './windows.ts'
 
@@ -149,13 +150,6 @@ function fateOf(
   if (due.forgivenCents > 0n) return 'forgiven'
   const line = lineOf(lines, due.window, record)
   return line === undefined ? 'unbilled' : fateOfLine(line, invoices)
-}
-
-/** The first line of a record's window and type that stands and had counted the record. */
-export function lineOf(lines: readonly Line[], window: Window, record: UsageRecord): Line | undefined {
-  return linesOf(lines, window.subscription.id, window.start, record.type).find(
-    ({ chargedCents, uptoPosition }) => chargedCents !== 0n && uptoPosition >= record.position,
-  )
 }
 
 function fateOfLine({ invoice }: Line, invoices: readonly Invoice[]): Fate {

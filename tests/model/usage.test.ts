@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import type { UsageType } from './history.ts'
+import { life } from './life.ts'
 import { model } from './model.ts'
-import { at, card, historyOf, life, setTo, type Told, textOf, used, voided } from './story.ts'
+import { at, card, historyOf, setTo, type Told, textOf, used, voided } from './story.ts'
 
 const start = at('2026-01-01')
 const sub = life({ start, until: at('2027-01-01') })

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { days } from './history.ts'
+import { life, monthly, weekly, yearly } from './life.ts'
 import { model } from './model.ts'
-import { at, card, historyOf, life, monthly, type Told, textOf, weekly, yearly } from './story.ts'
+import { at, card, historyOf, type Told, textOf } from './story.ts'
 
 /** Every window as `start/end`, with what is special about it. */
 function windows(now: string, ...told: (Told | Told[])[]): string[] {
