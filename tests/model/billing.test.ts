@@ -211,6 +211,16 @@ describe('the end of a subscription', () => {
     })
   })
 
+  test('notes a credit first on the invoice of the latest line', () => {
+    const wrong = used('case', 3, '2026-02-05')
+    const late = used('case', 1, '2026-02-06', '2026-02-20')
+    const history = historyOf(card(), ended, wrong, late, voided(wrong, '2026-03-01'))
+    expect(lineTexts(model(history, at('2026-03-15')).lines).slice(4)).toEqual([
+      `2026-02-01 case -1000 noted ${ours('sub_1', '2026-02-20T01:00')}`,
+      `2026-02-01 case -2000 noted ${ours('sub_1', '2026-02-11T01:00')}`,
+    ])
+  })
+
   test('while a renewal is a draft takes our lines off it, onto the last invoice', () => {
     const sub = life({
       start,
@@ -222,6 +232,18 @@ describe('the end of a subscription', () => {
       '2026-01-01 platform_base 10000 on first sub_1',
       `2026-01-01 case 2000 on ${ours('sub_1', '2026-02-01T01:30')}`,
       `2026-02-01 platform_base 10000 on ${ours('sub_1', '2026-02-01T01:30')}`,
+    ])
+  })
+
+  test('at the very boundary of a renewal that was already a draft the same', () => {
+    const sub = life({
+      start,
+      until: at('2026-02-01T00:01'),
+      changes: [{ at: at('2026-02-01T00:20'), status: 'canceled', endedAt: at('2026-02-01') }],
+      without: 'payments',
+    })
+    expect(linesAt('2026-02-02', sub, used('case', 2, '2026-01-10')).slice(1)).toEqual([
+      `2026-01-01 case 2000 on ${ours('sub_1', '2026-02-01T01:00')}`,
     ])
   })
 

@@ -95,6 +95,30 @@ describe('an invoice', () => {
   })
 })
 
+test('an invoice of ours on which a credit takes all is paid as it is made', () => {
+  // 30 cases are 30000 on February's. Voided: March's base of 10000 is taken by the credit, 20000 are left.
+  const wrong = used('case', 30, '2026-01-10')
+  const sub = life({ start, until: at('2026-12-01'), plan: yearly })
+  const picture = model(historyOf(card(), sub, wrong, voided(wrong, '2026-02-10')), at('2026-03-02'))
+  expect(picture.invoices.at(-1)).toMatchObject({
+    invoice: ours('sub_1', '2026-03-01T01:00'),
+    status: 'paid',
+    totalCents: 0n,
+  })
+  expect(picture.creditCents).toBe(20_000n)
+})
+
+test('a month that begins at the instant at which Stripe says unpaid has no base, also when it is paid later', () => {
+  const changes = [
+    { at: at('2026-02-01'), status: 'unpaid' as const },
+    { at: at('2026-02-10'), status: 'active' as const },
+  ]
+  const sub = life({ start, until: at('2026-12-01'), plan: yearly, changes })
+  expect(linesAt('2026-03-02', sub).slice(1)).toEqual([
+    `2026-03-01 platform_base 10000 on ${ours('sub_1', '2026-03-01T01:00')}`,
+  ])
+})
+
 describe('a pause', () => {
   test('in a trial leaves its usage to the first paid month', () => {
     const trial = life({

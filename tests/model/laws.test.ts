@@ -223,7 +223,10 @@ test('usage is billed, unbilled or forgiven as its lines are, and the three are 
 test('what the next invoice is said to be just before a window’s end is what that invoice then is', () => {
   fc.assert(
     fc.property(shape, uses, fc.integer({ min: 0, max: 5 }), (shape, uses, number) => {
-      const onTime = uses.map((use) => ({ ...use, late: 0, voided: null }))
+      // A record of the base in a month's first hour would still change that base.
+      const onTime = uses
+        .filter(({ type }) => type !== 'platform_base')
+        .map((use) => ({ ...use, late: 0, voided: null }))
       const history = storyOf({ ...shape, fate: null, endsAfterDays: null }, onTime)
       const end = model(history, restOf(shape)).windows[number]?.end ?? restOf(shape)
       if (end + days(1) > restOf(shape)) return

@@ -93,7 +93,7 @@ describe('a summary', () => {
   })
 
   test('puts a level at the moment at which it was first at its highest, or at the start where it was carried in', () => {
-    const told = [setTo('user', 4, '2026-01-20'), setTo('user', 2, '2026-01-25')]
+    const told = [4, 2, 4, 2].map((users, index) => setTo('user', users, `2026-01-${20 + 2 * index}`))
     const users = (from: string, to: string) => summary('2026-03-10', from, to, sub, told).user.quantity
     expect(users('2026-01-01', '2026-01-20')).toBe(0n)
     expect(users('2026-01-20', '2026-01-21')).toBe(4n)
