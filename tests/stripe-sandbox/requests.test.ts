@@ -275,3 +275,17 @@ test('pages on this machine may call, pages from elsewhere may not', async () =>
   expect(own.headers.get('access-control-allow-origin')).toBe('http://localhost:8080')
   expect((await ask('https://evil.example')).status).toBe(403)
 })
+
+test('yes and no are taken as Python writes them', async () => {
+  const { box } = await start()
+  const headers = { Authorization: 'Bearer sk_test_python' }
+  const body = new URLSearchParams({
+    'automatic_payment_methods[enabled]': 'True',
+    confirm: 'False',
+  })
+  const response = await fetch(`${box.url}/v1/setup_intents`, { method: 'POST', headers, body })
+  expect(await response.json()).toMatchObject({
+    automatic_payment_methods: { enabled: true },
+    status: 'requires_payment_method',
+  })
+})

@@ -30,10 +30,11 @@ export const decimal = z
   .string()
   .regex(/^-?\d{1,12}(\.\d{1,12})?$/, 'decimal')
   .transform(Number)
+/** Python's client writes `True`. */
 export const yesNo = z
   .string()
-  .regex(/^(true|false)$/, 'boolean')
-  .transform((value) => value === 'true')
+  .regex(/^(true|false)$/i, 'boolean')
+  .transform((value) => value.toLowerCase() === 'true')
 export const currency = z
   .string()
   .regex(/^[a-zA-Z]{3}$/, 'currency')
