@@ -13,8 +13,8 @@ import { deliver, eventOf, signingSecret } from '../support/webhooks.ts'
 import { carryOutDue, type Wizard, wizard } from '../support/wizard.ts'
 
 /**
- * The sandbox has no renewals: a draft of the subscription is made there, and `invoice.created` says of it what Stripe's
- * would say of a renewal's.
+ * Renewals at any time, also several in a row: a draft of the subscription is made at the sandbox, and `invoice.created`
+ * says of it what Stripe's would say of a renewal's.
  */
 const clock = { nowMs: 0 }
 const baseCents = 10_000
