@@ -65,6 +65,11 @@ test('a voided invoice gives the credit back that it had taken', async () => {
   expect(await stripe.invoices.finalizeInvoice(id)).toMatchObject({ amount_due: 700, starting_balance: -500 })
   await stripe.invoices.voidInvoice(id)
   expect(await stripe.customers.retrieve(customer.id)).toMatchObject({ balance: -500 })
+  const { data } = await stripe.customers.listBalanceTransactions(customer.id)
+  expect(data.slice(0, 2).map(({ amount, invoice, type }) => [type, amount, invoice])).toEqual([
+    ['unapplied_from_invoice', -500, id],
+    ['applied_to_invoice', 500, id],
+  ])
 })
 
 test('more than 999,999.99 is refused: as an item, as an invoice, and by itself it stays a draft that says why', async () => {

@@ -4,6 +4,7 @@ import { idOf, newId } from '../objects/ids.ts'
 import { change, mustFind, type Turn } from '../objects/turn.ts'
 import { createIntent } from '../payments/payment.ts'
 import { checkAmount, settleBalance } from './balance.ts'
+import { moveBalance } from './balance-transaction.ts'
 import { methodFor } from './payer.ts'
 import { countsAsAttempt } from './retries.ts'
 
@@ -20,7 +21,7 @@ export function finalizeInvoice(turn: Turn, invoice: Stripe.Invoice): Stripe.Inv
   const sequence = customer.next_invoice_sequence ?? 1
   const { due, balanceAfter } = settleBalance(invoice, customer.balance)
   checkAmount(due, 'amount_due')
-  turn.store.save({ ...customer, next_invoice_sequence: sequence + 1, balance: balanceAfter })
+  turn.store.save({ ...customer, next_invoice_sequence: sequence + 1 })
   const final = turn.store.save({
     ...invoice,
     status: 'open' as const,
@@ -34,6 +35,7 @@ export function finalizeInvoice(turn: Turn, invoice: Stripe.Invoice): Stripe.Inv
     invoice_pdf: `https://pay.stripe.com/invoice/sandbox/${invoice.id}/pdf`,
     status_transitions: { ...invoice.status_transitions, finalized_at: turn.now },
   })
+  moveForInvoice(turn, final, balanceAfter - customer.balance, 'applied_to_invoice')
   if (due > 0) requestPayment(turn, final)
   turn.emit('invoice.finalized', final)
   return due === 0 ? markPaid(turn, final) : final
@@ -75,7 +77,8 @@ export function voidInvoice(turn: Turn, invoice: Stripe.Invoice): Stripe.Invoice
     })
   for (const payment of turn.store.all('invoice_payment', { invoice: invoice.id, status: 'open' }))
     cancelPayment(turn, payment)
-  giveBackBalance(turn, invoice)
+  const moved = (invoice.ending_balance ?? 0) - invoice.starting_balance
+  moveForInvoice(turn, invoice, -moved, 'unapplied_from_invoice')
   const voided = turn.store.save({
     ...invoice,
     status: 'void' as const,
@@ -137,11 +140,15 @@ function requestPayment(turn: Turn, invoice: Stripe.Invoice): void {
   })
 }
 
-/** What a voided invoice had taken from the customer's balance, or put on it. */
-function giveBackBalance(turn: Turn, invoice: Stripe.Invoice): void {
-  const customer = mustFind(turn, 'customer', idOf(invoice.customer) ?? '')
-  const moved = (invoice.ending_balance ?? 0) - invoice.starting_balance
-  if (moved !== 0) turn.store.save({ ...customer, balance: customer.balance - moved })
+function moveForInvoice(
+  turn: Turn,
+  { id, customer, currency }: Stripe.Invoice,
+  amount: number,
+  type: 'applied_to_invoice' | 'unapplied_from_invoice',
+): void {
+  const owner = idOf(customer)
+  if (amount !== 0 && owner !== null)
+    moveBalance(turn, { customer: owner, amount, currency, type, invoice: id })
 }
 
 function cancelPayment(turn: Turn, payment: Stripe.InvoicePayment): void {
