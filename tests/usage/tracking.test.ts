@@ -470,7 +470,10 @@ describe('kill -9', () => {
           if (await server.call(tenantId)) answered[tenantId] = (answered[tenantId] ?? 0) + 1
         }
       })
-      await sleep(50 + Math.random() * 200)
+      const counting = () => fs.statSync(join(dir, 'counting'), { throwIfNoEntry: false })?.size ?? 0
+      const enough = counting() + 20
+      while (counting() < enough) await sleep(5)
+      await sleep(Math.random() * 200)
       await server.stop('SIGKILL')
       running = false
       await Promise.all(load)
