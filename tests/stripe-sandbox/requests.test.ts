@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
 import { networkInterfaces } from 'node:os'
+import type Stripe from 'stripe'
 import { expect, onTestFinished, test } from 'vitest'
 import { clientOf, customerWithCard, refusal, start } from './start.ts'
 
@@ -146,6 +147,112 @@ test('a body over 1 MiB is refused', async () => {
     })
   expect((await ask(1024 * 1024)).status).toBe(413)
   expect((await ask(1024 * 1024 - 5)).status).toBe(200)
+})
+
+test('decimals stay the text that they were, to twelve places', async () => {
+  const { box, stripe } = await start()
+  const headers = { Authorization: 'Bearer sk_test_1' }
+  const post = async (path: string, params: Record<string, string>) => {
+    const body = new URLSearchParams({ currency: 'usd', ...params })
+    return await (await fetch(`${box.url}${path}`, { method: 'POST', headers, body })).json()
+  }
+  for (const [text, whole] of [
+    ['0.000000000001', null],
+    ['0.50', null],
+    ['250', 250],
+  ] as const)
+    expect(await post('/v1/prices', { product: 'prod_basic', unit_amount_decimal: text })).toMatchObject({
+      unit_amount_decimal: text,
+      unit_amount: whole,
+    })
+  const { id: customer } = await stripe.customers.create({})
+  const item = { customer, quantity: '100000000', unit_amount_decimal: '0.0000001' }
+  expect(await post('/v1/invoiceitems', item)).toMatchObject({
+    amount: 10,
+    quantity_decimal: '100000000',
+    pricing: { unit_amount_decimal: '0.0000001' },
+  })
+})
+
+test('an address always has its six keys', async () => {
+  const { stripe } = await start()
+  const none = { city: null, country: null, line1: null, line2: null, postal_code: null, state: null }
+  const { id, address } = await stripe.customers.create({ address: { city: 'Bern' } })
+  expect(address).toEqual({ ...none, city: 'Bern' })
+  expect((await stripe.customers.update(id, { address: { line1: 'x' } })).address).toEqual({
+    ...none,
+    line1: 'x',
+  })
+})
+
+test('a boolean is taken in any case', async () => {
+  const { box } = await start()
+  const headers = { Authorization: 'Bearer sk_test_1' }
+  for (const [active, expected] of [
+    ['True', true],
+    ['FALSE', false],
+  ] as const) {
+    const body = new URLSearchParams({ name: 'x', active })
+    const response = await fetch(`${box.url}/v1/products`, { method: 'POST', headers, body })
+    expect(await response.json()).toMatchObject({ active: expected })
+  }
+})
+
+test('metadata has 50 keys at most, of 40 characters, with values of 500', async () => {
+  const { stripe } = await start()
+  const keys = (count: number) =>
+    Object.fromEntries(Array.from({ length: count }, (_, at) => [`k${at}`, 'v']))
+  const create = (metadata: Stripe.MetadataParam) => stripe.customers.create({ metadata })
+  const { id } = await create(keys(50))
+  for (const refused of [
+    create(keys(51)),
+    stripe.customers.update(id, { metadata: { more: 'v' } }),
+    create({ ['k'.repeat(41)]: 'v' }),
+    create({ k: 'v'.repeat(501) }),
+  ])
+    expect(await refusal(refused)).toMatchObject({ statusCode: 400, param: 'metadata' })
+  expect((await create({ ['k'.repeat(40)]: 'v'.repeat(500) })).object).toBe('customer')
+})
+
+test('a currency is one of Stripe’s, and a customer’s only one', async () => {
+  const { stripe } = await start()
+  expect(
+    await refusal(stripe.prices.create({ currency: 'xyz', product: 'prod_basic', unit_amount: 1 })),
+  ).toMatchObject({ statusCode: 400, param: 'currency' })
+  const { id } = await stripe.customers.create({})
+  const charge = (currency: string) => stripe.invoiceItems.create({ customer: id, amount: 100, currency })
+  await charge('EUR')
+  expect(await refusal(charge('usd'))).toMatchObject({
+    statusCode: 400,
+    message: expect.stringContaining('combine currencies') as string,
+  })
+  expect((await stripe.customers.retrieve(id)) as Stripe.Customer).toMatchObject({ currency: 'eur' })
+})
+
+test('an endpoint is told of events that there are', async () => {
+  const { stripe } = await start()
+  const listen = (event: string) =>
+    stripe.webhookEndpoints.create({ url: 'http://localhost:1/', enabled_events: [event as never] })
+  expect(await refusal(listen('customer.invented'))).toMatchObject({ param: 'enabled_events[0]' })
+  for (const event of ['*', 'invoice.paid']) expect((await listen(event)).enabled_events).toEqual([event])
+})
+
+test('lists of what it keeps none of are empty, whatever they are filtered by', async () => {
+  const { stripe } = await start()
+  const filter = { limit: 100, created: { gte: 1 } }
+  for (const list of [
+    stripe.disputes.list(filter),
+    stripe.subscriptionSchedules.list({ limit: 100 }),
+    stripe.checkout.sessions.list(filter),
+    stripe.radar.earlyFraudWarnings.list(filter),
+    stripe.taxIds.list({ limit: 100 }),
+    stripe.payouts.list(filter),
+  ])
+    expect(await list).toMatchObject({ object: 'list', data: [], has_more: false })
+  expect(await refusal(stripe.disputes.retrieve('du_1'))).toMatchObject({
+    statusCode: 404,
+    code: 'resource_missing',
+  })
 })
 
 test('there is no Search, and it says so', async () => {

@@ -7,7 +7,7 @@ export type PriceInput = {
   currency: string
   product: string
   unit_amount?: number | undefined
-  unit_amount_decimal?: number | undefined
+  unit_amount_decimal?: string | undefined
   active?: boolean | undefined
   lookup_key?: string | undefined
   metadata?: Record<string, string> | null | undefined
@@ -38,7 +38,7 @@ type Tier = {
   up_to: number | null
   flat_amount?: number | undefined
   unit_amount?: number | undefined
-  unit_amount_decimal?: number | undefined
+  unit_amount_decimal?: string | undefined
 }
 
 export function savePrice(turn: Pick<Turn, 'store' | 'now'>, input: PriceInput): Stripe.Price {
@@ -74,8 +74,7 @@ export function savePrice(turn: Pick<Turn, 'store' | 'now'>, input: PriceInput):
     tiers_mode: input.tiers_mode ?? null,
     transform_quantity: null,
     type: input.recurring ? 'recurring' : 'one_time',
-    unit_amount: Number.isInteger(exact) ? exact : null,
-    unit_amount_decimal: exact === null ? null : wireDecimal(exact),
+    ...unitAmount(exact),
   })
 }
 
@@ -84,9 +83,16 @@ function tierOf(tier: Tier): Stripe.Price.Tier {
   return {
     flat_amount: tier.flat_amount ?? null,
     flat_amount_decimal: tier.flat_amount === undefined ? null : wireDecimal(tier.flat_amount),
-    unit_amount: Number.isInteger(exact) ? exact : null,
-    unit_amount_decimal: exact === null ? null : wireDecimal(exact),
+    ...unitAmount(exact),
     up_to: tier.up_to,
+  }
+}
+
+function unitAmount(exact: number | string | null) {
+  const whole = exact === null ? null : Number(exact)
+  return {
+    unit_amount: Number.isInteger(whole) ? whole : null,
+    unit_amount_decimal: exact === null ? null : wireDecimal(exact),
   }
 }
 
@@ -96,8 +102,10 @@ export function hasFixedAmount(price: Stripe.Price): boolean {
 }
 
 /** The SDK reads decimals as `Decimal` objects; on the wire and in the store they are strings. */
-export function wireDecimal(value: number): Stripe.Decimal {
-  return String(value) as unknown as Stripe.Decimal
+export function wireDecimal(value: number | string): Stripe.Decimal {
+  const short = typeof value === 'string' || Number.isInteger(value)
+  // Twelve decimals as Stripe's, without an exponent.
+  return (short ? String(value) : value.toFixed(12).replace(/\.?0+$/, '')) as unknown as Stripe.Decimal
 }
 
 /** What `quantity` units cost, in whole minor units, rounded half away from zero. */

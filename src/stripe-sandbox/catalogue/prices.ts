@@ -15,7 +15,7 @@ export const recurringShape = p.hash({
 
 const tier = p.hash({
   up_to: z.union([z.literal('inf').transform(() => null), p.whole]),
-  ...p.optional({ flat_amount: p.whole, unit_amount: p.whole, unit_amount_decimal: p.decimal }),
+  ...p.optional({ flat_amount: p.whole, unit_amount: p.whole, unit_amount_decimal: p.exactDecimal }),
 })
 const chosenAmount = p.hash({
   enabled: p.yesNo,
@@ -44,7 +44,7 @@ const createShape = {
     tiers: p.listOf(tier),
     tiers_mode: p.oneOf('graduated', 'volume'),
     unit_amount: p.whole,
-    unit_amount_decimal: p.decimal,
+    unit_amount_decimal: p.exactDecimal,
   } satisfies p.ShapeOf<Stripe.PriceCreateParams>),
 }
 

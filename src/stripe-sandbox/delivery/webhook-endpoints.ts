@@ -4,11 +4,14 @@ import { newId, randomLetters } from '../objects/ids.ts'
 import * as p from '../objects/parameters.ts'
 import { resource } from '../objects/resource.ts'
 import { apiVersion } from '../objects/turn.ts'
+import { isEventType } from './event-types.ts'
+
+const enabledEvents = p.listOf(p.text.refine(isEventType, 'there is no such type of event'))
 
 const updateShape = {
   description: p.clearable,
   disabled: p.yesNo,
-  enabled_events: p.listOf(p.text),
+  enabled_events: enabledEvents,
   metadata: p.metadata,
   url: p.text,
 } satisfies p.ShapeOf<Stripe.WebhookEndpointUpdateParams>
@@ -17,7 +20,7 @@ const createShape = {
   ...p.optional({
     api_version: p.text,
     description: p.clearable,
-    enabled_events: p.listOf(p.text),
+    enabled_events: enabledEvents,
     metadata: p.metadata,
   } satisfies p.ShapeOf<Stripe.WebhookEndpointCreateParams>),
   url: p.text,

@@ -22,6 +22,7 @@ import { setupIntentRoutes } from '../payments/setup-intents.ts'
 import { previewRoute } from '../subscriptions/invoice-preview.ts'
 import { subscriptionRoutes } from '../subscriptions/subscriptions.ts'
 import { accountRoutes } from './account.ts'
+import { emptyListRoutes } from './empty-lists.ts'
 
 /** Every route of the API. A fixed path stands before one with an id in its place. */
 export function allRoutes(options: {
@@ -31,6 +32,7 @@ export function allRoutes(options: {
 }): Route[] {
   return [
     ...accountRoutes,
+    ...emptyListRoutes,
     ...balanceTransactionRoutes,
     ...chargeRoutes,
     ...couponRoutes,

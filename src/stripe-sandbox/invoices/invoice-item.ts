@@ -18,6 +18,7 @@ export type ItemInput = {
   quantity?: number | undefined
   subscription?: string | undefined
   subscriptionItem?: string | undefined
+  unitAmountDecimal?: string | undefined
 }
 
 /**
@@ -27,7 +28,8 @@ export type ItemInput = {
 export function makeInvoiceItem(turn: Turn, input: ItemInput): Stripe.InvoiceItem {
   const { price, quantity = 1 } = input
   checkAmount(input.amount, 'amount')
-  const unit = price?.unit_amount_decimal ?? wireDecimal(input.amount / (quantity || 1))
+  const unit =
+    price?.unit_amount_decimal ?? wireDecimal(input.unitAmountDecimal ?? input.amount / (quantity || 1))
   const item = turn.store.save({
     id: newId('ii'),
     object: 'invoiceitem',

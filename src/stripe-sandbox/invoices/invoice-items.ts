@@ -1,4 +1,5 @@
 import type Stripe from 'stripe'
+import { settleCurrency } from '../catalogue/customer-currency.ts'
 import { priceAmount, roundHalfUp, savePrice } from '../catalogue/price.ts'
 import { invalidRequest, missing } from '../objects/errors.ts'
 import { idOf } from '../objects/ids.ts'
@@ -6,7 +7,7 @@ import { listPage } from '../objects/lists.ts'
 import {
   clearable,
   currency,
-  decimal,
+  exactDecimal,
   hash,
   mergeMetadata,
   metadata,
@@ -37,12 +38,12 @@ const createShape = {
     currency,
     product: text,
     unit_amount: whole.optional(),
-    unit_amount_decimal: decimal.optional(),
+    unit_amount_decimal: exactDecimal.optional(),
   }).optional(),
   pricing: hash({ price: text.optional() }).optional(),
   quantity: whole.optional(),
   subscription: text.optional(),
-  unit_amount_decimal: decimal.optional(),
+  unit_amount_decimal: exactDecimal.optional(),
 } satisfies ShapeOf<Stripe.InvoiceItemCreateParams>
 
 const updateShape = {
@@ -91,7 +92,7 @@ export const invoiceItemRoutes = [
         ? priceAmount(price, quantity)
         : unit === undefined
           ? params.amount
-          : roundHalfUp(unit * quantity)
+          : roundHalfUp(Number(unit) * quantity)
       if (amount === undefined) throw missing('amount')
       const code = price?.currency ?? params.currency ?? invoice?.currency ?? subscription?.currency
       if (code === undefined) throw missing('currency')
@@ -99,6 +100,7 @@ export const invoiceItemRoutes = [
         throw invalidRequest(`The currency of the item must be the invoice's, ${invoice.currency}.`, {
           param: 'currency',
         })
+      settleCurrency(call, customerId, code)
       const item = makeInvoiceItem(call, {
         customer: customerId,
         amount,
@@ -112,6 +114,7 @@ export const invoiceItemRoutes = [
         price,
         quantity,
         subscription: subscription?.id,
+        unitAmountDecimal: unit,
       })
       if (invoice) {
         const lines = { ...invoice.lines, data: [...invoice.lines.data, itemLine(call, item)] }

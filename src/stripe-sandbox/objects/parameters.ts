@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { currencies } from './currencies.ts'
 import { invalidRequest, missing, type StripeFailure } from './errors.ts'
 
 export type FormValue = string | FormHash
@@ -26,10 +27,9 @@ export const whole = z
   .string()
   .regex(/^-?\d{1,15}$/, 'integer')
   .transform(Number)
-export const decimal = z
-  .string()
-  .regex(/^-?\d{1,12}(\.\d{1,12})?$/, 'decimal')
-  .transform(Number)
+/** Stays the text that it was: no number holds twelve decimals of everything. */
+export const exactDecimal = z.string().regex(/^-?\d{1,12}(\.\d{1,12})?$/, 'decimal')
+export const decimal = exactDecimal.transform(Number)
 /** Python's client writes `True`. */
 export const yesNo = z
   .string()
@@ -37,8 +37,8 @@ export const yesNo = z
   .transform((value) => value.toLowerCase() === 'true')
 export const currency = z
   .string()
-  .regex(/^[a-zA-Z]{3}$/, 'currency')
   .transform((value) => value.toLowerCase())
+  .refine((value) => currencies.has(value), 'Stripe does not support this currency')
 export const webUrl = z.string().regex(/^https?:\/\/\S+$/, 'URL')
 export const nowOrTime = z
   .string()
@@ -54,10 +54,21 @@ export function optional<S extends z.ZodRawShape>(shape: S): OptionalShape<S> {
 export const hash = <S extends z.ZodRawShape>(shape: S) => z.strictObject(shape)
 export const emptyable = <T extends z.ZodType>(schema: T) =>
   z.preprocess((value) => (value === '' ? null : value), schema.nullable())
+/** https://docs.stripe.com/api/metadata */
+const mostKeys = 50
 export const listOf = <T extends z.ZodType>(item: T) => z.preprocess(toArray, z.array(item))
 
 /** `''` clears all; a key with an empty value is removed. */
-export const metadata = emptyable(z.record(z.string().max(40), z.string().max(500)))
+export const metadata = emptyable(
+  z
+    .record(z.string(), z.string())
+    .refine((given) => Object.keys(given).length <= mostKeys, `has up to ${mostKeys} keys`)
+    .refine((given) => Object.keys(given).every((key) => key.length <= 40), 'keys have up to 40 characters')
+    .refine(
+      (given) => Object.values(given).every((value) => value.length <= 500),
+      'values have up to 500 characters',
+    ),
+)
 const part = clearable.default(null)
 /** Always has its six keys. */
 export const address = hash({
@@ -91,6 +102,8 @@ export function mergeMetadata(
   if (change === undefined) return before ?? {}
   if (change === null) return {}
   const kept = Object.entries({ ...before, ...change }).filter(([, value]) => value !== '')
+  if (kept.length > mostKeys)
+    throw invalidRequest(`Invalid metadata: has up to ${mostKeys} keys`, { param: 'metadata' })
   return Object.fromEntries(kept)
 }
 

@@ -1,4 +1,5 @@
 import type Stripe from 'stripe'
+import { settleCurrency } from '../catalogue/customer-currency.ts'
 import { redeem } from '../catalogue/discount.ts'
 import { priceAmount } from '../catalogue/price.ts'
 import { invalidRequest, missing } from '../objects/errors.ts'
@@ -97,8 +98,7 @@ export const createSubscriptionRoute = route(
       now: call.now,
       prorates: params.proration_behavior !== 'none',
     })
-    if (customer.currency === null)
-      call.store.save({ ...mustFind(call, 'customer', customer.id), currency: blank.currency })
+    settleCurrency(call, customer.id, blank.currency)
     addInvoiceItems(call, params.add_invoice_items ?? [], subscription)
     const created = bill(call, undefined, subscription, {
       reason: 'subscription_create',
