@@ -58,7 +58,7 @@ export type Sandbox = {
  * A stand-in for the part of Stripe's API that subscriptions need, at API version 2026-10-28.endive, with its state in
  * one SQLite file. An object's change, its events, their deliveries and the idempotency answer commit together.
  *
- * As time passes it bills: docs/stripe.md says what and when. What it cannot prove: proration to Stripe's cent and its
+ * As time passes it bills: docs/sandbox.md says what and when. What it cannot prove: proration to Stripe's cent and its
  * rounding across lines; Stripe's timing (how late webhooks are, in what order, when failed payments are tried again);
  * radar, taxes, meters and tiers; Search; API versions other than the pinned one; that a parameter which the sandbox
  * refuses as unknown does not work at Stripe. Against these, run with a real test key.
