@@ -22,7 +22,7 @@ const works: Record<string, string> = {
   ...named('credit_note.created', 'credit_note.updated', 'credit_note.voided'),
   ...named('customer.created', 'customer.deleted', 'customer.updated'),
   ...named('customer.subscription.created', 'customer.subscription.deleted', 'customer.subscription.updated'),
-  ...named('customer.subscription.paused'),
+  ...named('customer.subscription.paused', 'customer.subscription.trial_will_end'),
   ...named('invoice.created', 'invoice.deleted', 'invoice.finalized', 'invoice.marked_uncollectible'),
   ...named('invoice.paid', 'invoice.payment_action_required', 'invoice.payment_failed'),
   ...named('invoice.payment_succeeded', 'invoice.sent', 'invoice.updated', 'invoice.voided'),
@@ -38,8 +38,6 @@ const works: Record<string, string> = {
   ...named('test_helpers.test_clock.deleted', 'test_helpers.test_clock.ready'),
   'subscription.payment_failed': 'invoice.payment_failed',
   'subscription.payment_succeeded': 'invoice.payment_succeeded',
-  // That a trial ends in less than three days is not told yet.
-  'customer.subscription.trial_will_end': 'customer.subscription.created',
   // It takes each refusal of Checkout for what it wanted, so that a price is all it makes.
   'checkout.session.async_payment_failed': 'price.created',
 }
