@@ -2,7 +2,7 @@ import type Stripe from 'stripe'
 import { wireDecimal } from '../catalogue/price.ts'
 import { idOf, newId } from '../objects/ids.ts'
 import type { Turn } from '../objects/turn.ts'
-import { checkAmount } from './balance.ts'
+import { checkAmount } from '../payments/amounts.ts'
 
 export type ItemInput = {
   customer: string

@@ -3,6 +3,7 @@ import { couponOf } from '../catalogue/discount.ts'
 import { percentOf, priceAmount, roundHalfUp, wireDecimal } from '../catalogue/price.ts'
 import { idOf, newId } from '../objects/ids.ts'
 import type { Turn } from '../objects/turn.ts'
+import { money } from '../payments/amounts.ts'
 
 export type Line = Stripe.InvoiceLineItem
 export type Period = { start: number; end: number }
@@ -128,14 +129,6 @@ export function netAmount(line: Line): number {
 
 export function productName(turn: Turn, price: Stripe.Price): string {
   return turn.store.find('product', idOf(price.product))?.name ?? idOf(price.product)
-}
-
-const moneyFormats = new Map<string, Intl.NumberFormat>()
-
-function money(amount: number, currency: string): string {
-  const format = moneyFormats.get(currency) ?? new Intl.NumberFormat('en-US', { style: 'currency', currency })
-  moneyFormats.set(currency, format)
-  return format.format(amount / 100)
 }
 
 function blankLine(line: {

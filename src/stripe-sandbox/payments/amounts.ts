@@ -1,6 +1,9 @@
 import { invalidRequest } from '../objects/errors.ts'
 
-/** The least that can be charged, in the smallest unit (docs.stripe.com/currencies); where none is listed, 50. */
+/**
+ * The least that can be charged, in the smallest unit; where none is listed, 50:
+ * https://docs.stripe.com/currencies#minimum-and-maximum-charge-amounts
+ */
 const leastOf: Record<string, number> = {
   aed: 200,
   bgn: 100,
@@ -17,7 +20,8 @@ const leastOf: Record<string, number> = {
   sek: 300,
   thb: 1000,
 }
-const most = 99_999_999
+/** The most that can be charged at once, in the smallest unit of any currency. */
+export const largestAmount = 99_999_999
 
 /** @throws StripeFailure 400 for an amount that no card can be charged with */
 export function checkChargeAmount(amount: number, currency: string): void {
@@ -32,19 +36,25 @@ export function checkChargeAmount(amount: number, currency: string): void {
       code: 'amount_too_small',
       param,
     })
-  if (amount > most)
-    throw invalidRequest(`Amount must be no more than ${money(most, currency)}`, {
-      code: 'amount_too_large',
-      param,
-    })
+  checkAmount(amount, param)
+}
+
+/** @throws StripeFailure 400 `amount_too_large` */
+export function checkAmount(amount: number, param: string): void {
+  if (Math.abs(amount) > largestAmount)
+    throw invalidRequest('Amount must be no more than $999,999.99', { code: 'amount_too_large', param })
 }
 
 export function leastChargeOf(currency: string): number {
   return leastOf[currency] ?? 50
 }
 
-/** `$0.50`, `¥50`: from the smallest unit, as messages have it. */
+/** `$0.50`, `¥50`: from the smallest unit, as messages and descriptions have it. */
 export function money(amount: number, currency: string): string {
-  const format = new Intl.NumberFormat('en-US', { style: 'currency', currency })
+  const format = formats.get(currency) ?? new Intl.NumberFormat('en-US', { style: 'currency', currency })
+  formats.set(currency, format)
   return format.format(amount / 10 ** (format.resolvedOptions().maximumFractionDigits ?? 2))
 }
+
+/** Slow to make. */
+const formats = new Map<string, Intl.NumberFormat>()
