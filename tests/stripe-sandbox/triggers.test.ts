@@ -96,11 +96,10 @@ const refused: [resource: string, refusal: string, triggers: string[]][] = [
       (name) => `subscription_schedule.${name}`,
     ),
   ],
-  ['meters', '/v1/billing/meters', ['v1.billing.meter.error_report_triggered']],
   [
-    'API versions other than the pinned one',
+    'the event stream of API v2, which wants a version of its own',
     'Invalid Stripe API version',
-    ['v1.billing.meter.no_meter_found'],
+    ['v1.billing.meter.error_report_triggered', 'v1.billing.meter.no_meter_found'],
   ],
   ['reports', '/v1/reporting/report_runs', ['reporting.report_run.succeeded']],
   [
