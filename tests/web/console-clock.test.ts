@@ -65,6 +65,8 @@ test('an operator moves played time from the console, and sees what has happened
   await page.getByRole('button', { name: 'To the next invoice' }).click()
   await expect.poll(playedNow, { timeout: 30_000 }).toBeGreaterThanOrEqual(trialEndsAt)
   expect(await playedNow()).toBeLessThan(trialEndsAt + 3_600_000)
+  // The renewal's invoice, without a reload.
+  await page.locator('#main td').getByText('draft', { exact: true }).waitFor()
 
   await page.goto(`${service.url}/console#/sessions/${left.of.sessionId}`)
   await page.locator('#main').getByText('onboarding.expired').first().waitFor()
