@@ -255,6 +255,20 @@ test('lists of what it keeps none of are empty, whatever they are filtered by', 
   })
 })
 
+test('a recurring price is a plan too, for programs that read plans', async () => {
+  const { stripe } = await start()
+  const product = await stripe.products.create({ name: 'Setup' })
+  const once = await stripe.prices.create({ product: product.id, currency: 'usd', unit_amount: 100 })
+  const { data } = await stripe.plans.list({ limit: 100 })
+  expect(data.map(({ id }) => id)).toContain('price_basic_yearly')
+  expect(data.map(({ id }) => id)).not.toContain(once.id)
+  expect(await stripe.plans.retrieve('price_basic_yearly')).toMatchObject({
+    amount: 49_000,
+    interval: 'year',
+  })
+  expect(await refusal(stripe.plans.retrieve(once.id))).toMatchObject({ code: 'resource_missing' })
+})
+
 test('there is no Search, and it says so', async () => {
   const { stripe } = await start()
   const error = await refusal(stripe.customers.search({ query: "email:'a@example.com'" }))

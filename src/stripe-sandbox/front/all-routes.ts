@@ -1,4 +1,5 @@
 import { couponRoutes } from '../catalogue/coupons.ts'
+import { planRoutes } from '../catalogue/plans.ts'
 import { priceRoutes } from '../catalogue/prices.ts'
 import { productRoutes } from '../catalogue/products.ts'
 import { promotionCodeRoutes } from '../catalogue/promotion-codes.ts'
@@ -44,6 +45,7 @@ export function allRoutes(options: {
     ...invoiceRoutes,
     ...paymentIntentRoutes,
     ...paymentMethodRoutes,
+    ...planRoutes,
     ...portalRoutes,
     ...priceRoutes,
     ...productRoutes,

@@ -1,6 +1,7 @@
 import type Stripe from 'stripe'
 import { z } from 'zod'
 import { discountList } from '../catalogue/discount.ts'
+import { planOf } from '../catalogue/plans.ts'
 import { hasFixedAmount, priceAmount, savePrice } from '../catalogue/price.ts'
 import { recurringShape } from '../catalogue/prices.ts'
 import { makeInvoiceItem } from '../invoices/invoice-item.ts'
@@ -193,28 +194,4 @@ function recurringPrice(turn: Turn, input: ItemInput, param: string): Stripe.Pri
       param: `${param}[price]`,
     })
   return price
-}
-
-function planOf(price: Stripe.Price): Stripe.Plan {
-  return {
-    id: price.id,
-    object: 'plan',
-    active: price.active,
-    amount: price.unit_amount,
-    amount_decimal: price.unit_amount_decimal,
-    billing_scheme: 'per_unit',
-    created: price.created,
-    currency: price.currency,
-    interval: price.recurring?.interval ?? 'month',
-    interval_count: price.recurring?.interval_count ?? 1,
-    livemode: false,
-    metadata: price.metadata,
-    meter: null,
-    nickname: price.nickname,
-    product: price.product,
-    tiers_mode: null,
-    transform_usage: null,
-    trial_period_days: null,
-    usage_type: 'licensed',
-  }
 }
