@@ -3,7 +3,8 @@ import Sqlite from 'better-sqlite3'
 import Stripe from 'stripe'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { readConfig } from '../src/config.ts'
-import { type Reply, type Service, startService } from './support/service.ts'
+import type { Reply } from './support/requests.ts'
+import { type Service, startService } from './support/service.ts'
 import { settled } from './support/wizard.ts'
 
 /** The integration guide's sections, each with its own requests, bodies and replies. */

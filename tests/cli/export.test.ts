@@ -6,8 +6,9 @@ import { createKey } from '../../src/auth/keys.ts'
 import { eachDatabase } from '../support/databases.ts'
 import { observed, otherTenant, recordAll, tenant } from '../support/facts.ts'
 import { recordIncident, secrets } from '../support/incident.ts'
+import { adminKey } from '../support/requests.ts'
 import { runCli } from '../support/run-cli.ts'
-import { adminKey, testApp } from '../support/test-app.ts'
+import { testApp } from '../support/test-app.ts'
 
 let directory: string
 beforeEach(async () => {

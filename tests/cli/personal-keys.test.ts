@@ -15,8 +15,9 @@ import { readFacts } from '../../src/log/read.ts'
 import { personalOf } from '../../src/log/subject.ts'
 import { createPostgres, eachDatabase, testKey } from '../support/databases.ts'
 import { observed, recordAll } from '../support/facts.ts'
+import { requestsAt } from '../support/requests.ts'
 import { runCli, startCli } from '../support/run-cli.ts'
-import { adminKey, freePort, send, spawnService } from '../support/service-process.ts'
+import { freePort, spawnService } from '../support/service-process.ts'
 
 let directory: string
 beforeEach(async () => {
@@ -46,11 +47,11 @@ async function start(more: Record<string, string> = {}) {
     return service.ended
   }
   const startSession = (name: string) =>
-    send(
-      `http://127.0.0.1:${port}/api/v1/onboarding/start`,
-      { email: `${name}@example.com`, name, company_name: `${name} Ltd` },
-      { 'Content-Type': 'application/json', 'X-API-Key': adminKey },
-    )
+    requestsAt(`http://127.0.0.1:${port}`)('POST', '/onboarding/start', {
+      email: `${name}@example.com`,
+      name,
+      company_name: `${name} Ltd`,
+    })
   return { ...service, stop, startSession }
 }
 

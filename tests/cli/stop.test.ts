@@ -7,19 +7,22 @@ import Sqlite from 'better-sqlite3'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { type Sandbox, startSandbox } from '../../src/stripe-sandbox/sandbox.ts'
 import { type HoldingProxy, startHoldingProxy } from '../support/holding-proxy.ts'
-import { freePort, send, spawnService } from '../support/service-process.ts'
+import { requestsAt, type SendRequest } from '../support/requests.ts'
+import { freePort, spawnService } from '../support/service-process.ts'
 
 let directory: string
 let sandbox: Sandbox
 let proxy: HoldingProxy
 let env: Record<string, string>
 let api: string
+let send: SendRequest
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), 'stepledger-stop-'))
   sandbox = await startSandbox({ file: join(directory, 'stripe.db') })
   proxy = await startHoldingProxy(() => sandbox.url)
   const port = await freePort()
   api = `http://127.0.0.1:${port}/api/v1`
+  send = requestsAt(`http://127.0.0.1:${port}`)
   env = {
     PORT: String(port),
     DATABASE_URL: `file:${join(directory, 'service.db')}`,
@@ -61,12 +64,12 @@ test('SIGTERM while a call hangs at Stripe and a stream is open: exit 0 in time,
   const service = spawnService(env)
   await service.listening
   const applicant = { email: 'a@example.com', name: 'A', company_name: 'A Ltd' }
-  const session = (await send(`${api}/onboarding/start`, applicant, {})).body.data
+  const session = (await send('POST', '/onboarding/start', applicant)).body.data
   const stream = await fetch(`${api}/onboarding/${session.session_id}/stream`, {
     headers: { Authorization: `Bearer ${session.session_token}` },
   })
   const reached = proxy.hold('POST', '/v1/customers', 'after')
-  const step = () => send(`${api}/onboarding/step/create-customer`, { session_id: session.session_id }, {})
+  const step = () => send('POST', '/onboarding/step/create-customer', { session_id: session.session_id })
   const hanging = step()
   await reached
 

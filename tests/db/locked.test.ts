@@ -7,7 +7,8 @@ import Sqlite from 'better-sqlite3'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { openDatabase } from '../../src/db/database.ts'
 import { createSqlite, type TestDatabase, testKeys } from '../support/databases.ts'
-import { adminKey, startProcess } from '../support/service-process.ts'
+import { adminKey } from '../support/requests.ts'
+import { startProcess } from '../support/service-process.ts'
 
 let directory: string
 beforeEach(async () => {
@@ -43,7 +44,7 @@ test('while somebody holds the database, reads and liveness do not wait, and eac
   try {
     const write = (serial: number) =>
       timed(
-        service.request('/onboarding/start', {
+        service.request('POST', '/onboarding/start', {
           email: `a${serial}@example.com`,
           name: 'A',
           company_name: 'A',

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { RedactedFact } from '../../src/ops/redact.ts'
 import { recordAll, usageRecorded } from '../support/facts.ts'
-import { adminKey, type TestApp, testApp } from '../support/test-app.ts'
+import { adminKey } from '../support/requests.ts'
+import { type TestApp, testApp } from '../support/test-app.ts'
 
 let app: TestApp
 beforeAll(async () => {
@@ -127,10 +128,8 @@ test('no operator’s route lets another scope in, and each is in the OpenAPI do
         ['', 401],
       ] as const) {
         const at = path.replaceAll(/\{\w+\}/g, 'x')
-        const reply = await app.call(method.toUpperCase(), at, {
-          key,
-          ...(method === 'post' && { body: {} }),
-        })
+        const body = method === 'post' ? {} : undefined
+        const reply = await app.request(method.toUpperCase(), at, body, { key })
         expect([at, key, reply.status]).toEqual([at, key, status])
       }
 })

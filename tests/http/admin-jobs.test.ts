@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { recordIncident } from '../support/incident.ts'
-import { adminKey, type TestApp, testApp } from '../support/test-app.ts'
+import { adminKey } from '../support/requests.ts'
+import { type TestApp, testApp } from '../support/test-app.ts'
 
 let app: TestApp
 beforeAll(async () => {

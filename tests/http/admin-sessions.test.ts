@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { type Reply, type Service, startService } from '../support/service.ts'
+import type { Reply } from '../support/requests.ts'
+import { type Service, startService } from '../support/service.ts'
 import { applicant, settled, type Wizard, wizard } from '../support/wizard.ts'
 
 let service: Service

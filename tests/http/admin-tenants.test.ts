@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { record } from '../../src/projections/record.ts'
 import { at, epoch, newFact, observed, recordAll, stripeEvent, tenant } from '../support/facts.ts'
-import { adminKey, type TestApp, testApp } from '../support/test-app.ts'
+import { adminKey } from '../support/requests.ts'
+import { type TestApp, testApp } from '../support/test-app.ts'
 
 const session = '7c1de0aa-1111-4111-8111-111111111111'
 const applicant = {

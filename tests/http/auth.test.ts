@@ -3,7 +3,8 @@ import { request } from 'node:http'
 import { serve } from '@hono/node-server'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { createKey, revokeKey, sessionToken, storeSessionToken } from '../../src/auth/keys.ts'
-import { adminKey, type TestApp, testApp } from '../support/test-app.ts'
+import { adminKey } from '../support/requests.ts'
+import { type TestApp, testApp } from '../support/test-app.ts'
 
 let t: TestApp
 beforeEach(async () => {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { eachDatabase } from '../support/databases.ts'
-import { adminKey, testApp } from '../support/test-app.ts'
+import { adminKey } from '../support/requests.ts'
+import { testApp } from '../support/test-app.ts'
 
 type Parameter = { name: string; in: string; required?: boolean }
 type Paths = Record<string, { get?: { parameters?: Parameter[] } }>

@@ -2,7 +2,8 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { createKey, forgetExpiredTokens, listKeys, revokeKey } from '../../src/auth/keys.ts'
 import { forgetEndedLogins } from '../../src/auth/logins.ts'
 import { createApp } from '../../src/http/app.ts'
-import { adminKey, type Reply, type TestApp, testApp } from '../support/test-app.ts'
+import { adminKey, type Reply } from '../support/requests.ts'
+import { type TestApp, testApp } from '../support/test-app.ts'
 
 let t: TestApp
 beforeEach(async () => {
@@ -18,7 +19,7 @@ const logIn = (key = adminKey, headers: Record<string, string> = { Origin: origi
   of.post('/console/login', undefined, { key, headers })
 const cookieOf = ({ headers }: Reply) => headers.get('Set-Cookie')?.split(';')[0] ?? ''
 const withCookie = (method: string, path: string, Cookie: string, headers = {}, body?: unknown) =>
-  t.call(method, path, { key: '', headers: { Cookie, ...headers }, ...(body !== undefined && { body }) })
+  t.request(method, path, body, { key: '', headers: { Cookie, ...headers } })
 const makeKey = (Cookie: string, headers: Record<string, string>) =>
   withCookie('POST', keysPath, Cookie, headers, { scope: 'platform' })
 

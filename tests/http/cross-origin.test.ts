@@ -147,7 +147,7 @@ describe('a browser on the host’s own origin', { timeout: 60_000 }, () => {
 describe('ALLOWED_ORIGINS', () => {
   const origin = 'https://app.example.com'
   const preflight = async (t: Awaited<ReturnType<typeof testApp>>, path: string, from = origin) => {
-    const { status, headers } = await t.call('OPTIONS', `/api/v1${path}`, {
+    const { status, headers } = await t.request('OPTIONS', `/api/v1${path}`, undefined, {
       key: '',
       headers: {
         Origin: from,

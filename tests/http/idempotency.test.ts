@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { claimIdempotencyKey, forgetIdempotencyKeys, storeReply } from '../../src/http/idempotency-keys.ts'
 import { eachDatabase } from '../support/databases.ts'
-import { adminKey, type TestApp, testApp } from '../support/test-app.ts'
+import { adminKey } from '../support/requests.ts'
+import { type TestApp, testApp } from '../support/test-app.ts'
 
 describe.each(eachDatabase)('on $name', ({ create }) => {
   let t: TestApp

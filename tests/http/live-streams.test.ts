@@ -4,7 +4,8 @@ import { serve } from '@hono/node-server'
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { createKey, revokeKey } from '../../src/auth/keys.ts'
 import { watchStreams } from '../../src/log/watch.ts'
-import { adminKey, type Service, startService } from '../support/service.ts'
+import { adminKey } from '../support/requests.ts'
+import { type Service, startService } from '../support/service.ts'
 import { wizard } from '../support/wizard.ts'
 
 let service: Service

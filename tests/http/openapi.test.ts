@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { z } from 'zod'
-import { type Reply, type Service, startService } from '../support/service.ts'
+import type { Reply } from '../support/requests.ts'
+import { type Service, startService } from '../support/service.ts'
 import { wizard } from '../support/wizard.ts'
 
 type Schema = Record<string, unknown>

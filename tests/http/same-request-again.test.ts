@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { createKey } from '../../src/auth/keys.ts'
-import { type Reply, type Service, startService } from '../support/service.ts'
+import type { Reply } from '../support/requests.ts'
+import { type Service, startService } from '../support/service.ts'
 import { applicant, basicMonthly, returnUrl, wizard } from '../support/wizard.ts'
 
 let service: Service

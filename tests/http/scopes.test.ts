@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type Reply, type Service, startService } from '../support/service.ts'
+import type { Reply } from '../support/requests.ts'
+import { type Service, startService } from '../support/service.ts'
 import { returnUrl, wizard } from '../support/wizard.ts'
 
 type Route = { method: string; path: string; scopes: string[]; example: Record<string, unknown> }

@@ -3,7 +3,8 @@ import { createApp } from '../../src/http/app.ts'
 import { provenTenant } from '../../src/http/auth.ts'
 import { recordCalls } from '../../src/usage/record-calls.ts'
 import { type UsageTracking, usageTracking } from '../../src/usage/tracking.ts'
-import { adminKey, type TestApp, testApp } from '../support/test-app.ts'
+import { adminKey } from '../support/requests.ts'
+import { type TestApp, testApp } from '../support/test-app.ts'
 
 let t: TestApp
 let tracking: UsageTracking

@@ -7,13 +7,9 @@ import Stripe from 'stripe'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { type Sandbox, startSandbox } from '../../src/stripe-sandbox/sandbox.ts'
 import { type HoldingProxy, startHoldingProxy } from '../support/holding-proxy.ts'
-import {
-  freePort,
-  type Reply,
-  runCommand,
-  type ServiceProcess,
-  startProcess,
-} from '../support/service-process.ts'
+import type { Reply } from '../support/requests.ts'
+import { runCli } from '../support/run-cli.ts'
+import { freePort, type ServiceProcess, startProcess } from '../support/service-process.ts'
 
 /**
  * The service is killed with SIGKILL at one point of every step, started again, and the client sends its request again.
@@ -111,7 +107,9 @@ test.each(['K0', 'K1', 'K2', 'K3'] as const)(
     expect((await stripe.setupIntents.list({ limit: 100 })).data).toHaveLength(1)
 
     await service.kill('SIGTERM')
-    const verified = await runCommand(['verify', '--json', '--database', String(env.DATABASE_URL)])
+    const verified = await runCli(['verify', '--json', '--database', String(env.DATABASE_URL)], {
+      env: { PERSONAL_DATA_KEY: '' },
+    })
     expect(JSON.parse(verified.stdout)).toMatchObject({ ok: true, faults: [], drift: [] })
     const log = new Sqlite(join(directory, 'service.db'), { readonly: true })
     const count = (type: string) =>
@@ -130,12 +128,11 @@ test.each(['K0', 'K1', 'K2', 'K3'] as const)(
 )
 
 const send = (step: Step) =>
-  service.request(step.path, step.body(), step.key === undefined ? {} : { 'Idempotency-Key': step.key })
+  service.request('POST', step.path, step.body(), {
+    headers: step.key === undefined ? {} : { 'Idempotency-Key': step.key },
+  })
 
-async function crashAndRetry(
-  step: Step,
-  point: 'K0' | 'K1' | 'K2' | 'K3',
-): Promise<{ status: number; body: Reply }> {
+async function crashAndRetry(step: Step, point: 'K0' | 'K1' | 'K2' | 'K3'): Promise<Reply> {
   // A step without a call to Stripe has no K1 and no K2.
   if ((point === 'K1' || point === 'K2') && step.call === undefined) return send(step)
   const versions = positions()

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { type Reply, type Service, startService } from '../support/service.ts'
+import type { Reply } from '../support/requests.ts'
+import { type Service, startService } from '../support/service.ts'
 import { basicMonthly, carryOutDue, type Wizard, wizard } from '../support/wizard.ts'
 
 /** What a code promises at step 4 is what Stripe takes off at step 5; what it cannot keep is refused in words. */

@@ -6,8 +6,9 @@ import { requestHandlers } from '../../src/outbox/stripe-request.ts'
 import { stripeGateway } from '../../src/stripe/gateway.ts'
 import type { FaultKind } from '../../src/stripe-sandbox/front/faults.ts'
 import { startHoldingProxy } from '../support/holding-proxy.ts'
+import { adminKey, requestsBy } from '../support/requests.ts'
 import { runnerOf } from '../support/runner.ts'
-import { adminKey, type Service, type ServiceOptions, startService } from '../support/service.ts'
+import { type Service, type ServiceOptions, startService } from '../support/service.ts'
 import {
   authenticate,
   basicMonthly,
@@ -192,11 +193,7 @@ test.concurrent.for(calls)(
     const app = createApp(hasty)
     const impatiently = wizard({
       ...service,
-      request: async (method, path, body) => {
-        const headers = { 'X-API-Key': adminKey }
-        const response = await app.request(`/api/v1${path}`, { method, headers, body: JSON.stringify(body) })
-        return { status: response.status, headers: response.headers, body: await response.json() }
-      },
+      request: requestsBy((path, init) => app.request(`/api/v1${path}`, init)),
     })
     Object.assign(impatiently.of, tenant.of)
     fault(call, 'timeout', 2)

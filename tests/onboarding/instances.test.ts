@@ -5,7 +5,8 @@ import { append } from '../../src/log/append.ts'
 import { readFacts } from '../../src/log/read.ts'
 import { createPostgres, type TestDatabase, testKeys } from '../support/databases.ts'
 import { usageRecorded } from '../support/facts.ts'
-import { type Reply, type Service, startService } from '../support/service.ts'
+import type { Reply } from '../support/requests.ts'
+import { type Service, startService } from '../support/service.ts'
 import { factsOf, requestsTo, type Wizard, wizard } from '../support/wizard.ts'
 
 /** Two instances of the service on one PostgreSQL, against one Stripe. */

@@ -3,7 +3,8 @@ import Stripe from 'stripe'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { startSandbox } from '../../src/stripe-sandbox/sandbox.ts'
 import { eachDatabase, type TestDatabase } from '../support/databases.ts'
-import { adminKey, type Reply, type Service, startService } from '../support/service.ts'
+import { type Reply, requestsAt, type SendRequest } from '../support/requests.ts'
+import { type Service, startService } from '../support/service.ts'
 import {
   applicant,
   authenticate,
@@ -45,14 +46,7 @@ describe.each(eachDatabase)('onboarding on $name', ({ create }) => {
   })
 
   /** As a client sees the service: over a socket. */
-  const http: Service['request'] = async (method, path, body, { key = adminKey, headers } = {}) => {
-    const response = await fetch(`${service.url}/api/v1${path}`, {
-      method,
-      headers: { ...(key && { 'X-API-Key': key }), ...headers },
-      ...(body !== undefined && { body: JSON.stringify(body) }),
-    })
-    return { status: response.status, headers: response.headers, body: await response.json() }
-  }
+  const http: SendRequest = (...request) => requestsAt(service.url ?? '')(...request)
   const newWizard = (options: Parameters<typeof wizard>[1] = {}) =>
     wizard({ request: http, stripe: service.stripe, sandbox: service.sandbox }, options)
   const done = (data: object) => ({ success: true, data })

@@ -5,7 +5,8 @@ import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { readConfig } from '../../src/config.ts'
 import { createLog } from '../../src/logging/log-output.ts'
 import { serve } from '../../src/main.ts'
-import { adminKey, type Service, startService } from '../support/service.ts'
+import { adminKey } from '../support/requests.ts'
+import { type Service, startService } from '../support/service.ts'
 import { applicant, settled, wizard } from '../support/wizard.ts'
 
 let service: Service

@@ -7,7 +7,8 @@ import Stripe from 'stripe'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { type Sandbox, startSandbox } from '../../src/stripe-sandbox/sandbox.ts'
 import { type HoldingProxy, startHoldingProxy } from '../support/holding-proxy.ts'
-import { freePort, runCommand, type ServiceProcess, startProcess } from '../support/service-process.ts'
+import { runCli } from '../support/run-cli.ts'
+import { freePort, type ServiceProcess, startProcess } from '../support/service-process.ts'
 
 let directory: string
 let sandbox: Sandbox
@@ -38,9 +39,13 @@ afterEach(async () => {
   await rm(directory, { recursive: true, force: true })
 })
 
+/** With the key that the service has made beside its database. */
+const stepledger = (...args: string[]) =>
+  runCli([...args, '--database', `file:${database}`], { env: { PERSONAL_DATA_KEY: '' } })
+
 const customer = { tenant_id: 'canary_1', email: 'canary@example.com', name: 'Canary' }
 const makeCustomer = async (): Promise<string> =>
-  (await service.request('/billing/customers', customer)).body.data.customer_id
+  (await service.request('POST', '/billing/customers', customer)).body.data.customer_id
 const pending = () => {
   const file = new Sqlite(database, { readonly: true })
   try {
@@ -61,7 +66,7 @@ test.each(['before', 'after'] as const)(
   async (point) => {
     const id = await makeCustomer()
     const reached = proxy.hold('DELETE', `/v1/customers/${id}`, point)
-    const erased = await service.request('/admin/tenants/canary_1/erase', {})
+    const erased = await service.request('POST', '/admin/tenants/canary_1/erase', {})
     expect(erased).toMatchObject({ status: 200, body: { data: { is_scrubbed: true } } })
     await reached
     await service.kill('SIGKILL')
@@ -71,9 +76,9 @@ test.each(['before', 'after'] as const)(
     while (pending().length > 0) await sleep(20)
     expect(await deletions()).toBe(1)
     expect(await stripe.customers.retrieve(id)).toMatchObject({ deleted: true })
-    expect((await service.request('/admin/tenants/canary_1/erase', {})).body).toEqual(erased.body)
+    expect((await service.request('POST', '/admin/tenants/canary_1/erase', {})).body).toEqual(erased.body)
     await service.kill('SIGTERM')
-    const verified = await runCommand(['verify', '--json', '--database', String(env.DATABASE_URL)])
+    const verified = await stepledger('verify', '--json')
     expect(JSON.parse(verified.stdout)).toMatchObject({ ok: true, faults: [], drift: [] })
   },
   60_000,
@@ -83,33 +88,31 @@ test('killed at the door of the turn, nothing is erased; the same request again 
   await makeCustomer()
   const writer = new Sqlite(database)
   writer.exec('begin immediate')
-  const lost = service.request('/admin/tenants/canary_1/erase', {}).catch(() => 'lost')
+  const lost = service.request('POST', '/admin/tenants/canary_1/erase', {}).catch(() => 'lost')
   await sleep(150)
   await service.kill('SIGKILL')
   writer.exec('rollback')
   writer.close()
   expect(await lost).toBe('lost')
   service = await startProcess(env)
-  expect((await service.request('/billing/customers/tenant/canary_1')).body.data).toMatchObject({
+  expect((await service.request('GET', '/billing/customers/tenant/canary_1')).body.data).toMatchObject({
     name: 'Canary',
   })
-  expect((await service.request('/admin/tenants/canary_1/erase', {})).status).toBe(200)
-  expect((await service.request('/billing/customers/tenant/canary_1')).status).toBe(404)
+  expect((await service.request('POST', '/admin/tenants/canary_1/erase', {})).status).toBe(200)
+  expect((await service.request('GET', '/billing/customers/tenant/canary_1')).status).toBe(404)
 }, 60_000)
 
 test('the command erases beside the running service, which deletes the customer; again: the same', async () => {
   const id = await makeCustomer()
-  const command = ['erase', '--tenant', 'canary_1', '--json', '--database', String(env.DATABASE_URL)]
-  const { code, stdout } = await runCommand(command)
+  const again = () => stepledger('erase', '--tenant', 'canary_1', '--json')
+  const { code, stdout } = await again()
   expect(code).toBe(0)
   const erasure = JSON.parse(stdout)
   expect(erasure).toMatchObject({ tenant_id: 'canary_1', keeps_stripe: false, is_scrubbed: true })
   while ((await deletions()) === 0) await sleep(20)
   expect(await stripe.customers.retrieve(id)).toMatchObject({ deleted: true })
-  expect(JSON.parse((await runCommand(command)).stdout)).toEqual(erasure)
-  expect(
-    await runCommand(['erase', '--tenant', 'nobody', '--database', String(env.DATABASE_URL)]),
-  ).toMatchObject({
+  expect(JSON.parse((await again()).stdout)).toEqual(erasure)
+  expect(await stepledger('erase', '--tenant', 'nobody')).toMatchObject({
     code: 1,
     stdout: '',
   })

@@ -129,7 +129,7 @@ test('what an instance leaves when it is killed, another takes over after the Re
     await tenant.start()
     const reached = proxy.hold('POST', '/v1/customers', 'after')
     const lost = doomed
-      .request('/onboarding/step/create-customer', { session_id: tenant.of.sessionId })
+      .request('POST', '/onboarding/step/create-customer', { session_id: tenant.of.sessionId })
       .catch(() => 'lost')
     await reached
     await doomed.kill('SIGKILL')

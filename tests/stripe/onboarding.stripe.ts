@@ -12,7 +12,8 @@ import { createLog } from '../../src/logging/log-output.ts'
 import { createContext } from '../../src/main.ts'
 import { stripeClient } from '../../src/stripe/client.ts'
 import { testKeys } from '../support/databases.ts'
-import { adminKey, type Service } from '../support/service.ts'
+import { adminKey } from '../support/requests.ts'
+import type { Service } from '../support/service.ts'
 import { carryOutDue, refreshed, wizard } from '../support/wizard.ts'
 
 /**

@@ -7,8 +7,9 @@ import { readConfig } from '../../src/config.ts'
 import { serve } from '../../src/main.ts'
 import { startSandbox } from '../../src/stripe-sandbox/sandbox.ts'
 import { createPostgres, createSqlite, type TestDatabase, testKey } from '../support/databases.ts'
-import type { Reply, Service } from '../support/service.ts'
-import { adminKey, freePort, send } from '../support/service-process.ts'
+import { adminKey, requestsAt } from '../support/requests.ts'
+import type { Service } from '../support/service.ts'
+import { freePort } from '../support/service-process.ts'
 import { returnUrl, wizard } from '../support/wizard.ts'
 
 const webhookSecret = 'whsec_of_the_tests'
@@ -58,10 +59,7 @@ async function withSandboxElsewhere(): Promise<World> {
 function partsOf({ url, sandboxUrl }: World): Pick<Service, 'request' | 'stripe' | 'sandbox'> {
   const { hostname: host, port } = new URL(sandboxUrl)
   return {
-    request: async (_method, path, body): Promise<Reply> => ({
-      headers: new Headers(),
-      ...(await send(`${url}/api/v1${path}`, body === undefined ? undefined : Object(body), {})),
-    }),
+    request: requestsAt(url),
     stripe: new Stripe('sk_test_of_the_tests', { host, port, protocol: 'http', telemetry: false }),
     sandbox: { url: sandboxUrl } as Service['sandbox'],
   }

@@ -15,8 +15,9 @@ import {
   testKey,
 } from '../support/databases.ts'
 import { startHoldingProxy } from '../support/holding-proxy.ts'
+import { adminKey, requestsAt } from '../support/requests.ts'
 import { runCli } from '../support/run-cli.ts'
-import { adminKey, freePort, type ServiceProcess, send, startProcess } from '../support/service-process.ts'
+import { freePort, type ServiceProcess, startProcess } from '../support/service-process.ts'
 import { applicant } from '../support/wizard.ts'
 
 /** The service in a process of its own goes along with the clock of a sandbox, its own or one in another process. */
@@ -57,7 +58,7 @@ async function served(environment: Record<string, string>): Promise<Pick<Service
   })
   const { url, stop } = await serve(config)
   onTestFinished(stop)
-  return { url, request: (path, body, headers = {}) => send(`${url}/api/v1${path}`, body, headers) }
+  return { url, request: requestsAt(url) }
 }
 
 /** A sandbox in another process than the service: in this one. */
@@ -112,7 +113,7 @@ async function makeThingsHappen(stripe: Stripe): Promise<void> {
 async function startSession(
   service: Pick<ServiceProcess, 'request'>,
 ): Promise<{ id: string; expiresAt: string }> {
-  const { status, body } = await service.request('/onboarding/start', applicant)
+  const { status, body } = await service.request('POST', '/onboarding/start', applicant)
   expect(status).toBe(200)
   return { id: body.data.session_id, expiresAt: body.data.expires_at }
 }
@@ -170,7 +171,7 @@ describe.each([
     expect(told.map(({ type }) => type)).toEqual(['invoice.paid', 'invoice.voided', 'onboarding.expired'])
     expect(told.map(({ at }) => at).toSorted()).toEqual(told.map(({ at }) => at))
     expect(told[2]?.at.slice(0, 19)).toBe(wholeSecond(expiresAt).slice(0, 19))
-    const { body } = await service.request(`/onboarding/${id}`)
+    const { body } = await service.request('GET', `/onboarding/${id}`)
     expect(body.data.status).toBe('expired')
     // What comes next bears the time that the move has reached.
     const next = await startSession(service)
@@ -190,7 +191,7 @@ describe.each([
     const { id, expiresAt } = await startSession(again)
     expect(Date.parse(expiresAt) / 1000).toBeGreaterThanOrEqual(from + 40 * day)
     await move(url, 4 * day)
-    const { body } = await again.request(`/onboarding/${id}`)
+    const { body } = await again.request('GET', `/onboarding/${id}`)
     expect(body.data.status).toBe('expired')
     expect(await move(url, day)).toEqual({ now: expect.any(Number), dropped: [] })
   })
@@ -210,7 +211,7 @@ test('two services go along with one sandbox', async () => {
   }
   expect(await move(box.url, 4 * day)).toEqual({ now: expect.any(Number), dropped: [] })
   for (const { service, id } of sessions)
-    expect((await service.request(`/onboarding/${id}`)).body.data.status).toBe('expired')
+    expect((await service.request('GET', `/onboarding/${id}`)).body.data.status).toBe('expired')
 })
 
 describe.each(eachDatabase)('on $name', ({ create }) => {
@@ -243,7 +244,7 @@ describe.each(eachDatabase)('on $name', ({ create }) => {
         ]),
       { timeout: 20_000 },
     )
-    expect((await again.request(`/onboarding/${id}`)).body.data.status).toBe('expired')
+    expect((await again.request('GET', `/onboarding/${id}`)).body.data.status).toBe('expired')
     const ids = async () =>
       (await Array.fromAsync(clientOf(box.url).events.list({ limit: 100 }))).map(({ id: event }) => event)
     const taken = async () => {
@@ -270,8 +271,10 @@ describe('time is real', () => {
     const service = await served({ ...following(box, database, port), STRIPE_API_BASE: proxy.url })
     const { expiresAt } = await startSession(service)
     expect(Date.parse(expiresAt)).toBeLessThan(Date.now() + 4 * day * 1000)
-    expect((await service.request('/admin/sandbox/clock')).body.data).toMatchObject({ is_sandbox: false })
-    const refused = await service.request('/admin/sandbox/clock', { advance_seconds: day })
+    expect((await service.request('GET', '/admin/sandbox/clock')).body.data).toMatchObject({
+      is_sandbox: false,
+    })
+    const refused = await service.request('POST', '/admin/sandbox/clock', { advance_seconds: day })
     expect([refused.status, refused.body.error.code]).toEqual([404, 'not_found'])
     expect(await move(box.url, day)).toEqual({ now: expect.any(Number), dropped: [] })
   })
@@ -304,10 +307,10 @@ test('the sandbox’s calls are taken at the address that only it was told', asy
 test('an operator moves the clock over HTTP, and reads how far it is', async () => {
   const database = await newDatabase(createSqlite)
   const service = await served({ DATABASE_URL: database.url, STRIPE_SANDBOX_PORT: '0' })
-  const clock = async () => (await service.request('/admin/sandbox/clock')).body.data
+  const clock = async () => (await service.request('GET', '/admin/sandbox/clock')).body.data
   const before = await clock()
   expect(before).toMatchObject({ is_sandbox: true, is_playing: false, next_invoice_at: null })
-  const moved = await service.request('/admin/sandbox/clock', { advance_seconds: day })
+  const moved = await service.request('POST', '/admin/sandbox/clock', { advance_seconds: day })
   expect(moved).toMatchObject({ status: 200, body: { data: { dropped: [] } } })
   expect(Date.parse(moved.body.data.now)).toBeGreaterThanOrEqual(Date.parse(before.now) + (day - 1) * 1000)
   expect(Date.parse((await clock()).now)).toBeGreaterThanOrEqual(Date.parse(moved.body.data.now))
@@ -318,7 +321,7 @@ test('an operator moves the clock over HTTP, and reads how far it is', async () 
     [{}, 422],
   ] as const
   for (const [body, status] of refusals)
-    expect(await service.request('/admin/sandbox/clock', body), JSON.stringify(body)).toMatchObject({
+    expect(await service.request('POST', '/admin/sandbox/clock', body), JSON.stringify(body)).toMatchObject({
       status,
     })
 })

@@ -13,7 +13,8 @@ import { startSandbox } from '../../src/stripe-sandbox/sandbox.ts'
 import type { Canaries } from './canaries.ts'
 import { type TestDatabase, testKey } from './databases.ts'
 import { startHoldingProxy } from './holding-proxy.ts'
-import { adminKey, type Reply, spawnService } from './service-process.ts'
+import { adminKey, type Reply, requestsAt } from './requests.ts'
+import { spawnService } from './service-process.ts'
 import { eventOf, signingSecret } from './webhooks.ts'
 
 export const origin = 'http://localhost:8080'
@@ -71,19 +72,19 @@ export async function canaryWorld(db: TestDatabase, canary: Canaries) {
   const asked: { path: string; body: object; headers: Record<string, string> }[] = []
   const leakyReplies: string[] = []
   /** What a refusal says to the caller: what the caller, or Stripe, has just said, and no e-mail or phone at all. */
-  const judged = async (response: Response, sent: string): Promise<Reply> => {
-    const text = await response.text()
-    if (!response.ok) {
+  const judged = (reply: Reply, sent: string): Reply => {
+    if (reply.status >= 300) {
       const own = canary.in(sent)
       const foreign = canary
-        .in(text)
+        .in(reply.text)
         .filter(
           (each) => !(own.includes(each) || /^what Stripe quotes/.test(each)) || /email|phone/.test(each),
         )
-      if (foreign.length > 0) leakyReplies.push(`${response.status} ${response.url}: ${foreign}`)
+      if (foreign.length > 0) leakyReplies.push(`${reply.status} ${sent.split(' ')[0]}: ${foreign}`)
     }
-    return { status: response.status, body: JSON.parse(text) }
+    return reply
   }
+  const request = requestsAt(base)
   const send = async (
     method: string,
     path: string,
@@ -91,13 +92,9 @@ export async function canaryWorld(db: TestDatabase, canary: Canaries) {
     headers: Record<string, string> = {},
   ) => {
     const text = typeof body === 'object' ? JSON.stringify(body) : body
-    const response = await fetch(`${base}/api/v1${path}`, {
-      method,
-      // Between two looks at everything a connection may have been idle for longer than the service keeps it.
-      headers: { 'X-API-Key': adminKey, Connection: 'close', ...headers },
-      ...(text !== undefined && { body: text }),
-    })
-    return judged(response, `${path} ${text} ${JSON.stringify(headers)}`)
+    // Between two looks at everything a connection may have been idle for longer than the service keeps it.
+    const reply = await request(method, path, text, { headers: { Connection: 'close', ...headers } })
+    return judged(reply, `${path} ${text} ${JSON.stringify(headers)}`)
   }
 
   const places = new Map<string, Set<string>>()
@@ -158,7 +155,7 @@ export async function canaryWorld(db: TestDatabase, canary: Canaries) {
       return JSON.stringify((await send('GET', path)).body)
     },
     /** Once more under the same header, so that the reply is stored and read again. */
-    async twice(path: string, body: object, headers: Record<string, string> = {}): Promise<Reply> {
+    async twice(path: string, body: object, headers: Record<string, string> = {}): Promise<Reply['body']> {
       const key = { 'Idempotency-Key': canary.text(`the Idempotency-Key of ${path}`), ...headers }
       const first = await send('POST', path, body, key)
       asked.push({ path, body, headers: key })
@@ -167,7 +164,7 @@ export async function canaryWorld(db: TestDatabase, canary: Canaries) {
       expect((await send('POST', path, { ...body, other: 1 }, key)).status).toBe(409)
       return first.body.data
     },
-    async deliver(type: string, object: object, more: object = {}): Promise<Reply> {
+    async deliver(type: string, object: object, more: object = {}) {
       const event = eventOf(type, object, { created: Math.floor(Date.now() / 1000), ...more })
       const payload = JSON.stringify(event)
       const reply = await send('POST', '/billing/webhooks', payload, {

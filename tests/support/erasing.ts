@@ -3,7 +3,8 @@ import { expect } from 'vitest'
 import { verify } from '../../src/ops/verify.ts'
 import { replay } from '../../src/projections/replay.ts'
 import { createPostgres } from './databases.ts'
-import { type Reply, type Service, startService } from './service.ts'
+import type { Reply } from './requests.ts'
+import { type Service, startService } from './service.ts'
 import { settled, wizard } from './wizard.ts'
 
 /** Every text that the tenant gives has this in it, in any case. */

@@ -6,25 +6,18 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { adminKey, requestsAt, type SendRequest } from './requests.ts'
 
-export const adminKey = 'admin-key-of-the-tests'
 const launcher = fileURLToPath(new URL('../../src/stepledger.js', import.meta.url))
 /** A start takes a third less time where Node finds what it compiled before. Not part of the tests' results. */
 export const compileCache = { NODE_COMPILE_CACHE: join(tmpdir(), 'stepledger-compiled') }
 
 export type ServiceProcess = {
   url: string
-  /** A POST (or a GET without a body) with the admin key; rejects when the process dies under it. */
-  request(
-    path: string,
-    body?: object,
-    headers?: Record<string, string>,
-  ): Promise<{ status: number; body: Reply }>
+  /** `path` without /api/v1; rejects when the process dies under it. */
+  request: SendRequest
   kill(signal: 'SIGKILL' | 'SIGTERM'): Promise<number | null>
 }
-
-// biome-ignore lint/suspicious/noExplicitAny: replies are looked into freely, and asserted
-export type Reply = any
 
 /** The service as its users run it, in a process of its own. Resolves when it listens. */
 export async function startProcess(env: Record<string, string>): Promise<ServiceProcess> {
@@ -41,7 +34,7 @@ export async function startProcess(env: Record<string, string>): Promise<Service
   const url = await firstUrl(child)
   return {
     url,
-    request: (path, body, headers = {}) => send(`${url}/api/v1${path}`, body, headers),
+    request: requestsAt(url),
     async kill(signal) {
       if (child.exitCode !== null || child.signalCode !== null) return child.exitCode
       child.kill(signal)
@@ -87,17 +80,6 @@ export function spawnService(
   return { child, listening, ended, stdout: () => stdout, stderr: () => stderr }
 }
 
-/** Runs one command of the command line to its end. */
-export async function runCommand(args: string[]): Promise<{ code: number | null; stdout: string }> {
-  const child = spawn(process.execPath, [launcher, ...args], { stdio: ['ignore', 'pipe', 'inherit'] })
-  let stdout = ''
-  child.stdout.on('data', (chunk) => {
-    stdout += chunk
-  })
-  await once(child, 'close')
-  return { code: child.exitCode, stdout }
-}
-
 /** A port that was free a moment ago, for a process that must come back on the same one. */
 export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1')
@@ -106,19 +88,6 @@ export async function freePort(): Promise<number> {
   server.close()
   await once(server, 'close')
   return port
-}
-
-export async function send(
-  url: string,
-  body: object | undefined,
-  headers: Record<string, string>,
-): Promise<{ status: number; body: Reply }> {
-  const response = await fetch(url, {
-    method: body === undefined ? 'GET' : 'POST',
-    headers: { 'X-API-Key': adminKey, ...headers },
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-  })
-  return { status: response.status, body: await response.json() }
 }
 
 async function firstUrl(child: ChildProcess): Promise<string> {

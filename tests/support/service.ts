@@ -18,13 +18,9 @@ import { type Sandbox, startSandbox } from '../../src/stripe-sandbox/sandbox.ts'
 import { ensureRateCard } from '../../src/usage/ensure-rate-card.ts'
 import { webRoutes } from '../../src/web/web-routes.ts'
 import { testKeys } from './databases.ts'
+import { adminKey, type Reply, requestsBy, type SendRequest } from './requests.ts'
 
-export const adminKey = 'an-admin-key-of-the-tests'
 const webhookSecret = 'whsec_of_the_tests'
-
-/** Any JSON. `headers` are the reply's. */
-// biome-ignore lint/suspicious/noExplicitAny: replies are looked into by the assertions
-export type Reply = { status: number; headers: Headers; body: any }
 
 export type Service = {
   context: AppContext
@@ -40,11 +36,10 @@ export type Service = {
   /** Lines of the service's log. */
   logLines: string[]
   /** `path` without /api/v1. `key`: '' sends none; by default the admin's. */
-  request(method: string, path: string, body?: unknown, options?: RequestOptions): Promise<Reply>
+  request: SendRequest
   tenantKey(tenantId: string): Promise<string>
   close(): Promise<void>
 }
-export type RequestOptions = { key?: string; headers?: Record<string, string> }
 
 export type ServiceOptions = {
   /** Instead of a directory of its own, which goes away with the service: for a restart. */
@@ -119,14 +114,7 @@ export async function startService(options: ServiceOptions = {}): Promise<Servic
     stripe: new Stripe('sk_test_of_the_tests', { host, port, protocol: 'http', telemetry: false }),
     keys: { platform },
     logLines,
-    async request(method, path, body, { key = adminKey, headers } = {}) {
-      const response = await app.request(`/api/v1${path}`, {
-        method,
-        headers: { ...(key !== '' && { 'X-API-Key': key }), ...headers },
-        ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
-      })
-      return { status: response.status, headers: response.headers, body: await response.json() }
-    },
+    request: requestsBy((path, init) => app.request(`/api/v1${path}`, init)),
     tenantKey: async (tenantId) =>
       (await createKey(db, { scope: 'tenant', tenantId, now: context.now() })).key,
     async close() {

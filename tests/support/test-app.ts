@@ -9,13 +9,8 @@ import { record } from '../../src/projections/record.ts'
 import { ensureRateCard } from '../../src/usage/ensure-rate-card.ts'
 import { webRoutes } from '../../src/web/web-routes.ts'
 import { createSqlite, type TestDatabase } from './databases.ts'
+import { adminKey, type RequestOptions, requestsBy } from './requests.ts'
 import { transactAt } from './turns.ts'
-
-export const adminKey = 'an-admin-key-of-the-tests'
-
-/** What a test sees of a reply: any JSON. */
-// biome-ignore lint/suspicious/noExplicitAny: replies are looked into by the assertions
-export type Reply = { status: number; headers: Headers; text: string; body: any }
 
 export type TestApp = Awaited<ReturnType<typeof testApp>>
 
@@ -59,21 +54,8 @@ export async function testApp(
   }
   const app = createApp(context, { pages: webRoutes(context), ...options.app })
 
-  const call = async (
-    method: string,
-    path: string,
-    { key = keys.platform, body, headers }: CallOptions = {},
-  ): Promise<Reply> => {
-    const response = await app.request(path, {
-      method,
-      headers: { ...(key && { 'X-API-Key': key }), ...headers },
-      ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
-    })
-    const text = await response.text()
-    const isJson = response.headers.get('Content-Type')?.includes('json')
-    const { status } = response
-    return { status, headers: response.headers, text, body: isJson ? JSON.parse(text) : undefined }
-  }
+  /** The whole path, with /api/v1; by default the platform's key. */
+  const request = requestsBy((path, init) => app.request(path, init), keys.platform)
 
   return {
     app,
@@ -83,16 +65,12 @@ export async function testApp(
     clock,
     keys,
     logLines,
-    get: (path: string, callOptions?: CallOptions) => call('GET', path, callOptions),
-    post: (path: string, body?: unknown, callOptions?: Omit<CallOptions, 'body'>) =>
-      call('POST', path, { ...callOptions, body }),
-    call,
+    request,
+    get: (path: string, options?: RequestOptions) => request('GET', path, undefined, options),
+    post: (path: string, body?: unknown, options?: RequestOptions) => request('POST', path, body, options),
     close: () => db.close(),
   }
 }
-
-/** `key: ''` sends none. A string goes as the body as it is. */
-type CallOptions = { key?: string; body?: unknown; headers?: Record<string, string> }
 
 export async function addCustomer(db: Database, tenantId: string): Promise<void> {
   await observe(db, tenantId, 'customer', {

@@ -1,6 +1,7 @@
 import type Stripe from 'stripe'
 import { sign } from '../../src/stripe-sandbox/delivery/webhooks.ts'
-import type { Reply, Service } from './service.ts'
+import type { Reply } from './requests.ts'
+import type { Service } from './service.ts'
 
 /** Set as STRIPE_WEBHOOK_SECRET where a test signs by itself. */
 export const signingSecret = 'whsec_with_which_the_tests_sign'
@@ -21,7 +22,8 @@ export async function post(app: Service['app'], payload: string, signature?: str
     headers: { ...(signature !== undefined && { 'Stripe-Signature': signature }) },
     body: payload,
   })
-  return { status: response.status, headers: response.headers, body: await response.json() }
+  const text = await response.text()
+  return { status: response.status, headers: response.headers, text, body: JSON.parse(text) }
 }
 
 /** Everything that has happened at Stripe, oldest first. */

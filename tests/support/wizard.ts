@@ -1,5 +1,6 @@
 import { expect } from 'vitest'
-import type { Reply, RequestOptions, Service } from './service.ts'
+import type { Reply, RequestOptions } from './requests.ts'
+import type { Service } from './service.ts'
 
 export const applicant = {
   email: 'ada@example.com',

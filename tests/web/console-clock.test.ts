@@ -3,31 +3,24 @@ import Stripe from 'stripe'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { barriersOn, complaintsOf, launchBrowser, serveForBrowser } from '../support/browser.ts'
 import { logInTo } from '../support/console-page.ts'
-import type { Reply, Service } from '../support/service.ts'
-import { adminKey } from '../support/service-process.ts'
+import { adminKey, requestsAt, type SendRequest } from '../support/requests.ts'
+import type { Service } from '../support/service.ts'
 import { returnUrl, wizard } from '../support/wizard.ts'
 
 let browser: Browser
 let service: Awaited<ReturnType<typeof serveForBrowser>>
+let request: SendRequest
 beforeAll(async () => {
   ;[browser, service] = await Promise.all([
     launchBrowser(),
     serveForBrowser({ ADMIN_API_KEY: adminKey, RETURN_URL_ORIGINS: new URL(returnUrl).origin }),
   ])
+  request = requestsAt(service.url)
 })
 afterAll(async () => {
   await browser?.close()
   await service?.stop()
 })
-
-async function request(method: string, path: string, body?: unknown): Promise<Reply> {
-  const answer = await fetch(`${service.url}/api/v1${path}`, {
-    method,
-    headers: { 'X-API-Key': adminKey },
-    ...(body !== undefined && { body: JSON.stringify(body) }),
-  })
-  return { status: answer.status, headers: answer.headers, body: await answer.json() }
-}
 
 /** What the wizard needs of a service. */
 function parts(): Pick<Service, 'request' | 'stripe' | 'sandbox'> {

@@ -7,7 +7,7 @@ import {
   serveForBrowser,
   sidewaysOverflow,
 } from '../support/browser.ts'
-import { adminKey } from '../support/service.ts'
+import { adminKey } from '../support/requests.ts'
 import { applicant } from '../support/wizard.ts'
 import { cards, visitor } from '../support/wizard-page.ts'
 

@@ -1,12 +1,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { readFacts } from '../../../src/log/read.ts'
-import {
-  eventually,
-  type Reply,
-  type RequestOptions,
-  type Service,
-  startService,
-} from '../../support/service.ts'
+import type { Reply, RequestOptions } from '../../support/requests.ts'
+import { eventually, type Service, startService } from '../../support/service.ts'
 
 let service: Service
 let customerId: string
