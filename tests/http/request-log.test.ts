@@ -125,26 +125,15 @@ describe('planted secrets and personal data', () => {
   })
 })
 
-test('masking takes no longer than reading, whatever the text', () => {
-  const long = 200_000
-  for (const part of [
-    'a',
-    'a:',
-    'a.',
-    '1',
-    '+1',
-    '1 ',
-    'Bearer ',
-    'ab_',
-    '_secret_',
-    '://a:',
-    'a@',
-    'a@b-',
-    '(555) ',
-  ]) {
-    const startedAt = performance.now()
-    maskText(`${part.repeat(long / part.length)} `)
-    maskText(`x://${part.repeat(long / part.length)} `)
-    expect(performance.now() - startedAt, part).toBeLessThan(1000)
-  }
-})
+// A pattern that searched again from each letter would take this test’s whole time for one of these texts.
+test.each(['a', 'a:', 'a.', '1', '+1', '1 ', 'Bearer ', 'ab_', '_secret_', '://a:', 'a@', 'a@b-', '(555) '])(
+  'a secret behind a long text of “%s” is masked as any other',
+  (part) => {
+    const long = part.repeat(200_000 / part.length)
+    for (const text of [long, `x://${long}`]) {
+      const masked = maskText(`${text} sk_test_51PlantedSecretKey`)
+      expect(masked.endsWith('[masked]')).toBe(true)
+      expect(masked).not.toContain('Planted')
+    }
+  },
+)
