@@ -76,16 +76,19 @@ describe('streams are so many and no more', () => {
   test('a key has a hundred, and all together have five hundred, the operators’ among them', async () => {
     const keys = await Promise.all(Array.from({ length: 6 }, async () => (await newKey('admin')).key))
     const statuses: number[] = []
-    for (const key of keys)
-      for (let count = 0; count < (key === keys[0] ? 101 : 100); count += 1)
-        statuses.push((await (count % 2 ? ofSession(key) : ofLog(withKey(key)))).status)
-    const firstKeys = statuses.slice(0, 101)
-    expect(firstKeys.filter((status) => status === 200)).toHaveLength(100)
-    expect(firstKeys.at(-1)).toBe(429)
+    for (const key of keys) {
+      const opened = await Promise.all(
+        Array.from({ length: key === keys[0] ? 101 : 100 }, (_, index) =>
+          index % 2 ? ofSession(key) : ofLog(withKey(key)),
+        ),
+      )
+      statuses.push(...opened.map(({ status }) => status))
+    }
+    expect(statuses.slice(0, 101).sort()).toEqual([...Array(100).fill(200), 429])
     expect(statuses.filter((status) => status === 200)).toHaveLength(500)
     // Requests that are no streams go on.
     expect((await session.show()).status).toBe(200)
-  }, 60_000)
+  })
 
   test('a HEAD takes no place: nobody would ever leave it', async () => {
     for (let count = 0; count < 12; count += 1)
