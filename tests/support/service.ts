@@ -14,6 +14,7 @@ import { createApp } from '../../src/http/app.ts'
 import { syncCatalogue } from '../../src/inbox/catalogue/sync-catalogue.ts'
 import { createLog } from '../../src/logging/log-output.ts'
 import { createContext } from '../../src/main.ts'
+import { embeddedClock } from '../../src/stripe/sandbox-clock.ts'
 import { type Sandbox, startSandbox } from '../../src/stripe-sandbox/sandbox.ts'
 import { ensureRateCard } from '../../src/usage/ensure-rate-card.ts'
 import { webRoutes } from '../../src/web/web-routes.ts'
@@ -47,6 +48,7 @@ export type ServiceOptions = {
   /** Instead of a sandbox of its own. */
   sandbox?: Sandbox
   environment?: Record<string, string>
+  /** Instead of the sandbox's time. */
   now?: () => Date
   /** The time of both the service and its sandbox, unix milliseconds, a test's to move. */
   clock?: { nowMs: number }
@@ -64,10 +66,12 @@ export async function eventually(request: () => Promise<Reply>): Promise<Reply> 
   }
 }
 
-/** The real app on a real SQLite file, against the sandbox through the real SDK. The outbox runs on demand alone. */
+/**
+ * The real app on a real SQLite file, against the sandbox through the real SDK. The outbox runs on demand, and at each
+ * instant of a move of `sandbox.clock`, whose time is the service's.
+ */
 export async function startService(options: ServiceOptions = {}): Promise<Service> {
-  const { clock } = options
-  const now = options.now ?? (clock && (() => new Date(clock.nowMs)))
+  const { clock, now } = options
   const directory = options.directory ?? (await mkdtemp(join(tmpdir(), 'service-')))
   if (options.directory === undefined) await copyFile(inject('migratedSqlite'), join(directory, 'test.db'))
   const { promise: ready, resolve: open } = Promise.withResolvers<ReturnType<typeof createApp>>()
@@ -97,12 +101,23 @@ export async function startService(options: ServiceOptions = {}): Promise<Servic
     secrets: [adminKey],
     destination: { write: (line) => void logLines.push(line) },
   })
-  const context = createContext({ config, db, log, ...(now && { now }) })
+  const context = createContext({
+    config,
+    db,
+    log,
+    sandboxClock: embeddedClock(sandbox),
+    ...(now && { now }),
+  })
+  const goAlong = async () => {
+    const due = await context.effects.catchUp()
+    return due === null ? null : Math.ceil(Date.parse(due) / 1000)
+  }
   await ensureRateCard(context, config)
   if (options.catalogue !== false && context.stripe !== undefined) await syncCatalogue(context)
   const platform = (await createKey(db, { scope: 'platform', now: context.now() })).key
   const app = createApp(context, { pages: webRoutes(context) })
   open(app)
+  const leave = sandbox.clock.follow(config.databaseUrl, goAlong)
   const { hostname: host, port } = new URL(sandbox.url)
 
   return {
@@ -118,6 +133,7 @@ export async function startService(options: ServiceOptions = {}): Promise<Servic
     tenantKey: async (tenantId) =>
       (await createKey(db, { scope: 'tenant', tenantId, now: context.now() })).key,
     async close() {
+      leave()
       server?.close()
       await context.effects.stop()
       if (options.sandbox === undefined) await sandbox.close()
