@@ -20,6 +20,11 @@ afterAll(() => service.close())
 
 const post = (path: string, body: object) => service.request('POST', path, body)
 const get = (path: string) => service.request('GET', path)
+/** As the host product's page does at Stripe. Attached alone, no invoice would be paid with the card. */
+async function payWith(name: string, customer: string): Promise<void> {
+  const { id } = await service.stripe.paymentMethods.attach(name, { customer })
+  await service.stripe.customers.update(customer, { invoice_settings: { default_payment_method: id } })
+}
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
 
 test('environment variables: the thirteen, with their defaults', () => {
@@ -164,11 +169,7 @@ describe('manual billing operations', () => {
 
   test('create a subscription with a trial and a discount', async () => {
     const { customer_id } = customer.body.data
-    const card = await service.stripe.paymentMethods.attach('pm_card_visa', { customer: customer_id })
-    // Attached alone, no invoice would be paid with it.
-    await service.stripe.customers.update(customer_id, {
-      invoice_settings: { default_payment_method: card.id },
-    })
+    await payWith('pm_card_visa', customer_id)
     const subscription = await post('/billing/subscriptions', {
       tenant_id: 'Jeturing_123',
       customer_id,
@@ -249,13 +250,17 @@ describe('webhook events', () => {
       api_version: Stripe.API_VERSION,
       data: { object },
     })
-    const signature = Stripe.webhooks.generateTestHeaderString({ payload, secret: secret() })
+    const signature = Stripe.webhooks.generateTestHeaderString({
+      payload,
+      secret: secret(),
+      timestamp: nowSeconds(),
+    })
     return service.request('POST', '/billing/webhooks', payload, {
       key: '',
       headers: { 'Stripe-Signature': signature },
     })
   }
-  const nowSeconds = () => Math.floor(Date.now() / 1000)
+  const nowSeconds = () => Math.floor(service.context.now().getTime() / 1000)
 
   test.each(['subscription', 'customer.subscription'])(
     '%s.created, updated and deleted save, update and end the subscription',
@@ -293,33 +298,49 @@ describe('webhook events', () => {
       email: 'i@example.com',
       name: 'I',
     })
-    const invoice = await service.stripe.invoices.create({ customer: body.data.customer_id })
-    await post('/billing/usage', { tenant_id: tenant, usage_type: 'case', quantity: 2 })
-    await service.sandbox.deliverDue()
-    const at = nowSeconds() + 5
-    const period = { period_start: at - 86_400, period_end: at + 86_400 }
-    const amounts = { total: 2000, amount_due: 2000, billing_reason: 'subscription_cycle', ...period }
-    const open = {
-      ...invoice,
-      ...amounts,
-      status: 'open',
-      amount_remaining: 2000,
-      attempt_count: 1,
-      attempted: true,
-    }
-    expect((await deliver('invoice.payment_failed', open, at)).status).toBe(200)
-    expect((await get(`/billing/status/tenant/${tenant}`)).body).toMatchObject({
-      is_delinquent: true,
-      outstanding_balance_cents: 2000,
+    const { customer_id } = body.data
+    await payWith('pm_card_chargeCustomerFail', customer_id)
+    await post('/billing/subscriptions', {
+      tenant_id: tenant,
+      customer_id,
+      price_id: 'price_basic_monthly',
+      trial_period_days: 14,
     })
-    const paid = { ...open, status: 'paid', amount_remaining: 0, amount_paid: 2000 }
-    expect((await deliver('invoice.paid', paid, at + 1)).status).toBe(200)
-    expect((await get(`/billing/status/tenant/${tenant}`)).body).toMatchObject({
+    await post('/billing/usage', { tenant_id: tenant, usage_type: 'case', quantity: 2 })
+    const usedFrom = new Date(nowSeconds() * 1000 - 60_000).toISOString()
+    const status = async () => (await get(`/billing/status/tenant/${tenant}`)).body
+    const renewal = async () => (await get(`/billing/invoices/tenant/${tenant}`)).body.data.items[0]
+    const billed = async () => {
+      const period = `period_start=${usedFrom}&period_end=${(await renewal()).period_end}`
+      const { body } = await get(`/billing/usage/tenant/${tenant}/summary?${period}`)
+      return body.data.totals
+    }
+    // The plan, the platform base and two cases.
+    const total_cents = 4900 + 10_000 + 2000
+
+    const boundary = Date.parse((await status()).trial_ends_at) / 1000
+    await service.sandbox.clock.advanceTo(boundary)
+    expect(await renewal()).toMatchObject({ status: 'draft', billing_reason: 'subscription_cycle' })
+    expect(await status()).toMatchObject({ subscription_status: 'active', is_delinquent: false })
+
+    await service.sandbox.clock.advanceTo(boundary + 3600)
+    expect(await renewal()).toMatchObject({ status: 'open', total_cents })
+    expect(await status()).toMatchObject({
+      subscription_status: 'past_due',
+      is_delinquent: true,
+      outstanding_balance_cents: total_cents,
+    })
+    expect(await billed()).toMatchObject({ billed_amount_cents: 0, unbilled_amount_cents: 2000 })
+
+    await payWith('pm_card_visa', customer_id)
+    await service.sandbox.clock.advanceTo(boundary + 4 * 86_400)
+    expect(await renewal()).toMatchObject({ status: 'paid', total_cents })
+    expect(await status()).toMatchObject({
+      subscription_status: 'active',
       is_delinquent: false,
       outstanding_balance_cents: 0,
     })
-    const { body: summary } = await get(`/billing/usage/tenant/${tenant}/summary`)
-    expect(summary.data.totals).toMatchObject({ billed_amount_cents: 2000, unbilled_amount_cents: 0 })
+    expect(await billed()).toMatchObject({ billed_amount_cents: 2000, unbilled_amount_cents: 0 })
   })
 
   test('a wrong signature is refused, and nothing is stored', async () => {
