@@ -1,4 +1,5 @@
 import type Stripe from 'stripe'
+import { nulls } from '../objects/blank.ts'
 import { StripeFailure } from '../objects/errors.ts'
 import { idOf, newId, randomLetters } from '../objects/ids.ts'
 import type { Turn } from '../objects/turn.ts'
@@ -21,54 +22,39 @@ export type IntentInput = {
   receiptEmail?: string | null
 }
 
+const none = nulls<Stripe.PaymentIntent>()
+
 /** A payment intent that waits for a payment method, or for its confirmation where it has one. */
 export function createIntent(turn: Turn, input: IntentInput): Stripe.PaymentIntent {
   const id = newId('pi')
   const intent = turn.store.save({
     id,
     object: 'payment_intent',
-    allowed_payment_method_types: null,
+    ...none('allowed_payment_method_types application application_fee_amount canceled_at'),
+    ...none('cancellation_reason customer_account excluded_payment_method_types last_payment_error'),
+    ...none('latest_charge managed_payments next_action on_behalf_of'),
+    ...none('payment_method_configuration_details payment_method_options payment_record processing'),
+    ...none('review shipping source statement_descriptor statement_descriptor_suffix transfer_group'),
     amount: input.amount,
     amount_capturable: 0,
     amount_received: 0,
-    application: null,
-    application_fee_amount: null,
     automatic_payment_methods: input.automatic?.enabled
       ? { allow_redirects: input.automatic.allow_redirects ?? 'always', enabled: true }
       : null,
-    canceled_at: null,
-    cancellation_reason: null,
     capture_method: input.captureMethod ?? 'automatic_async',
     client_secret: `${id}_secret_${randomLetters(25)}`,
     confirmation_method: input.confirmationMethod ?? 'automatic',
     created: turn.now,
     currency: input.currency,
     customer: input.customer ?? null,
-    customer_account: null,
     description: input.description ?? null,
-    excluded_payment_method_types: null,
-    last_payment_error: null,
-    latest_charge: null,
     livemode: false,
-    managed_payments: null,
     metadata: input.metadata ?? {},
-    next_action: null,
-    on_behalf_of: null,
     payment_method: input.paymentMethod ?? null,
-    payment_method_configuration_details: null,
-    payment_method_options: null,
     payment_method_types: input.paymentMethodTypes ?? ['card'],
-    payment_record: null,
-    processing: null,
     receipt_email: input.receiptEmail ?? null,
-    review: null,
     setup_future_usage: input.setupFutureUsage ?? null,
-    shipping: null,
-    source: null,
-    statement_descriptor: null,
-    statement_descriptor_suffix: null,
     status: input.paymentMethod ? 'requires_confirmation' : 'requires_payment_method',
-    transfer_group: null,
   })
   turn.emit('payment_intent.created', intent)
   return intent

@@ -1,4 +1,5 @@
 import type Stripe from 'stripe'
+import { nulls } from '../objects/blank.ts'
 import { invalidRequest, missing } from '../objects/errors.ts'
 import { idOf, newId } from '../objects/ids.ts'
 import { mustFind, type Turn } from '../objects/turn.ts'
@@ -11,6 +12,8 @@ export type RefundInput = {
   reason?: 'duplicate' | 'fraudulent' | 'requested_by_customer' | undefined
   metadata?: Stripe.Metadata
 }
+
+const none = nulls<Stripe.Refund>()
 
 /** Gives back a charge, or a part of it. @throws StripeFailure 400 where that is more than what is left */
 export function makeRefund(turn: Turn, { charge, amount, reason, metadata }: RefundInput): Stripe.Refund {
@@ -37,13 +40,13 @@ export function makeRefund(turn: Turn, { charge, amount, reason, metadata }: Ref
   const refund = turn.store.save({
     id: newId('re'),
     object: 'refund',
+    ...none('balance_transaction customer_account receipt_number source_transfer_reversal'),
+    ...none('transfer_reversal'),
     amount: given,
-    balance_transaction: null,
     charge: charge.id,
     created: turn.now,
     currency: charge.currency,
     customer: idOf(charge.customer),
-    customer_account: null,
     destination_details: {
       type: 'card',
       card: { reference_status: 'pending', reference_type: 'acquirer_reference_number', type: 'refund' },
@@ -52,10 +55,7 @@ export function makeRefund(turn: Turn, { charge, amount, reason, metadata }: Ref
     payment_intent: idOf(charge.payment_intent),
     payment_method: charge.payment_method,
     reason: reason ?? null,
-    receipt_number: null,
-    source_transfer_reversal: null,
     status: 'succeeded',
-    transfer_reversal: null,
   })
   turn.emit('refund.created', refund)
   const after = turn.store.save({

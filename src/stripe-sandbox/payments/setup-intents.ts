@@ -1,4 +1,5 @@
 import type Stripe from 'stripe'
+import { nulls } from '../objects/blank.ts'
 import { invalidRequest } from '../objects/errors.ts'
 import { newId, randomLetters } from '../objects/ids.ts'
 import { listPage } from '../objects/lists.ts'
@@ -22,6 +23,7 @@ import { checkClientSecret } from './client-secret.ts'
 import { checkOwner, checkReturnUrl, methodOf, paymentMethodInput } from './payment-methods.ts'
 import { confirmSetup } from './setup-intent.ts'
 
+const none = nulls<Stripe.SetupIntent>()
 const automatic = hash({ enabled: yesNo, allow_redirects: oneOf('always', 'never').optional() })
 const createShape = {
   allowed_payment_method_types: listOf(text).optional(),
@@ -165,31 +167,21 @@ export function makeSetupIntent(
   const intent = turn.store.save({
     id,
     object: 'setup_intent',
-    allowed_payment_method_types: null,
-    application: null,
+    ...none('allowed_payment_method_types application cancellation_reason customer_account'),
+    ...none('excluded_payment_method_types flow_directions last_setup_error latest_attempt mandate'),
+    ...none('next_action on_behalf_of payment_method payment_method_configuration_details'),
+    ...none('single_use_mandate'),
     automatic_payment_methods: enabled ? { allow_redirects: redirects, enabled } : null,
-    cancellation_reason: null,
     client_secret: `${id}_secret_${randomLetters(25)}`,
     created: turn.now,
     customer: input.customer ?? null,
-    customer_account: null,
     description: input.description ?? null,
-    excluded_payment_method_types: null,
-    flow_directions: null,
-    last_setup_error: null,
-    latest_attempt: null,
     livemode: false,
-    mandate: null,
     metadata: input.metadata ?? {},
-    next_action: null,
-    on_behalf_of: null,
-    payment_method: null,
-    payment_method_configuration_details: null,
     payment_method_options: {
       card: { mandate_options: null, network: null, request_three_d_secure: 'automatic' },
     },
     payment_method_types: input.types ?? ['card'],
-    single_use_mandate: null,
     status: 'requires_payment_method',
     usage: input.usage ?? 'off_session',
   })
