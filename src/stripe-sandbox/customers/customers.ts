@@ -1,5 +1,6 @@
 import type Stripe from 'stripe'
 import type { z } from 'zod'
+import { nulls } from '../objects/blank.ts'
 import { invalidRequest } from '../objects/errors.ts'
 import { newId, randomLetters } from '../objects/ids.ts'
 import * as p from '../objects/parameters.ts'
@@ -88,19 +89,17 @@ function testClockOf(turn: Turn, id: string | undefined): string | null {
   return id === undefined ? null : mustFind(turn, 'test_helpers.test_clock', id, 'test_clock').id
 }
 
+const none = nulls<Stripe.Customer>()
+
 function blankCustomer(turn: Turn): Stripe.Customer {
   return {
     id: newId('cus', 14),
     object: 'customer',
-    address: null,
+    ...none('address currency customer_account default_source description email name phone shipping'),
+    ...none('test_clock'),
     balance: 0,
     created: turn.now,
-    currency: null,
-    customer_account: null,
-    default_source: null,
     delinquent: false,
-    description: null,
-    email: null,
     invoice_prefix: randomLetters(8).toUpperCase(),
     invoice_settings: {
       custom_fields: null,
@@ -110,13 +109,9 @@ function blankCustomer(turn: Turn): Stripe.Customer {
     },
     livemode: false,
     metadata: {},
-    name: null,
     next_invoice_sequence: 1,
-    phone: null,
     preferred_locales: [],
-    shipping: null,
     tax_exempt: 'none',
-    test_clock: null,
   }
 }
 

@@ -1,4 +1,5 @@
 import type Stripe from 'stripe'
+import { nulls } from '../objects/blank.ts'
 import { idOf, newId } from '../objects/ids.ts'
 import type { Turn } from '../objects/turn.ts'
 import { applyDiscounts, invoiceItemOf, type Line } from './invoice-line.ts'
@@ -21,6 +22,8 @@ export type DraftInput = {
   defaultPaymentMethod?: string | undefined
 }
 
+const none = nulls<Stripe.Invoice>()
+
 /** A new draft, which nobody has been told of yet. The items on it are pending no more. */
 export function makeDraft(turn: Turn, input: DraftInput): Stripe.Invoice {
   const { customer, subscription, reason } = input
@@ -29,27 +32,27 @@ export function makeDraft(turn: Turn, input: DraftInput): Stripe.Invoice {
     withTotals(turn, {
       id,
       object: 'invoice',
+      ...none('account_tax_ids application automatically_finalizes_at custom_fields customer_account'),
+      ...none('default_source effective_at ending_balance from_invoice hosted_invoice_url invoice_pdf'),
+      ...none('last_finalization_error latest_revision next_payment_attempt number on_behalf_of'),
+      ...none('receipt_number rendering shipping_cost shipping_details statement_descriptor'),
+      ...none('webhooks_delivered_at'),
       account_country: 'US',
       account_name: 'Stripe sandbox',
-      account_tax_ids: null,
       amount_due: 0,
       amount_overpaid: 0,
       amount_paid: 0,
       amount_remaining: 0,
       amount_shipping: 0,
-      application: null,
       attempt_count: 0,
       attempted: false,
       auto_advance: input.autoAdvance ?? false,
       automatic_tax: { disabled_reason: null, enabled: false, liability: null, provider: null, status: null },
-      automatically_finalizes_at: null,
       billing_reason: reason,
       collection_method: input.collectionMethod ?? 'charge_automatically',
       created: turn.now,
       currency: input.currency,
-      custom_fields: null,
       customer: customer.id,
-      customer_account: null,
       customer_address: customer.address ?? null,
       customer_email: customer.email,
       customer_name: customer.name ?? null,
@@ -58,26 +61,15 @@ export function makeDraft(turn: Turn, input: DraftInput): Stripe.Invoice {
       customer_tax_exempt: customer.tax_exempt ?? 'none',
       customer_tax_ids: [],
       default_payment_method: input.defaultPaymentMethod ?? null,
-      default_source: null,
       default_tax_rates: [],
       description: input.description ?? null,
       discounts: input.discounts.map((discount) => discount.id),
       due_date: input.dueDate ?? null,
-      effective_at: null,
-      ending_balance: null,
       footer: input.footer ?? null,
-      from_invoice: null,
-      hosted_invoice_url: null,
-      invoice_pdf: null,
       issuer: { type: 'self' },
-      last_finalization_error: null,
-      latest_revision: null,
       lines: { object: 'list', data: input.lines, has_more: false, url: `/v1/invoices/${id}/lines` },
       livemode: false,
       metadata: input.metadata ?? {},
-      next_payment_attempt: null,
-      number: null,
-      on_behalf_of: null,
       parent: subscription
         ? {
             type: 'subscription_details',
@@ -90,12 +82,7 @@ export function makeDraft(turn: Turn, input: DraftInput): Stripe.Invoice {
       period_start: input.period.start,
       post_payment_credit_notes_amount: 0,
       pre_payment_credit_notes_amount: 0,
-      receipt_number: null,
-      rendering: null,
-      shipping_cost: null,
-      shipping_details: null,
       starting_balance: 0,
-      statement_descriptor: null,
       status: 'draft',
       status_transitions: {
         finalized_at: null,
@@ -111,7 +98,6 @@ export function makeDraft(turn: Turn, input: DraftInput): Stripe.Invoice {
       total_excluding_tax: 0,
       total_pretax_credit_amounts: [],
       total_taxes: [],
-      webhooks_delivered_at: null,
     }),
   )
   for (const line of invoice.lines.data) {

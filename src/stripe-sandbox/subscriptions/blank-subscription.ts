@@ -1,5 +1,8 @@
 import type Stripe from 'stripe'
+import { nulls } from '../objects/blank.ts'
 import type { Turn } from '../objects/turn.ts'
+
+const none = nulls<Stripe.Subscription>()
 
 /** A subscription as it is before anything was asked of it. */
 export function blankSubscription(
@@ -11,30 +14,24 @@ export function blankSubscription(
   return {
     id,
     object: 'subscription',
-    application: null,
-    application_fee_percent: null,
+    ...none('application application_fee_percent billing_cycle_anchor_config billing_thresholds'),
+    ...none('cancel_at canceled_at customer_account days_until_due default_payment_method'),
+    ...none('default_source description ended_at latest_invoice managed_payments'),
+    ...none('next_pending_invoice_item_invoice on_behalf_of pause_collection payment_settings'),
+    ...none('pending_invoice_item_interval pending_setup_intent pending_update schedule test_clock'),
+    ...none('transfer_data trial_end trial_settings trial_start'),
     automatic_tax: { disabled_reason: null, enabled: false, liability: null },
     billing_cycle_anchor: turn.now,
-    billing_cycle_anchor_config: null,
     billing_mode: { flexible: { proration_discounts: 'included' }, type: 'flexible' },
     billing_schedules: [],
-    billing_thresholds: null,
-    cancel_at: null,
     cancel_at_period_end: false,
-    canceled_at: null,
     cancellation_details: { comment: null, feedback: null, feedback_option: null, reason: null },
     collection_method: 'charge_automatically',
     created: turn.now,
     currency: items[0]?.price.currency ?? 'usd',
     customer: customerId,
-    customer_account: null,
-    days_until_due: null,
-    default_payment_method: null,
-    default_source: null,
     default_tax_rates: [],
-    description: null,
     discounts: [],
-    ended_at: null,
     invoice_settings: {
       account_tax_ids: null,
       custom_fields: null,
@@ -43,24 +40,9 @@ export function blankSubscription(
       issuer: { type: 'self' },
     },
     items: { object: 'list', data: items, has_more: false, url: `/v1/subscription_items?subscription=${id}` },
-    latest_invoice: null,
     livemode: false,
-    managed_payments: null,
     metadata: {},
-    next_pending_invoice_item_invoice: null,
-    on_behalf_of: null,
-    pause_collection: null,
-    payment_settings: null,
-    pending_invoice_item_interval: null,
-    pending_setup_intent: null,
-    pending_update: null,
-    schedule: null,
     start_date: turn.now,
     status: 'incomplete',
-    test_clock: null,
-    transfer_data: null,
-    trial_end: null,
-    trial_settings: null,
-    trial_start: null,
   }
 }
