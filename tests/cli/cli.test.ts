@@ -111,6 +111,11 @@ describe.each(eachDatabase)('the commands on $name', ({ create }) => {
     expect((await run('events', '--stream', 'nothing')).stdout).toBe('')
   })
 
+  test('a command leaves nothing open: its process ends by itself', async () => {
+    for (const command of [['verify'], ['keys', 'list']])
+      expect(await startCli([...command, '--database', db.url]).ended).toMatchObject({ code: 0, stderr: '' })
+  })
+
   test('events --follow prints what is recorded meanwhile, and ends with 0 on Ctrl-C', async () => {
     const { child, ended } = startCli(['events', '--follow', '--json', '--after', '3', '--database', db.url])
     const first = once(child.stdout, 'data')
@@ -150,7 +155,7 @@ describe('keys and migrations', () => {
   })
 })
 
-describe.concurrent('wrong use', () => {
+describe('wrong use', () => {
   test.each<[string, string[], string?]>([
     ['an unknown command', ['conquer']],
     ['no command', []],
@@ -183,9 +188,10 @@ describe.concurrent('wrong use', () => {
 
   test('--help ends with 0, for every command', async () => {
     const commands = ['', 'serve', 'migrate', 'sandbox', 'events', 'replay', 'verify', 'keys']
-    const results = await Promise.all(commands.map((command) => runCli([command, '--help'].filter(Boolean))))
-    for (const { code, stdout } of results)
+    for (const command of commands) {
+      const { code, stdout } = await runCli([command, '--help'].filter(Boolean))
       expect([code, stdout]).toEqual([0, expect.stringContaining('Usage: stepledger')])
+    }
   })
 })
 

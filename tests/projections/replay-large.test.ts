@@ -9,7 +9,7 @@ import { replay, verifyTables } from '../../src/projections/replay.ts'
 import { createSqlite, eachDatabase, type TestDatabase } from '../support/databases.ts'
 import { recordAll, tenant, usageRecorded } from '../support/facts.ts'
 import { recordIncident } from '../support/incident.ts'
-import { runCli } from '../support/run-cli.ts'
+import { startCli } from '../support/run-cli.ts'
 
 /** Facts without hashes and without rows: a replay looks at neither. Each makes a row of usage. */
 async function fillLog({ dialect, transact }: TestDatabase, count: number): Promise<void> {
@@ -30,10 +30,10 @@ test('a replay of a log whose tables are all empty keeps nothing of it in memory
   try {
     const facts = 30_000
     await fillLog(db, facts)
-    const { code, stdout, stderr } = await runCli(['replay', '--json', '--database', db.url], {
+    const { code, stdout, stderr } = await startCli(['replay', '--json', '--database', db.url], {
       // A sixth of the usual stack, and little memory: what grows with the rows fails at 30,000 as at a million.
       nodeOptions: ['--stack-size=160', '--max-old-space-size=64'],
-    })
+    }).ended
     expect([code, stderr]).toEqual([0, ''])
     const report = JSON.parse(stdout)
     expect(report).toMatchObject({ ok: true, facts, mended_count: facts, drift: [], drift_count: 0 })
