@@ -1,6 +1,7 @@
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
 import { sql } from 'kysely'
 import Stripe from 'stripe'
 import { expect, vi } from 'vitest'
@@ -29,6 +30,15 @@ export const inTheClear = [
 
 /** A canary is planted wherever a person or Stripe writes; here is all that this can end up in. */
 export type CanaryWorld = Awaited<ReturnType<typeof canaryWorld>>
+
+/**
+ * A look at everything keeps this process busy for longer than the service keeps an idle connection, the sandbox's among
+ * them. What it has closed meanwhile is read, and used no more, when the event loop has been round once.
+ */
+async function noticeClosed(): Promise<void> {
+  await setImmediate()
+  await setImmediate()
+}
 
 /** The service in a process of its own, on this database, with a sandbox whose files lie elsewhere. */
 export async function canaryWorld(db: TestDatabase, canary: Canaries) {
@@ -92,7 +102,7 @@ export async function canaryWorld(db: TestDatabase, canary: Canaries) {
     headers: Record<string, string> = {},
   ) => {
     const text = typeof body === 'object' ? JSON.stringify(body) : body
-    // Between two looks at everything a connection may have been idle for longer than the service keeps it.
+    await noticeClosed()
     const reply = await request(method, path, text, { headers: { Connection: 'close', ...headers } })
     return judged(reply, `${path} ${text} ${JSON.stringify(headers)}`)
   }
@@ -149,6 +159,7 @@ export async function canaryWorld(db: TestDatabase, canary: Canaries) {
     post: (path: string, body?: object | string, headers?: Record<string, string>) =>
       send('POST', path, body, headers),
     async metrics(): Promise<string> {
+      await noticeClosed()
       return (await fetch(`${base}/metrics`, { headers: { Connection: 'close' } })).text()
     },
     async read(path: string): Promise<string> {
