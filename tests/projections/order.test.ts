@@ -37,7 +37,7 @@ test('any order and repetition of what Stripe says ends in the same rows', async
       const rows = await rowsAfter([...usage, ...order])
       expect(await rowsAfter([...usage, ...repeated])).toEqual(rows)
     }),
-    { numRuns: 60 },
+    { numRuns: 25 },
   )
 })
 
@@ -75,7 +75,7 @@ test('at any prefix of the log, the tables are what a replay makes of it', async
           await past.close()
         }
       }),
-      { numRuns: 15 },
+      { numRuns: 8 },
     )
   } finally {
     await db.close()
