@@ -21,7 +21,7 @@ import {
 import { addDays } from '../objects/periods.ts'
 import { route } from '../objects/routes.ts'
 import { change, mustFind } from '../objects/turn.ts'
-import { paymentFailure } from '../payments/payment.ts'
+import { intentFailure } from '../payments/intent.ts'
 import { ownMethod } from '../payments/payment-method.ts'
 import { autoAdvanced, collect, sendInvoice } from './collection.ts'
 import { makeDraft, pendingItems, withTotals } from './invoice-draft.ts'
@@ -199,7 +199,7 @@ export const invoiceRoutes = [
       )
     const { invoice: after, intent } = collect(call, open, method)
     if (after.status === 'paid' || !intent) return after
-    throw intent.last_payment_error ? paymentFailure(intent) : needsAction(intent)
+    throw intent.last_payment_error ? intentFailure(intent) : needsAction(intent)
   }),
   route('POST /v1/invoices/:id/void', {}, (call) => voidInvoice(call, mustFind(call, 'invoice', call.id))),
   route('POST /v1/invoices/:id/mark_uncollectible', {}, (call) =>

@@ -121,9 +121,9 @@ function requestPayment(turn: Turn, invoice: Stripe.Invoice): void {
     currency: invoice.currency,
     customer: idOf(invoice.customer),
     description: descriptions[invoice.billing_reason ?? ''] ?? 'Payment for Invoice',
-    paymentMethod: method?.id ?? null,
+    payment_method: method?.id,
     // Authenticated once, the card pays the following invoices without its owner.
-    setupFutureUsage: ofSubscription ? 'off_session' : null,
+    setup_future_usage: ofSubscription ? 'off_session' : null,
   })
   turn.store.save({
     id: newId('inpay'),

@@ -95,10 +95,15 @@ export function resource<K extends ObjectType>(
 
 export function withGiven<T extends StoredObject>(object: T, given: Given<T>): T {
   const { metadata, ...fields } = given as Given<Stripe.Customer>
-  const known = Object.entries(fields).filter(([, value]) => value !== undefined)
-  const after = { ...object, ...Object.fromEntries(known) }
+  const after = { ...object, ...definedOf(fields) }
   const stored: StoredObject = object
   return 'metadata' in stored ? { ...after, metadata: mergeMetadata(stored.metadata, metadata) } : after
+}
+
+/** Without the fields that were not given, to be spread over what was there. */
+export function definedOf<T extends object>(given: T | undefined) {
+  const entries = Object.entries(given ?? {}).filter(([, value]) => value !== undefined)
+  return Object.fromEntries(entries) as { [F in keyof T]?: Exclude<T[F], undefined> }
 }
 
 /** Leaves the stub that Stripe shows of a deleted object. */

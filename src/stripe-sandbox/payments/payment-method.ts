@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type Stripe from 'stripe'
+import { nulls } from '../objects/blank.ts'
 import { invalidRequest, noSuch } from '../objects/errors.ts'
 import { idOf, newId } from '../objects/ids.ts'
 import { mustFind, type Turn } from '../objects/turn.ts'
@@ -12,12 +13,11 @@ export type CardInput = {
   exp_year?: number | undefined
   cvc?: string | undefined
 }
-type Address = { [K in keyof Stripe.Address]?: string | null | undefined }
 export type BillingInput = {
   name?: string | null | undefined
   email?: string | null | undefined
   phone?: string | null | undefined
-  address?: Address | null | undefined
+  address?: Stripe.Address | null | undefined
 }
 
 /** Makes a card payment method that belongs to nobody yet. @throws StripeFailure 402 for a bad card */
@@ -143,7 +143,7 @@ function make(
     object: 'payment_method',
     allow_redisplay: 'unspecified',
     billing_details: {
-      address: { ...noAddress, ...billing?.address } as Stripe.Address,
+      address: billing?.address ?? noAddress,
       email: billing?.email ?? null,
       name: billing?.name ?? null,
       phone: billing?.phone ?? null,
@@ -174,14 +174,7 @@ function make(
   })
 }
 
-const noAddress: Stripe.Address = {
-  city: null,
-  country: null,
-  line1: null,
-  line2: null,
-  postal_code: null,
-  state: null,
-}
+const noAddress = nulls<Stripe.Address>()('city country line1 line2 postal_code state')
 
 /** The same for each use of one number. */
 function fingerprintOf({ number }: TestCard): string {

@@ -2,121 +2,78 @@ import type Stripe from 'stripe'
 import { invalidRequest, missing } from '../objects/errors.ts'
 import { idOf } from '../objects/ids.ts'
 import { listPage } from '../objects/lists.ts'
-import {
-  address,
-  clearable,
-  emptyable,
-  hash,
-  mergeMetadata,
-  metadata,
-  oneOf,
-  pagination,
-  type ShapeOf,
-  text,
-  whole,
-} from '../objects/parameters.ts'
+import * as p from '../objects/parameters.ts'
+import { definedOf, resource } from '../objects/resource.ts'
 import { route } from '../objects/routes.ts'
-import { change, mustFind, type Turn } from '../objects/turn.ts'
+import { change, mustFind } from '../objects/turn.ts'
 import {
   attachPaymentMethod,
-  type BillingInput,
-  type CardInput,
-  checkUsable,
   detachPaymentMethod,
   makePaymentMethod,
   resolvePaymentMethod,
 } from './payment-method.ts'
 
-const billingDetails = hash({
-  name: clearable.optional(),
-  email: clearable.optional(),
-  phone: clearable.optional(),
-  address: emptyable(address).optional(),
-})
-const card = hash({
-  number: text.optional(),
-  token: text.optional(),
-  exp_month: whole.optional(),
-  exp_year: whole.optional(),
-  cvc: text.optional(),
-})
-
-/** What Stripe.js sends with a confirmation instead of the id of a payment method. */
-export const paymentMethodInput = hash({
-  type: oneOf('card'),
-  card: card.optional(),
-  billing_details: billingDetails.optional(),
-  metadata: metadata.optional(),
-})
+const billingDetails = p.hash(
+  p.optional({ name: p.clearable, email: p.clearable, phone: p.clearable, address: p.emptyable(p.address) }),
+)
 
 const createShape = {
-  type: oneOf('card'),
-  card: card.optional(),
-  billing_details: billingDetails.optional(),
-  metadata: metadata.optional(),
-} satisfies ShapeOf<Stripe.PaymentMethodCreateParams>
+  type: p.oneOf('card'),
+  ...p.optional({
+    card: p.hash(
+      p.optional({ number: p.text, token: p.text, exp_month: p.whole, exp_year: p.whole, cvc: p.text }),
+    ),
+    billing_details: billingDetails,
+    metadata: p.metadata,
+  } satisfies p.ShapeOf<Stripe.PaymentMethodCreateParams>),
+}
+
+/** What Stripe.js sends with a confirmation instead of the id of a payment method. */
+export const paymentMethodInput = p.hash(createShape)
 
 const updateShape = {
-  billing_details: billingDetails.optional(),
-  card: hash({ exp_month: whole.optional(), exp_year: whole.optional() }).optional(),
-  metadata: metadata.optional(),
-} satisfies ShapeOf<Stripe.PaymentMethodUpdateParams>
+  billing_details: billingDetails,
+  card: p.hash(p.optional({ exp_month: p.whole, exp_year: p.whole })),
+  metadata: p.metadata,
+} satisfies p.ShapeOf<Stripe.PaymentMethodUpdateParams>
 
-const listShape = {
-  ...pagination,
-  customer: text.optional(),
-  type: text.optional(),
-} satisfies ShapeOf<Stripe.PaymentMethodListParams>
+const listShape = { customer: p.text, type: p.text } satisfies p.ShapeOf<Stripe.PaymentMethodListParams>
 
-const attachShape = { customer: text } satisfies ShapeOf<Stripe.PaymentMethodAttachParams>
+const attachShape = { customer: p.text } satisfies p.ShapeOf<Stripe.PaymentMethodAttachParams>
+
+const methods = resource('payment_method', '/v1/payment_methods')
 
 export const paymentMethodRoutes = [
-  route(
-    'POST /v1/payment_methods',
+  methods.create(
     createShape,
     (call) => {
-      const { card: input, billing_details: billing, metadata: given } = call.params
-      if (!input) throw missing('card')
-      return makePaymentMethod(call, { card: input, billing, metadata: given })
+      const { card, billing_details: billing, metadata } = call.params
+      if (!card) throw missing('card')
+      return makePaymentMethod(call, { card, billing, metadata })
     },
     { browser: {} },
   ),
-  route('GET /v1/payment_methods', listShape, (call) => {
-    const { customer, type } = call.params
-    // Without a customer Stripe lists nothing that Elements made; here that is every method without an owner.
-    return listPage(call, 'payment_method', '/v1/payment_methods', call.params, { equal: { customer, type } })
-  }),
-  route('GET /v1/payment_methods/:id', {}, (call) => mustFind(call, 'payment_method', call.id)),
-  route('POST /v1/payment_methods/:id', updateShape, (call) => {
-    const method = mustFind(call, 'payment_method', call.id)
+  // Without a customer Stripe lists nothing that Elements made; here that is every method without an owner.
+  methods.list(listShape),
+  methods.retrieve(),
+  methods.update(updateShape, 'payment_method.updated', (call, method) => {
     if (method.customer === null)
       throw invalidRequest('You must save this PaymentMethod to a customer before you can update it.', {
         code: 'payment_method_unexpected_state',
       })
-    const { billing_details: billing, card: expiry, metadata: given } = call.params
-    const after = {
-      ...method,
-      billing_details: {
-        ...method.billing_details,
-        ...(billing as Partial<Stripe.PaymentMethod.BillingDetails>),
-      },
-      metadata: mergeMetadata(method.metadata ?? {}, given),
-      ...(method.card && {
-        card: {
-          ...method.card,
-          exp_month: expiry?.exp_month ?? method.card.exp_month,
-          exp_year: expiry?.exp_year ?? method.card.exp_year,
-        },
-      }),
+    const { billing_details: billing, card: expiry, metadata } = call.params
+    return {
+      metadata,
+      billing_details: { ...method.billing_details, ...definedOf(billing) },
+      ...(method.card && { card: { ...method.card, ...definedOf(expiry) } }),
     }
-    return change(call, 'payment_method.updated', method, after)
   }),
+  // A name such as `pm_card_visa` makes a payment method here too.
   route('POST /v1/payment_methods/:id/attach', attachShape, (call) => {
     const customer = mustFind(call, 'customer', call.params.customer, 'customer')
     return attachPaymentMethod(call, resolvePaymentMethod(call, call.id), customer.id)
   }),
-  route('POST /v1/payment_methods/:id/detach', {}, (call) => {
-    const method = mustFind(call, 'payment_method', call.id)
+  methods.act('detach', {}, (call, method) => {
     const owner = idOf(method.customer)
     if (owner === null)
       throw invalidRequest(
@@ -130,7 +87,7 @@ export const paymentMethodRoutes = [
     }
     return after
   }),
-  route('GET /v1/customers/:id/payment_methods', { ...pagination, type: text.optional() }, (call) => {
+  route('GET /v1/customers/:id/payment_methods', p.optional({ ...p.pagination, type: p.text }), (call) => {
     mustFind(call, 'customer', call.id)
     const url = `/v1/customers/${call.id}/payment_methods`
     return listPage(call, 'payment_method', url, call.params, {
@@ -147,58 +104,3 @@ export const paymentMethodRoutes = [
     return method
   }),
 ]
-
-/** The payment method that a confirmation names or brings along, or else the one that its intent has already. */
-export function methodOf(
-  turn: Turn,
-  input: {
-    payment_method?: string | undefined
-    payment_method_data?:
-      | { card?: CardInput | undefined; billing_details?: BillingInput | undefined }
-      | undefined
-  },
-  intent?: { payment_method: string | Stripe.PaymentMethod | null },
-): Stripe.PaymentMethod | undefined {
-  const { payment_method: id = idOf(intent?.payment_method), payment_method_data: given } = input
-  if (given?.card) return makePaymentMethod(turn, { card: given.card, billing: given.billing_details })
-  if (id === null) return undefined
-  const method = resolvePaymentMethod(turn, id, 'payment_method')
-  checkUsable(turn, method)
-  return method
-}
-
-/** @throws StripeFailure 400 where an intent is to be paid or set up with a payment method of somebody else's */
-export function checkOwner(
-  method: Stripe.PaymentMethod,
-  intent: { object: string; customer: string | { id: string } | null },
-): void {
-  const [owner, payer] = [idOf(method.customer), idOf(intent.customer)]
-  if (owner === null || owner === payer) return
-  const name = intent.object === 'setup_intent' ? 'SetupIntent' : 'PaymentIntent'
-  throw invalidRequest(
-    payer === null
-      ? `The PaymentMethod ${method.id} belongs to the Customer ${owner}. Please include the Customer in the \`customer\` parameter on the ${name}.`
-      : `The PaymentMethod ${method.id} belongs to another Customer than the ${name}, ${payer}.`,
-    { param: 'payment_method' },
-  )
-}
-
-/**
- * With automatic payment methods the payer may be sent away to pay, and has to come back. Stripe.js needs no URL for a card:
- * it asks in a dialog. @throws StripeFailure 400 without a `return_url`
- */
-export function checkReturnUrl(
-  { fromBrowser }: { fromBrowser: boolean },
-  intent: { automatic_payment_methods: Automatic | null },
-  returnUrl: string | undefined,
-): void {
-  const automatic = intent.automatic_payment_methods
-  if (fromBrowser || returnUrl !== undefined || !automatic?.enabled) return
-  if (automatic.allow_redirects === 'never') return
-  throw invalidRequest(
-    'This intent is configured to accept payment methods enabled in your Dashboard. Because some of these payment methods might redirect your customer off of your page, you must provide a `return_url`. If you do not want to accept redirect-based payment methods, set `automatic_payment_methods[allow_redirects]` to `never`.',
-    { param: 'return_url' },
-  )
-}
-
-type Automatic = { enabled: boolean | null; allow_redirects?: string | undefined }

@@ -1,26 +1,14 @@
 import type Stripe from 'stripe'
 import { nulls } from '../objects/blank.ts'
-import { StripeFailure } from '../objects/errors.ts'
 import { idOf, newId, randomLetters } from '../objects/ids.ts'
+import type { Given } from '../objects/resource.ts'
 import type { Turn } from '../objects/turn.ts'
 import { type Decline, declines } from './cards.ts'
 import { recordCharge } from './charge.ts'
+import { cardError, nextAction } from './intent.ts'
 import { attachPaymentMethod, behaviourOf, markSetUp, markSpent } from './payment-method.ts'
 
-export type IntentInput = {
-  amount: number
-  currency: string
-  customer?: string | null
-  description?: string | null
-  metadata?: Record<string, string>
-  paymentMethodTypes?: string[]
-  automatic?: { enabled: boolean; allow_redirects?: 'always' | 'never' | undefined } | undefined
-  confirmationMethod?: 'automatic' | 'manual'
-  captureMethod?: 'automatic' | 'automatic_async' | 'manual'
-  setupFutureUsage?: 'off_session' | 'on_session' | null
-  paymentMethod?: string | null
-  receiptEmail?: string | null
-}
+type IntentInput = Pick<Stripe.PaymentIntent, 'amount' | 'currency'> & Given<Stripe.PaymentIntent>
 
 const none = nulls<Stripe.PaymentIntent>()
 
@@ -38,23 +26,21 @@ export function createIntent(turn: Turn, input: IntentInput): Stripe.PaymentInte
     amount: input.amount,
     amount_capturable: 0,
     amount_received: 0,
-    automatic_payment_methods: input.automatic?.enabled
-      ? { allow_redirects: input.automatic.allow_redirects ?? 'always', enabled: true }
-      : null,
-    capture_method: input.captureMethod ?? 'automatic_async',
+    automatic_payment_methods: input.automatic_payment_methods ?? null,
+    capture_method: input.capture_method ?? 'automatic_async',
     client_secret: `${id}_secret_${randomLetters(25)}`,
-    confirmation_method: input.confirmationMethod ?? 'automatic',
+    confirmation_method: input.confirmation_method ?? 'automatic',
     created: turn.now,
     currency: input.currency,
     customer: input.customer ?? null,
     description: input.description ?? null,
     livemode: false,
     metadata: input.metadata ?? {},
-    payment_method: input.paymentMethod ?? null,
-    payment_method_types: input.paymentMethodTypes ?? ['card'],
-    receipt_email: input.receiptEmail ?? null,
-    setup_future_usage: input.setupFutureUsage ?? null,
-    status: input.paymentMethod ? 'requires_confirmation' : 'requires_payment_method',
+    payment_method: input.payment_method ?? null,
+    payment_method_types: input.payment_method_types ?? ['card'],
+    receipt_email: input.receipt_email ?? null,
+    setup_future_usage: input.setup_future_usage ?? null,
+    status: input.payment_method ? 'requires_confirmation' : 'requires_payment_method',
   })
   turn.emit('payment_intent.created', intent)
   return intent
@@ -94,50 +80,16 @@ export function failIntent(
   decline: Decline,
   chargeId?: string,
 ): Stripe.PaymentIntent {
-  const method = turn.store.find('payment_method', idOf(intent.payment_method) ?? '')
   const failed = turn.store.save({
     ...intent,
     status: 'requires_payment_method',
     payment_method: null,
     next_action: null,
     latest_charge: chargeId ?? intent.latest_charge,
-    last_payment_error: {
-      type: 'card_error',
-      code: decline.code,
-      message: decline.message,
-      ...(decline.declineCode && { decline_code: decline.declineCode }),
-      ...(chargeId && { charge: chargeId }),
-      ...(method && { payment_method: method }),
-    },
+    last_payment_error: cardError(turn, intent, decline, chargeId),
   })
   turn.emit('payment_intent.payment_failed', failed)
   return failed
-}
-
-/** The 402 that tells of an intent's `last_payment_error`; the failed intent stays. */
-export function paymentFailure(intent: Stripe.PaymentIntent): StripeFailure {
-  const { code, message, decline_code, charge, payment_method } = intent.last_payment_error ?? {}
-  return new StripeFailure(
-    402,
-    {
-      type: 'card_error',
-      code: code ?? 'card_declined',
-      message: message ?? 'Your card was declined.',
-      ...(decline_code && { decline_code }),
-      ...(charge && { charge }),
-      ...(payment_method && { payment_method }),
-      payment_intent: intent,
-    },
-    true,
-  )
-}
-
-/** What the payer's browser is to do: a redirect where there is somewhere to come back to, else Stripe.js's dialog. */
-export function nextAction(turn: Turn, id: string, returnUrl: string | undefined) {
-  const url = `${turn.baseUrl}/_sandbox/challenge/${id}`
-  return returnUrl === undefined
-    ? { type: 'use_stripe_sdk', use_stripe_sdk: { type: 'three_d_secure_redirect', stripe_js: url } }
-    : { type: 'redirect_to_url', redirect_to_url: { return_url: returnUrl, url } }
 }
 
 function chargeIntent(

@@ -1,10 +1,41 @@
 import type Stripe from 'stripe'
-import { StripeFailure } from '../objects/errors.ts'
-import { idOf } from '../objects/ids.ts'
+import { nulls } from '../objects/blank.ts'
+import { idOf, newId, randomLetters } from '../objects/ids.ts'
+import type { Given } from '../objects/resource.ts'
 import { change, type Turn } from '../objects/turn.ts'
 import type { Decline } from './cards.ts'
-import { nextAction } from './payment.ts'
+import { cardError, intentFailure, nextAction } from './intent.ts'
 import { attachPaymentMethod, behaviourOf, markSetUp } from './payment-method.ts'
+
+const none = nulls<Stripe.SetupIntent>()
+
+/** A setup intent that waits for a payment method. */
+export function makeSetupIntent(turn: Turn, input: Given<Stripe.SetupIntent>): Stripe.SetupIntent {
+  const id = newId('seti')
+  const intent = turn.store.save({
+    id,
+    object: 'setup_intent',
+    ...none('allowed_payment_method_types application cancellation_reason customer_account'),
+    ...none('excluded_payment_method_types flow_directions last_setup_error latest_attempt mandate'),
+    ...none('next_action on_behalf_of payment_method payment_method_configuration_details'),
+    ...none('single_use_mandate'),
+    automatic_payment_methods: input.automatic_payment_methods ?? null,
+    client_secret: `${id}_secret_${randomLetters(25)}`,
+    created: turn.now,
+    customer: input.customer ?? null,
+    description: input.description ?? null,
+    livemode: false,
+    metadata: input.metadata ?? {},
+    payment_method_options: {
+      card: { mandate_options: null, network: null, request_three_d_secure: 'automatic' },
+    },
+    payment_method_types: input.payment_method_types ?? ['card'],
+    status: 'requires_payment_method',
+    usage: input.usage ?? 'off_session',
+  })
+  turn.emit('setup_intent.created', intent)
+  return intent
+}
 
 /** Asks the bank to have a payment method saved. @throws StripeFailure 402 for a decline, which stays on the intent */
 export function confirmSetup(
@@ -15,7 +46,7 @@ export function confirmSetup(
 ): Stripe.SetupIntent {
   const { setup } = behaviourOf(turn, method.id)
   const bound = { ...intent, payment_method: method.id, last_setup_error: null, next_action: null }
-  if (typeof setup === 'object') throw setupFailure(failSetup(turn, bound, setup))
+  if (typeof setup === 'object') throw intentFailure(failSetup(turn, bound, setup))
   if (setup === 'ok') return succeedSetup(turn, bound)
   turn.store.hide(intent.id, { returnUrl })
   const waiting = turn.store.save({
@@ -49,36 +80,13 @@ export function succeedSetup(turn: Turn, intent: Stripe.SetupIntent): Stripe.Set
 }
 
 export function failSetup(turn: Turn, intent: Stripe.SetupIntent, decline: Decline): Stripe.SetupIntent {
-  const method = turn.store.find('payment_method', idOf(intent.payment_method) ?? '')
   const failed = turn.store.save({
     ...intent,
     status: 'requires_payment_method',
     payment_method: null,
     next_action: null,
-    last_setup_error: {
-      type: 'card_error',
-      code: decline.code,
-      message: decline.message,
-      ...(decline.declineCode && { decline_code: decline.declineCode }),
-      ...(method && { payment_method: method }),
-    },
+    last_setup_error: cardError(turn, intent, decline),
   })
   turn.emit('setup_intent.setup_failed', failed)
   return failed
-}
-
-function setupFailure(intent: Stripe.SetupIntent): StripeFailure {
-  const { code, message, decline_code, payment_method } = intent.last_setup_error ?? {}
-  return new StripeFailure(
-    402,
-    {
-      type: 'card_error',
-      code: code ?? 'card_declined',
-      message: message ?? 'Your card was declined.',
-      ...(decline_code && { decline_code }),
-      ...(payment_method && { payment_method }),
-      setup_intent: intent,
-    },
-    true,
-  )
 }

@@ -9,7 +9,7 @@ import { StripeFailure } from '../objects/errors.ts'
 import { idOf } from '../objects/ids.ts'
 import { addDays } from '../objects/periods.ts'
 import { mustFind, type Turn } from '../objects/turn.ts'
-import { paymentFailure } from '../payments/payment.ts'
+import { intentFailure } from '../payments/intent.ts'
 import { shareOf } from './periods.ts'
 import { changeSubscription, fallBehind, saveSubscription } from './subscription-status.ts'
 
@@ -136,7 +136,7 @@ function collectNow(turn: Turn, draft: Stripe.Invoice, behavior: PaymentBehavior
   else {
     const { invoice, intent } = collect(turn, final, methodFor(turn, final))
     if (invoice.status === 'paid' || behavior === 'allow_incomplete') return
-    const { status, body } = intent?.last_payment_error ? paymentFailure(intent) : needsAction()
+    const { status, body } = intent?.last_payment_error ? intentFailure(intent) : needsAction()
     throw new StripeFailure(status, body)
   }
 }

@@ -7,9 +7,9 @@ import { idOf, newId } from '../objects/ids.ts'
 import { hash, oneOf, type ShapeOf, text, whole, yesNo } from '../objects/parameters.ts'
 import { addDays } from '../objects/periods.ts'
 import { route } from '../objects/routes.ts'
-import { mustFind } from '../objects/turn.ts'
+import { mustFind, type Turn } from '../objects/turn.ts'
 import { defaultMethodOf, ownMethod } from '../payments/payment-method.ts'
-import { makeSetupIntent } from '../payments/setup-intents.ts'
+import { makeSetupIntent } from '../payments/setup-intent.ts'
 import { bill } from './billing.ts'
 import { blankSubscription } from './blank-subscription.ts'
 import { endAsAsked } from './ending.ts'
@@ -83,7 +83,7 @@ export const createSubscriptionRoute = route(
         payment_method_types: params.payment_settings?.payment_method_types ?? null,
         save_default_payment_method: params.payment_settings?.save_default_payment_method ?? 'off',
       },
-      pending_setup_intent: pendingSetup ? makeSetupIntent(call, { customer: customer.id }).id : null,
+      pending_setup_intent: pendingSetup ? setUpLater(call, customer.id).id : null,
       status: trialEnd !== null ? 'trialing' : byInvoice ? 'active' : 'incomplete',
       test_clock: idOf(customer.test_clock),
       trial_settings: {
@@ -111,6 +111,13 @@ export const createSubscriptionRoute = route(
   },
   { older: olderShape },
 )
+
+function setUpLater(turn: Turn, customer: string): Stripe.SetupIntent {
+  return makeSetupIntent(turn, {
+    customer,
+    automatic_payment_methods: { allow_redirects: 'always', enabled: true },
+  })
+}
 
 function trialEndOf(
   now: number,
