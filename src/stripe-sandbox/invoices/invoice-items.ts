@@ -3,69 +3,56 @@ import { settleCurrency } from '../catalogue/customer-currency.ts'
 import { priceAmount, roundHalfUp, savePrice } from '../catalogue/price.ts'
 import { invalidRequest, missing } from '../objects/errors.ts'
 import { idOf } from '../objects/ids.ts'
-import { listPage } from '../objects/lists.ts'
-import {
-  clearable,
-  currency,
-  exactDecimal,
-  hash,
-  mergeMetadata,
-  metadata,
-  pagination,
-  range,
-  type ShapeOf,
-  text,
-  whole,
-  yesNo,
-} from '../objects/parameters.ts'
+import * as p from '../objects/parameters.ts'
+import { removeObject, resource, withGiven } from '../objects/resource.ts'
 import { route } from '../objects/routes.ts'
 import { change, mustFind, type Turn } from '../objects/turn.ts'
 import { withTotals } from './invoice-draft.ts'
 import { makeInvoiceItem } from './invoice-item.ts'
 import { invoiceItemOf, itemLine, productName } from './invoice-line.ts'
 
-const period = hash({ start: whole, end: whole })
-const createShape = {
-  amount: whole.optional(),
-  currency: currency.optional(),
-  customer: text.optional(),
-  description: text.optional(),
-  discountable: yesNo.optional(),
-  invoice: text.optional(),
-  metadata: metadata.optional(),
-  period: period.optional(),
-  price_data: hash({
-    currency,
-    product: text,
-    unit_amount: whole.optional(),
-    unit_amount_decimal: exactDecimal.optional(),
-  }).optional(),
-  pricing: hash({ price: text.optional() }).optional(),
-  quantity: whole.optional(),
-  subscription: text.optional(),
-  unit_amount_decimal: exactDecimal.optional(),
-} satisfies ShapeOf<Stripe.InvoiceItemCreateParams>
+const period = p.hash({ start: p.whole, end: p.whole })
+const createShape = p.optional({
+  amount: p.whole,
+  currency: p.currency,
+  customer: p.text,
+  description: p.text,
+  discountable: p.yesNo,
+  invoice: p.text,
+  metadata: p.metadata,
+  period: period,
+  price_data: p.hash({
+    currency: p.currency,
+    product: p.text,
+    unit_amount: p.whole,
+    unit_amount_decimal: p.exactDecimal,
+  }),
+  pricing: p.hash({ price: p.text.optional() }),
+  quantity: p.whole,
+  subscription: p.text,
+  unit_amount_decimal: p.exactDecimal,
+} satisfies p.ShapeOf<Stripe.InvoiceItemCreateParams>)
 
-const updateShape = {
-  amount: whole.optional(),
-  description: clearable.optional(),
-  discountable: yesNo.optional(),
-  metadata: metadata.optional(),
-  period: period.optional(),
-  quantity: whole.optional(),
-} satisfies ShapeOf<Stripe.InvoiceItemUpdateParams>
+const updateShape = p.optional({
+  amount: p.whole,
+  description: p.clearable,
+  discountable: p.yesNo,
+  metadata: p.metadata,
+  period: period,
+  quantity: p.whole,
+} satisfies p.ShapeOf<Stripe.InvoiceItemUpdateParams>)
 
 const listShape = {
-  ...pagination,
-  created: range.optional(),
-  customer: text.optional(),
-  invoice: text.optional(),
-  pending: yesNo.optional(),
-} satisfies ShapeOf<Stripe.InvoiceItemListParams>
+  created: p.range,
+  customer: p.text,
+  invoice: p.text,
+  pending: p.yesNo,
+} satisfies p.ShapeOf<Stripe.InvoiceItemListParams>
+
+const items = resource('invoiceitem', '/v1/invoiceitems')
 
 export const invoiceItemRoutes = [
-  route(
-    'POST /v1/invoiceitems',
+  items.create(
     createShape,
     (call) => {
       const { params } = call
@@ -109,7 +96,7 @@ export const invoiceItemRoutes = [
         // A credit is not reduced by a discount.
         discountable: params.discountable ?? amount >= 0,
         invoice: invoice?.id,
-        metadata: mergeMetadata({}, params.metadata),
+        metadata: p.mergeMetadata({}, params.metadata),
         period: params.period,
         price,
         quantity,
@@ -122,39 +109,32 @@ export const invoiceItemRoutes = [
       }
       return item
     },
-    { older: { price: text.optional(), unit_amount: whole.optional() } },
+    { older: { price: p.text.optional(), unit_amount: p.whole.optional() } },
   ),
-  route('GET /v1/invoiceitems', listShape, (call) => {
-    const { customer, invoice, pending } = call.params
-    return listPage(call, 'invoiceitem', '/v1/invoiceitems', call.params, {
-      equal: { customer, invoice },
-      where: (item) => pending === undefined || (item.invoice === null) === pending,
-    })
-  }),
-  route('GET /v1/invoiceitems/:id', {}, (call) => mustFind(call, 'invoiceitem', call.id)),
+  items.list(listShape, ({ customer, invoice, pending }) => ({
+    equal: { customer, invoice },
+    where: (item) => pending === undefined || (item.invoice === null) === pending,
+  })),
+  items.retrieve(),
   route('POST /v1/invoiceitems/:id', updateShape, (call) => {
     const item = mustFind(call, 'invoiceitem', call.id)
-    const { amount, description, discountable, metadata: given, period: when, quantity } = call.params
+    const { amount, quantity, ...fields } = call.params
     const invoice = item.invoice === null ? undefined : mustBeDraft(call, idOf(item.invoice))
     const unit = Number(item.pricing?.unit_amount_decimal ?? item.amount)
-    const after = call.store.save({
-      ...item,
-      amount: amount ?? (quantity === undefined ? item.amount : roundHalfUp(unit * quantity)),
-      description: description === undefined ? item.description : description,
-      discountable: discountable ?? item.discountable,
-      metadata: mergeMetadata(item.metadata ?? {}, given),
-      period: when ?? item.period,
-      quantity: quantity ?? item.quantity,
-    })
+    const after = call.store.save(
+      withGiven(item, {
+        ...fields,
+        amount: amount ?? (quantity === undefined ? undefined : roundHalfUp(unit * quantity)),
+        quantity,
+      }),
+    )
     if (invoice) replaceLine(call, invoice, after)
     return after
   }),
   route('DELETE /v1/invoiceitems/:id', {}, (call) => {
     const item = mustFind(call, 'invoiceitem', call.id)
     const invoice = item.invoice === null ? undefined : mustBeDraft(call, idOf(item.invoice))
-    const stub = { id: item.id, object: 'invoiceitem', deleted: true } satisfies Stripe.DeletedInvoiceItem
-    call.store.remove(item, stub)
-    call.emit('invoiceitem.deleted', item)
+    const stub = removeObject(call, item, 'invoiceitem.deleted')
     if (invoice) replaceLine(call, invoice, item, true)
     return stub
   }),

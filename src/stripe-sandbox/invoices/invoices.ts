@@ -2,23 +2,10 @@ import type Stripe from 'stripe'
 import { discountList, redeem } from '../catalogue/discount.ts'
 import { invalidRequest, missing, StripeFailure } from '../objects/errors.ts'
 import { idOf } from '../objects/ids.ts'
-import { listPage, pageOf } from '../objects/lists.ts'
-import {
-  clearable,
-  currency,
-  hash,
-  listOf,
-  mergeMetadata,
-  metadata,
-  oneOf,
-  pagination,
-  range,
-  type ShapeOf,
-  text,
-  whole,
-  yesNo,
-} from '../objects/parameters.ts'
+import { pageOf } from '../objects/lists.ts'
+import * as p from '../objects/parameters.ts'
 import { addDays } from '../objects/periods.ts'
+import { removeObject, resource, withGiven } from '../objects/resource.ts'
 import { route } from '../objects/routes.ts'
 import { change, mustFind } from '../objects/turn.ts'
 import { intentFailure } from '../payments/intent.ts'
@@ -30,44 +17,55 @@ import { finalizeInvoice, markPaid, voidInvoice, writeOff } from './invoicing.ts
 import { methodFor } from './payer.ts'
 
 const shared = {
-  auto_advance: yesNo.optional(),
-  collection_method: oneOf('charge_automatically', 'send_invoice').optional(),
-  days_until_due: whole.optional(),
-  default_payment_method: text.optional(),
-  description: clearable.optional(),
-  discounts: discountList.optional(),
-  due_date: whole.optional(),
-  footer: clearable.optional(),
-  metadata: metadata.optional(),
-  payment_settings: hash({ payment_method_types: listOf(text).optional() }).optional(),
-} satisfies ShapeOf<Stripe.InvoiceCreateParams> & ShapeOf<Stripe.InvoiceUpdateParams>
+  auto_advance: p.yesNo,
+  collection_method: p.oneOf('charge_automatically', 'send_invoice'),
+  days_until_due: p.whole,
+  default_payment_method: p.text,
+  description: p.clearable,
+  discounts: discountList,
+  due_date: p.whole,
+  footer: p.clearable,
+  metadata: p.metadata,
+  payment_settings: p.hash({ payment_method_types: p.listOf(p.text).optional() }),
+} satisfies p.ShapeOf<Stripe.InvoiceCreateParams> & p.ShapeOf<Stripe.InvoiceUpdateParams>
 
-const createShape = {
+const createShape = p.optional({
   ...shared,
-  currency: currency.optional(),
-  customer: text.optional(),
-  pending_invoice_items_behavior: oneOf('include', 'exclude').optional(),
-  subscription: text.optional(),
-} satisfies ShapeOf<Stripe.InvoiceCreateParams>
+  currency: p.currency,
+  customer: p.text,
+  pending_invoice_items_behavior: p.oneOf('include', 'exclude'),
+  subscription: p.text,
+} satisfies p.ShapeOf<Stripe.InvoiceCreateParams>)
 
 const listShape = {
-  ...pagination,
-  collection_method: text.optional(),
-  created: range.optional(),
-  customer: text.optional(),
-  status: oneOf('draft', 'open', 'paid', 'uncollectible', 'void').optional(),
-  subscription: text.optional(),
-} satisfies ShapeOf<Stripe.InvoiceListParams>
+  collection_method: p.text,
+  created: p.range,
+  customer: p.text,
+  status: p.oneOf('draft', 'open', 'paid', 'uncollectible', 'void'),
+  subscription: p.text,
+} satisfies p.ShapeOf<Stripe.InvoiceListParams>
 
-const payShape = {
-  forgive: yesNo.optional(),
-  off_session: yesNo.optional(),
-  paid_out_of_band: yesNo.optional(),
-  payment_method: text.optional(),
-} satisfies ShapeOf<Stripe.InvoicePayParams>
+const finalizeShape = p.optional({
+  auto_advance: p.yesNo,
+} satisfies p.ShapeOf<Stripe.InvoiceFinalizeInvoiceParams>)
+
+const paymentListShape = {
+  invoice: p.text,
+  status: p.text,
+} satisfies p.ShapeOf<Stripe.InvoicePaymentListParams>
+
+const payShape = p.optional({
+  forgive: p.yesNo,
+  off_session: p.yesNo,
+  paid_out_of_band: p.yesNo,
+  payment_method: p.text,
+} satisfies p.ShapeOf<Stripe.InvoicePayParams>)
+
+const invoices = resource('invoice', '/v1/invoices')
+const payments = resource('invoice_payment', '/v1/invoice_payments')
 
 export const invoiceRoutes = [
-  route('POST /v1/invoices', createShape, (call) => {
+  invoices.create(createShape, (call) => {
     const { params } = call
     const subscription =
       params.subscription === undefined
@@ -101,7 +99,7 @@ export const invoiceRoutes = [
       autoAdvance: params.auto_advance,
       description: params.description ?? undefined,
       footer: params.footer ?? undefined,
-      metadata: mergeMetadata({}, params.metadata),
+      metadata: p.mergeMetadata({}, params.metadata),
       defaultPaymentMethod:
         params.default_payment_method &&
         ownMethod(call, params.default_payment_method, customer.id, 'default_payment_method').id,
@@ -110,19 +108,11 @@ export const invoiceRoutes = [
     call.emit('invoice.created', advancing)
     return advancing
   }),
-  route('GET /v1/invoices', listShape, (call) => {
-    const { collection_method, customer, status, subscription } = call.params
-    return listPage(call, 'invoice', '/v1/invoices', call.params, {
-      equal: {
-        collection_method,
-        customer,
-        status,
-        'parent.subscription_details.subscription': subscription,
-      },
-    })
-  }),
-  route('GET /v1/invoices/:id', {}, (call) => mustFind(call, 'invoice', call.id)),
-  route('POST /v1/invoices/:id', shared, (call) => {
+  invoices.list(listShape, ({ subscription, ...fields }) => ({
+    equal: { ...fields, 'parent.subscription_details.subscription': subscription },
+  })),
+  invoices.retrieve(),
+  route('POST /v1/invoices/:id', p.optional(shared), (call) => {
     const invoice = mustFind(call, 'invoice', call.id)
     const { params } = call
     const free = new Set(['metadata', 'auto_advance', 'default_payment_method', 'description'])
@@ -143,45 +133,38 @@ export const invoiceRoutes = [
     const method =
       params.default_payment_method &&
       ownMethod(call, params.default_payment_method, idOf(invoice.customer), 'default_payment_method').id
-    const after: Stripe.Invoice = {
-      ...invoice,
-      auto_advance: params.auto_advance ?? invoice.auto_advance ?? false,
-      collection_method: params.collection_method ?? invoice.collection_method,
-      default_payment_method: method ?? invoice.default_payment_method,
-      description: params.description === undefined ? invoice.description : params.description,
-      discounts: discounts ?? invoice.discounts,
-      due_date: params.due_date ?? invoice.due_date,
-      footer: params.footer === undefined ? invoice.footer : params.footer,
-      metadata: mergeMetadata(invoice.metadata ?? {}, params.metadata),
-    }
+    const { auto_advance, collection_method, description, due_date, footer, metadata } = params
+    const after = withGiven(invoice, {
+      auto_advance,
+      collection_method,
+      default_payment_method: method,
+      description,
+      discounts,
+      due_date,
+      footer,
+      metadata,
+    })
     const summed = invoice.status === 'draft' ? withTotals(call, after) : after
     return autoAdvanced(call, change(call, 'invoice.updated', invoice, summed))
   }),
-  route('DELETE /v1/invoices/:id', {}, (call) => {
-    const invoice = mustFind(call, 'invoice', call.id)
+  invoices.remove('invoice.deleted', (call, invoice) => {
     if (invoice.status !== 'draft' || invoice.parent !== null)
       throw invalidRequest('You can only delete draft invoices that are not of a subscription.', {
         code: 'invoice_not_editable',
       })
     for (const line of invoice.lines.data) {
       const item = call.store.find('invoiceitem', invoiceItemOf(line) ?? '')
-      if (item) call.store.remove(item, { id: item.id, object: 'invoiceitem', deleted: true })
+      if (item) removeObject(call, item)
     }
-    const stub = { id: invoice.id, object: 'invoice', deleted: true } satisfies Stripe.DeletedInvoice
-    call.store.remove(invoice, stub)
-    call.emit('invoice.deleted', invoice)
-    return stub
   }),
-  route('POST /v1/invoices/:id/finalize', { auto_advance: yesNo.optional() }, (call) => {
-    const invoice = mustFind(call, 'invoice', call.id)
-    return finalizeInvoice(call, {
+  invoices.act('finalize', finalizeShape, (call, invoice) =>
+    finalizeInvoice(call, {
       ...invoice,
       auto_advance: call.params.auto_advance ?? invoice.auto_advance ?? false,
-    })
-  }),
-  route('POST /v1/invoices/:id/pay', payShape, (call) => {
+    }),
+  ),
+  invoices.act('pay', payShape, (call, invoice) => {
     const { payment_method: methodId, paid_out_of_band: outOfBand } = call.params
-    const invoice = mustFind(call, 'invoice', call.id)
     if (invoice.status === 'paid') throw invalidRequest('Invoice is already paid')
     if (invoice.status === 'void')
       throw invalidRequest('Voided invoices cannot be paid.', { code: 'status_transition_invalid' })
@@ -201,12 +184,9 @@ export const invoiceRoutes = [
     if (after.status === 'paid' || !intent) return after
     throw intent.last_payment_error ? intentFailure(intent) : needsAction(intent)
   }),
-  route('POST /v1/invoices/:id/void', {}, (call) => voidInvoice(call, mustFind(call, 'invoice', call.id))),
-  route('POST /v1/invoices/:id/mark_uncollectible', {}, (call) =>
-    writeOff(call, mustFind(call, 'invoice', call.id)),
-  ),
-  route('POST /v1/invoices/:id/send', {}, (call) => {
-    const invoice = mustFind(call, 'invoice', call.id)
+  invoices.act('void', {}, voidInvoice),
+  invoices.act('mark_uncollectible', {}, writeOff),
+  invoices.act('send', {}, (call, invoice) => {
     if (invoice.collection_method !== 'send_invoice')
       throw invalidRequest(
         'You can only manually send an invoice if its collection method is set to `send_invoice`.',
@@ -215,21 +195,12 @@ export const invoiceRoutes = [
     sendInvoice(call, open)
     return open
   }),
-  route('GET /v1/invoices/:id/lines', pagination, (call) => {
+  route('GET /v1/invoices/:id/lines', p.pagination, (call) => {
     const invoice = mustFind(call, 'invoice', call.id)
     return pageOf(invoice.lines.data, `/v1/invoices/${call.id}/lines`, call.params)
   }),
-  route(
-    'GET /v1/invoice_payments',
-    { ...pagination, invoice: text.optional(), status: text.optional() },
-    (call) => {
-      const { invoice, status } = call.params
-      return listPage(call, 'invoice_payment', '/v1/invoice_payments', call.params, {
-        equal: { invoice, status },
-      })
-    },
-  ),
-  route('GET /v1/invoice_payments/:id', {}, (call) => mustFind(call, 'invoice_payment', call.id)),
+  payments.list(paymentListShape),
+  payments.retrieve(),
 ]
 
 function needsAction(intent: Stripe.PaymentIntent): StripeFailure {
