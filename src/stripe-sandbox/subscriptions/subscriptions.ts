@@ -2,8 +2,9 @@ import type Stripe from 'stripe'
 import { endDiscounts } from '../catalogue/discount.ts'
 import { missing, noSuch } from '../objects/errors.ts'
 import { idOf } from '../objects/ids.ts'
-import { listPage, pageOf } from '../objects/lists.ts'
-import { oneOf, pagination, range, type ShapeOf, text, yesNo } from '../objects/parameters.ts'
+import { pageOf } from '../objects/lists.ts'
+import * as p from '../objects/parameters.ts'
+import { resource } from '../objects/resource.ts'
 import { route } from '../objects/routes.ts'
 import { mustFind } from '../objects/turn.ts'
 import { cancelSubscription } from './cancel.ts'
@@ -14,12 +15,11 @@ import { changeSubscription } from './subscription-status.ts'
 import { cancellationDetails, updateSubscriptionRoute } from './subscription-update.ts'
 
 const listShape = {
-  ...pagination,
-  collection_method: text.optional(),
-  created: range.optional(),
-  customer: text.optional(),
-  price: text.optional(),
-  status: oneOf(
+  collection_method: p.text,
+  created: p.range,
+  customer: p.text,
+  price: p.text,
+  status: p.oneOf(
     'active',
     'all',
     'canceled',
@@ -30,34 +30,34 @@ const listShape = {
     'paused',
     'trialing',
     'unpaid',
-  ).optional(),
-  test_clock: text.optional(),
-} satisfies ShapeOf<Stripe.SubscriptionListParams>
+  ),
+  test_clock: p.text,
+} satisfies p.ShapeOf<Stripe.SubscriptionListParams>
 
-const cancelShape = {
-  cancellation_details: cancellationDetails.optional(),
-  invoice_now: yesNo.optional(),
-  prorate: yesNo.optional(),
-} satisfies ShapeOf<Stripe.SubscriptionCancelParams>
+const cancelShape = p.optional({
+  cancellation_details: cancellationDetails,
+  invoice_now: p.yesNo,
+  prorate: p.yesNo,
+} satisfies p.ShapeOf<Stripe.SubscriptionCancelParams>)
 
+const subscriptions = resource('subscription', '/v1/subscriptions')
 const ended = ['canceled', 'incomplete_expired']
 
 export const subscriptionRoutes = [
   createSubscriptionRoute,
-  route('GET /v1/subscriptions', listShape, (call) => {
-    const { collection_method, customer, price, status } = call.params
+  subscriptions.list(listShape, ({ collection_method, customer, price, status, test_clock }) => {
     // Those of a test clock are listed where it is asked for, or their customer.
-    const clock = call.params.test_clock ?? (customer === undefined ? null : undefined)
-    return listPage(call, 'subscription', '/v1/subscriptions', call.params, {
+    const clock = test_clock ?? (customer === undefined ? null : undefined)
+    return {
       equal: { collection_method, customer, test_clock: clock },
       where: (subscription) =>
         (price === undefined || subscription.items.data.some((item) => item.price.id === price)) &&
         (status === 'all' ||
           (status === undefined && subscription.status !== 'canceled') ||
           (status === 'ended' ? ended.includes(subscription.status) : subscription.status === status)),
-    })
+    }
   }),
-  route('GET /v1/subscriptions/:id', {}, (call) => mustFind(call, 'subscription', call.id)),
+  subscriptions.retrieve(),
   updateSubscriptionRoute,
   route('DELETE /v1/subscriptions/:id', cancelShape, (call) => {
     const subscription = mustFind(call, 'subscription', call.id)
@@ -66,9 +66,7 @@ export const subscriptionRoutes = [
     if (prorates) prorate(call, subscription, subscription, { at: call.now, creditsAll: true })
     return cancelSubscription(call, subscription, { ...details, lastInvoice: invoiceNow ? 'now' : undefined })
   }),
-  route('POST /v1/subscriptions/:id/resume', resumeShape, (call) =>
-    resumeSubscription(call, mustFind(call, 'subscription', call.id)),
-  ),
+  subscriptions.act('resume', resumeShape, resumeSubscription),
   route('DELETE /v1/subscriptions/:id/discount', {}, (call) => {
     const subscription = mustFind(call, 'subscription', call.id)
     const ids = subscription.discounts.map((each) => idOf(each))
@@ -80,10 +78,10 @@ export const subscriptionRoutes = [
     const { end: _, ...rest } = discount
     return { ...rest, deleted: true } satisfies Stripe.DeletedDiscount
   }),
-  route('GET /v1/subscription_items', { ...pagination, subscription: text.optional() }, (call) => {
+  route('GET /v1/subscription_items', p.optional({ ...p.pagination, subscription: p.text }), (call) => {
     if (call.params.subscription === undefined) throw missing('subscription')
     const { items } = mustFind(call, 'subscription', call.params.subscription, 'subscription')
     return pageOf(items.data, '/v1/subscription_items', call.params)
   }),
-  route('GET /v1/subscription_items/:id', {}, (call) => mustFind(call, 'subscription_item', call.id)),
+  resource('subscription_item', '/v1/subscription_items').retrieve(),
 ]
