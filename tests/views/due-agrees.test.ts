@@ -5,12 +5,15 @@ import { type PlanChoice, settled, wizard } from '../support/wizard.ts'
 
 /** What is promised when a plan is selected is what the status says right after, and what Stripe then charges. */
 
+const startMs = Date.parse('2026-11-02T09:00:00.000Z')
 const trial: Record<string, Service> = {}
+/** Of those who renew first. */
+const promised: { days: string; tenantId: string; total_cents: number | undefined }[] = []
 beforeAll(async () => {
   for (const days of ['0', '14'])
     trial[days] = await startService({
       webhooks: true,
-      clock: { nowMs: Date.parse('2026-11-02T09:00:00.000Z') },
+      clock: { nowMs: startMs },
       environment: { BILLING_TRIAL_PERIOD_DAYS: days },
     })
 })
@@ -63,9 +66,33 @@ test.each(
   const next = days === '0' ? second : first
   const status = await service.request('GET', `/billing/status/tenant/${tenant.of.tenantId}`)
   expect(status.body.next_invoice_amount_cents).toBe(next?.total_cents)
+  if (days === '14' || period === 'month')
+    promised.push({ days, tenantId: tenant.of.tenantId, total_cents: next?.total_cents })
   const invoices = await service.request('GET', `/billing/invoices/tenant/${tenant.of.tenantId}`)
   expect(invoices.body.data.items).toMatchObject([{ total_cents: due.today_cents, status: 'paid' }])
 })
+
+test.each([
+  ['0', 30],
+  ['14', 14],
+])(
+  'with %s days of trial, the renewal after %i days charges what was said',
+  async (days, after) => {
+    const service = trial[days] as Service
+    await service.sandbox.clock.advanceTo(startMs / 1000 + after * 86_400 + 3600)
+    const ofThese = promised.filter((each) => each.days === days)
+    expect(ofThese.length).toBeGreaterThanOrEqual(4)
+    for (const { tenantId, total_cents } of ofThese) {
+      const { body } = await service.request('GET', `/billing/invoices/tenant/${tenantId}`)
+      expect(body.data.items[0]).toMatchObject({
+        billing_reason: 'subscription_cycle',
+        status: 'paid',
+        total_cents,
+      })
+    }
+  },
+  60_000,
+)
 
 test('the plans on offer say what each price will be charged', async () => {
   const { body } = await (trial['0'] as Service).request('GET', '/billing/plans')
