@@ -121,6 +121,29 @@ test('nobody to charge is a failed payment', async () => {
   expect(await statusOf(stripe, id)).toBe('past_due')
 })
 
+test('a card that was taken from its customer is not charged: the renewal fails, and the sandbox goes on', async () => {
+  const running = await start({ clock: () => Date.parse('2027-03-01T00:00:00Z') })
+  const { stripe } = running
+  const customer = await stripe.customers.create({})
+  const card = await stripe.paymentMethods.attach('pm_card_visa', { customer: customer.id })
+  const { id } = await stripe.subscriptions.create({
+    customer: customer.id,
+    items: [{ price: 'price_basic_monthly' }],
+    default_payment_method: card.id,
+  })
+  await stripe.paymentMethods.detach(card.id)
+  await moveTo(running, '2027-04-01T01:00:00Z')
+  expect((await toldSince(stripe, '2027-04-01T01:00:00Z')).slice(-2)).toEqual([
+    '2027-04-01T01:00 invoice.payment_failed',
+    '2027-04-01T01:00 customer.subscription.updated',
+  ])
+  expect(await statusOf(stripe, id)).toBe('past_due')
+  const next = await stripe.paymentMethods.attach('pm_card_visa', { customer: customer.id })
+  await stripe.subscriptions.update(id, { default_payment_method: next.id })
+  await moveTo(running, '2027-04-04T01:00:00Z')
+  expect(await statusOf(stripe, id)).toBe('active')
+})
+
 test('an ended subscription is asked for no more money: what is open stays so, a draft stays one', async () => {
   const running = await renewedWith('pm_card_chargeCustomerFail')
   const { stripe, customer, subscription } = running

@@ -15,9 +15,14 @@ export function intentOf(turn: Turn, invoice: Stripe.Invoice): Stripe.PaymentInt
   return turn.store.find('payment_intent', idOf(payment?.payment.payment_intent) ?? '')
 }
 
-/** Whom to charge: the invoice's own method, the subscription's, the customer's. */
+/**
+ * Whom to charge: the invoice's own method, the subscription's, the customer's. None where that one has been taken from
+ * the customer since: nobody else is charged in its place.
+ */
 export function methodFor(turn: Turn, invoice: Stripe.Invoice): Stripe.PaymentMethod | undefined {
+  const customer = idOf(invoice.customer)
   const own =
     idOf(invoice.default_payment_method) ?? idOf(subscriptionOf(turn, invoice)?.default_payment_method)
-  return own === null ? defaultMethodOf(turn, idOf(invoice.customer)) : turn.store.find('payment_method', own)
+  const method = own === null ? defaultMethodOf(turn, customer) : turn.store.find('payment_method', own)
+  return method && idOf(method.customer) === customer ? method : undefined
 }
