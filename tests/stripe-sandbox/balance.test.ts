@@ -93,3 +93,19 @@ test('more than 999,999.99 is refused: as an item, as an invoice, and by itself 
   ])
   expect((await refusal(stripe.invoices.finalizeInvoice(last?.id ?? ''))).code).toBe('amount_too_large')
 })
+
+test('a renewal above 999,999.99 while invoices are to be voided stays a draft that says why, and the sandbox goes on', async () => {
+  const running = await start({ clock: () => Date.parse('2027-03-01T00:00:00Z') })
+  const { stripe } = running
+  const customer = await customerWithCard(stripe)
+  const { id } = await stripe.subscriptions.create({
+    customer: customer.id,
+    items: [{ price: 'price_basic_monthly' }],
+  })
+  await stripe.subscriptions.update(id, { pause_collection: { behavior: 'void' } })
+  await stripe.invoiceItems.create({ customer: customer.id, amount: 99_999_999, currency: 'usd' })
+  await moveTo(running, '2027-05-01T02:00:00Z')
+  const [, second, third] = await invoicesOf(stripe, id)
+  expect(second).toMatchObject({ status: 'draft', last_finalization_error: { code: 'amount_too_large' } })
+  expect(third).toMatchObject({ status: 'void' })
+})

@@ -84,7 +84,7 @@ function failAttempt(
 }
 
 /** A draft that cannot become final, because of its amount, stays one and says why. */
-function finalizeOrTell(turn: Turn, draft: Stripe.Invoice): Stripe.Invoice | undefined {
+export function finalizeOrTell(turn: Turn, draft: Stripe.Invoice): Stripe.Invoice | undefined {
   try {
     return turn.store.transaction(() => finalizeInvoice(turn, draft))
   } catch (error) {

@@ -1,6 +1,6 @@
 import type Stripe from 'stripe'
 import { couponOf, endDiscounts } from '../catalogue/discount.ts'
-import { autoAdvanced, collect, draftSeconds, sendInvoice } from '../invoices/collection.ts'
+import { autoAdvanced, collect, draftSeconds, finalizeOrTell, sendInvoice } from '../invoices/collection.ts'
 import { makeDraft, pendingItems } from '../invoices/invoice-draft.ts'
 import { itemLine, type Line, subscriptionLine } from '../invoices/invoice-line.ts'
 import { finalizeInvoice, voidInvoice, writeOff } from '../invoices/invoicing.ts'
@@ -121,8 +121,8 @@ function putAside(
   behavior: Stripe.Subscription.PauseCollection.Behavior,
 ): void {
   if (behavior === 'keep_as_draft') return
-  const final = finalizeInvoice(turn, draft)
-  if (final.status !== 'open') return
+  const final = finalizeOrTell(turn, draft)
+  if (final?.status !== 'open') return
   if (behavior === 'void') voidInvoice(turn, final)
   else writeOff(turn, final)
 }
