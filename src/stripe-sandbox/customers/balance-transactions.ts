@@ -2,37 +2,28 @@ import type Stripe from 'stripe'
 import { moveBalance } from '../invoices/balance-transaction.ts'
 import { noSuch } from '../objects/errors.ts'
 import { listPage } from '../objects/lists.ts'
-import {
-  clearable,
-  currency,
-  mergeMetadata,
-  metadata,
-  pagination,
-  range,
-  type ShapeOf,
-  text,
-  whole,
-} from '../objects/parameters.ts'
+import * as p from '../objects/parameters.ts'
+import { withGiven } from '../objects/resource.ts'
 import { route } from '../objects/routes.ts'
 import { mustFind, type Turn } from '../objects/turn.ts'
 
 const createShape = {
-  amount: whole,
-  currency,
-  description: text.optional(),
-  metadata: metadata.optional(),
-} satisfies ShapeOf<Stripe.CustomerCreateBalanceTransactionParams>
+  amount: p.whole,
+  currency: p.currency,
+  description: p.text.optional(),
+  metadata: p.metadata.optional(),
+} satisfies p.ShapeOf<Stripe.CustomerCreateBalanceTransactionParams>
 
 const listShape = {
-  ...pagination,
-  created: range.optional(),
-  invoice: text.optional(),
-} satisfies ShapeOf<Stripe.CustomerListBalanceTransactionsParams>
+  ...p.pagination,
+  created: p.range.optional(),
+  invoice: p.text.optional(),
+} satisfies p.ShapeOf<Stripe.CustomerListBalanceTransactionsParams>
 
 const updateShape = {
-  description: clearable.optional(),
-  metadata: metadata.optional(),
-} satisfies ShapeOf<Stripe.CustomerUpdateBalanceTransactionParams>
+  description: p.clearable.optional(),
+  metadata: p.metadata.optional(),
+} satisfies p.ShapeOf<Stripe.CustomerUpdateBalanceTransactionParams>
 
 const path = '/v1/customers/:id/balance_transactions'
 
@@ -46,7 +37,7 @@ export const balanceTransactionRoutes = [
       currency: code,
       type: 'adjustment',
       description,
-      metadata: mergeMetadata({}, given),
+      metadata: p.mergeMetadata({}, given),
     })
   }),
   route(`GET ${path}`, listShape, (call) => {
@@ -61,14 +52,8 @@ export const balanceTransactionRoutes = [
   }),
   route(`GET ${path}/:transaction`, {}, (call) => ofCustomer(call, call.id, call.subId)),
   route(`POST ${path}/:transaction`, updateShape, (call) => {
-    const { description, metadata: given } = call.params
-    const before = ofCustomer(call, call.id, call.subId)
     // Stripe has no event for it.
-    return call.store.save({
-      ...before,
-      description: description === undefined ? before.description : description,
-      metadata: mergeMetadata(before.metadata ?? {}, given),
-    })
+    return call.store.save(withGiven(ofCustomer(call, call.id, call.subId), call.params))
   }),
 ]
 
