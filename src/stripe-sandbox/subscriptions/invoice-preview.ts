@@ -4,19 +4,7 @@ import { priceAmount } from '../catalogue/price.ts'
 import { makeInvoiceItem } from '../invoices/invoice-item.ts'
 import { invalidRequest, missing, StripeFailure } from '../objects/errors.ts'
 import { idOf } from '../objects/ids.ts'
-import {
-  currency,
-  emptyable,
-  hash,
-  listOf,
-  metadata,
-  nowOrTime,
-  oneOf,
-  type ShapeOf,
-  text,
-  whole,
-  yesNo,
-} from '../objects/parameters.ts'
+import * as p from '../objects/parameters.ts'
 import { type Call, route } from '../objects/routes.ts'
 import { mustFind } from '../objects/turn.ts'
 import { previewNextInvoice } from './advance.ts'
@@ -28,34 +16,34 @@ import { cancelAt, updateItems } from './subscription-input.ts'
 import { saveSubscription } from './subscription-status.ts'
 import { updateSubscription } from './subscription-update.ts'
 
-const shape = {
-  currency: currency.optional(),
-  customer: text.optional(),
-  discounts: discountList.optional(),
-  invoice_items: listOf(
-    hash({
-      amount: whole.optional(),
-      currency: currency.optional(),
-      description: text.optional(),
-      discountable: yesNo.optional(),
-      metadata: metadata.optional(),
-      price: text.optional(),
-      quantity: whole.optional(),
+const shape = p.optional({
+  currency: p.currency,
+  customer: p.text,
+  discounts: discountList,
+  invoice_items: p.listOf(
+    p.hash({
+      amount: p.whole.optional(),
+      currency: p.currency.optional(),
+      description: p.text.optional(),
+      discountable: p.yesNo.optional(),
+      metadata: p.metadata.optional(),
+      price: p.text.optional(),
+      quantity: p.whole.optional(),
     }),
-  ).optional(),
-  preview_mode: oneOf('next').optional(),
-  subscription: text.optional(),
-  subscription_details: hash({
-    billing_cycle_anchor: hash({ type: oneOf('now', 'unchanged') }).optional(),
-    cancel_at: emptyable(cancelAt).optional(),
-    cancel_now: yesNo.optional(),
-    cancel_at_period_end: yesNo.optional(),
+  ),
+  preview_mode: p.oneOf('next'),
+  subscription: p.text,
+  subscription_details: p.hash({
+    billing_cycle_anchor: p.hash({ type: p.oneOf('now', 'unchanged') }).optional(),
+    cancel_at: p.emptyable(cancelAt).optional(),
+    cancel_now: p.yesNo.optional(),
+    cancel_at_period_end: p.yesNo.optional(),
     items: updateItems.optional(),
-    proration_behavior: oneOf('always_invoice', 'create_prorations', 'none').optional(),
-    proration_date: whole.optional(),
-    trial_end: nowOrTime.optional(),
-  }).optional(),
-} satisfies ShapeOf<Stripe.InvoiceCreatePreviewParams>
+    proration_behavior: p.oneOf('always_invoice', 'create_prorations', 'none').optional(),
+    proration_date: p.whole.optional(),
+    trial_end: p.nowOrTime.optional(),
+  }),
+} satisfies p.ShapeOf<Stripe.InvoiceCreatePreviewParams>)
 
 /** What would be billed: the same rules as the real thing run, and all that they wrote is undone. */
 export const previewRoute = route('POST /v1/invoices/create_preview', shape, (call) =>

@@ -1,19 +1,19 @@
 import type Stripe from 'stripe'
 import type { z } from 'zod'
 import { invalidRequest } from '../objects/errors.ts'
-import { hash, oneOf, type ShapeOf, whole } from '../objects/parameters.ts'
+import * as p from '../objects/parameters.ts'
 import { mustFind, type Turn } from '../objects/turn.ts'
 import { bill } from './billing.ts'
 import { startPeriods } from './periods.ts'
 import { prorate } from './proration.ts'
 import { changeSubscription } from './subscription-status.ts'
 
-export const resumeShape = {
-  billing_cycle_anchor: hash({ type: oneOf('now', 'unchanged') }).optional(),
-  payment_behavior: oneOf('resume_on_payment_attempt', 'resume_on_payment_success').optional(),
-  proration_behavior: oneOf('always_invoice', 'create_prorations', 'none').optional(),
-  proration_date: whole.optional(),
-} satisfies ShapeOf<Stripe.SubscriptionResumeParams>
+export const resumeShape = p.optional({
+  billing_cycle_anchor: p.hash({ type: p.oneOf('now', 'unchanged') }),
+  payment_behavior: p.oneOf('resume_on_payment_attempt', 'resume_on_payment_success'),
+  proration_behavior: p.oneOf('always_invoice', 'create_prorations', 'none'),
+  proration_date: p.whole,
+} satisfies p.ShapeOf<Stripe.SubscriptionResumeParams>)
 
 /**
  * Resumes what was paused at the end of a trial. An invoice that this makes is tried at once; with

@@ -4,7 +4,7 @@ import { redeem } from '../catalogue/discount.ts'
 import { priceAmount } from '../catalogue/price.ts'
 import { invalidRequest, missing } from '../objects/errors.ts'
 import { idOf, newId } from '../objects/ids.ts'
-import { hash, oneOf, type ShapeOf, text, whole, yesNo } from '../objects/parameters.ts'
+import * as p from '../objects/parameters.ts'
 import { addDays } from '../objects/periods.ts'
 import { route } from '../objects/routes.ts'
 import { mustFind, type Turn } from '../objects/turn.ts'
@@ -26,14 +26,16 @@ import { tellTrialEnd } from './trial.ts'
 
 const shape = {
   ...subscriptionShape,
-  billing_cycle_anchor: whole.optional(),
-  billing_mode: hash({ type: oneOf('flexible') }).optional(),
-  currency: text.optional(),
-  customer: text.optional(),
-  items: createItems.optional(),
-  trial_from_plan: yesNo.optional(),
-  trial_period_days: whole.optional(),
-} satisfies ShapeOf<Stripe.SubscriptionCreateParams>
+  ...p.optional({
+    billing_cycle_anchor: p.whole,
+    billing_mode: p.hash({ type: p.oneOf('flexible') }),
+    currency: p.text,
+    customer: p.text,
+    items: createItems,
+    trial_from_plan: p.yesNo,
+    trial_period_days: p.whole,
+  } satisfies p.ShapeOf<Stripe.SubscriptionCreateParams>),
+}
 
 export const createSubscriptionRoute = route(
   'POST /v1/subscriptions',

@@ -7,30 +7,16 @@ import { recurringShape } from '../catalogue/prices.ts'
 import { makeInvoiceItem } from '../invoices/invoice-item.ts'
 import { invalidRequest } from '../objects/errors.ts'
 import { idOf, newId } from '../objects/ids.ts'
-import {
-  clearable,
-  currency,
-  emptyable,
-  hash,
-  listOf,
-  mergeMetadata,
-  metadata,
-  nowOrTime,
-  oneOf,
-  type ShapeOf,
-  text,
-  whole,
-  yesNo,
-} from '../objects/parameters.ts'
+import * as p from '../objects/parameters.ts'
 import { mustFind, type Turn } from '../objects/turn.ts'
 
-const priceData = { currency, product: text, unit_amount: whole }
+const priceData = { currency: p.currency, product: p.text, unit_amount: p.whole }
 const item = {
-  price: text.optional(),
-  price_data: hash({ ...priceData, recurring: recurringShape }).optional(),
-  plan: text.optional(),
-  quantity: whole.optional(),
-  metadata: metadata.optional(),
+  price: p.text,
+  price_data: p.hash({ ...priceData, recurring: recurringShape }),
+  plan: p.text,
+  quantity: p.whole,
+  metadata: p.metadata,
 }
 
 const lastTimes = ['max_period_end', 'min_period_end'] as const
@@ -40,44 +26,46 @@ export const cancelAt = z
   .transform((value) => lastTimes.find((each) => each === value) ?? Number(value))
 
 /** What creating and updating a subscription have in common. */
-export const subscriptionShape = {
-  add_invoice_items: listOf(
-    hash({
-      price: text.optional(),
-      price_data: hash(priceData).optional(),
-      quantity: whole.optional(),
-      discountable: yesNo.optional(),
-      metadata: metadata.optional(),
-    }),
-  ).optional(),
-  cancel_at: emptyable(cancelAt).optional(),
-  cancel_at_period_end: yesNo.optional(),
-  collection_method: oneOf('charge_automatically', 'send_invoice').optional(),
-  days_until_due: whole.optional(),
-  default_payment_method: text.optional(),
-  description: clearable.optional(),
-  discounts: discountList.optional(),
-  metadata: metadata.optional(),
-  off_session: yesNo.optional(),
-  payment_behavior: oneOf('allow_incomplete', 'default_incomplete', 'error_if_incomplete').optional(),
-  payment_settings: hash({
-    payment_method_types: listOf(text).optional(),
-    save_default_payment_method: oneOf('off', 'on_subscription').optional(),
-  }).optional(),
-  proration_behavior: oneOf('always_invoice', 'create_prorations', 'none').optional(),
-  trial_end: nowOrTime.optional(),
-  trial_settings: hash({
-    end_behavior: hash({ missing_payment_method: oneOf('cancel', 'create_invoice', 'pause') }),
-  }).optional(),
-} satisfies ShapeOf<Stripe.SubscriptionCreateParams> & ShapeOf<Stripe.SubscriptionUpdateParams>
+export const subscriptionShape = p.optional({
+  add_invoice_items: p.listOf(
+    p.hash(
+      p.optional({
+        price: p.text,
+        price_data: p.hash(priceData),
+        quantity: p.whole,
+        discountable: p.yesNo,
+        metadata: p.metadata,
+      }),
+    ),
+  ),
+  cancel_at: p.emptyable(cancelAt),
+  cancel_at_period_end: p.yesNo,
+  collection_method: p.oneOf('charge_automatically', 'send_invoice'),
+  days_until_due: p.whole,
+  default_payment_method: p.text,
+  description: p.clearable,
+  discounts: discountList,
+  metadata: p.metadata,
+  off_session: p.yesNo,
+  payment_behavior: p.oneOf('allow_incomplete', 'default_incomplete', 'error_if_incomplete'),
+  payment_settings: p.hash({
+    payment_method_types: p.listOf(p.text).optional(),
+    save_default_payment_method: p.oneOf('off', 'on_subscription').optional(),
+  }),
+  proration_behavior: p.oneOf('always_invoice', 'create_prorations', 'none'),
+  trial_end: p.nowOrTime,
+  trial_settings: p.hash({
+    end_behavior: p.hash({ missing_payment_method: p.oneOf('cancel', 'create_invoice', 'pause') }),
+  }),
+} satisfies p.ShapeOf<Stripe.SubscriptionCreateParams> & p.ShapeOf<Stripe.SubscriptionUpdateParams>)
 
-export const createItems = listOf(hash(item))
-export const updateItems = listOf(
-  hash({ ...item, id: text.optional(), deleted: yesNo.optional(), clear_usage: yesNo.optional() }),
+export const createItems = p.listOf(p.hash(p.optional(item)))
+export const updateItems = p.listOf(
+  p.hash(p.optional({ ...item, id: p.text, deleted: p.yesNo, clear_usage: p.yesNo })),
 )
 
 /** A coupon or promotion code at the top is from earlier API versions. */
-export const olderShape = { coupon: text.optional(), promotion_code: text.optional() }
+export const olderShape = p.optional({ coupon: p.text, promotion_code: p.text })
 
 export type ItemInput = z.output<typeof updateItems>[number]
 type AddedItem = z.output<NonNullable<typeof subscriptionShape.add_invoice_items>>
@@ -104,7 +92,7 @@ export function makeItem(
     current_period_start: turn.now,
     current_trial: null,
     discounts: [],
-    metadata: mergeMetadata({}, input.metadata),
+    metadata: p.mergeMetadata({}, input.metadata),
     plan: planOf(price),
     price,
     quantity: input.quantity ?? 1,
@@ -127,7 +115,7 @@ export function changeItem(
     price,
     plan: planOf(price),
     quantity: input.quantity ?? item.quantity ?? 1,
-    metadata: mergeMetadata(item.metadata, input.metadata),
+    metadata: p.mergeMetadata(item.metadata, input.metadata),
   }
 }
 

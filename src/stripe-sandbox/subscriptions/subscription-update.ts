@@ -2,16 +2,7 @@ import type Stripe from 'stripe'
 import { endDiscounts, redeem } from '../catalogue/discount.ts'
 import { invalidRequest } from '../objects/errors.ts'
 import { idOf } from '../objects/ids.ts'
-import {
-  emptyable,
-  hash,
-  mergeMetadata,
-  oneOf,
-  type ShapeOf,
-  text,
-  whole,
-  yesNo,
-} from '../objects/parameters.ts'
+import * as p from '../objects/parameters.ts'
 import { type Call, route } from '../objects/routes.ts'
 import { mustFind } from '../objects/turn.ts'
 import { ownMethod } from '../payments/payment-method.ts'
@@ -33,32 +24,39 @@ import {
 import { changeSubscription } from './subscription-status.ts'
 import { endTrialWithoutMethod, lacksMethod, tellTrialEnd } from './trial.ts'
 
-export const cancellationDetails = hash({
-  comment: emptyable(text).optional(),
-  feedback: emptyable(
-    oneOf(
-      'customer_service',
-      'low_quality',
-      'missing_features',
-      'other',
-      'switched_service',
-      'too_complex',
-      'too_expensive',
-      'unused',
-    ),
-  ).optional(),
+export const cancellationDetails = p.hash({
+  comment: p.emptyable(p.text).optional(),
+  feedback: p
+    .emptyable(
+      p.oneOf(
+        'customer_service',
+        'low_quality',
+        'missing_features',
+        'other',
+        'switched_service',
+        'too_complex',
+        'too_expensive',
+        'unused',
+      ),
+    )
+    .optional(),
 })
 const updateShape = {
   ...subscriptionShape,
-  billing_cycle_anchor: hash({ type: oneOf('now', 'unchanged') }).optional(),
-  cancellation_details: cancellationDetails.optional(),
-  items: updateItems.optional(),
-  pause_collection: emptyable(
-    hash({ behavior: oneOf('keep_as_draft', 'mark_uncollectible', 'void'), resumes_at: whole.optional() }),
-  ).optional(),
-  proration_date: whole.optional(),
-  trial_from_plan: yesNo.optional(),
-} satisfies ShapeOf<Stripe.SubscriptionUpdateParams>
+  ...p.optional({
+    billing_cycle_anchor: p.hash({ type: p.oneOf('now', 'unchanged') }),
+    cancellation_details: cancellationDetails,
+    items: updateItems,
+    pause_collection: p.emptyable(
+      p.hash({
+        behavior: p.oneOf('keep_as_draft', 'mark_uncollectible', 'void'),
+        resumes_at: p.whole.optional(),
+      }),
+    ),
+    proration_date: p.whole,
+    trial_from_plan: p.yesNo,
+  } satisfies p.ShapeOf<Stripe.SubscriptionUpdateParams>),
+}
 
 export const updateSubscriptionRoute = route(
   'POST /v1/subscriptions/:id',
@@ -214,7 +212,7 @@ function plainFields(call: Call<Params>, before: Stripe.Subscription) {
         ? before.default_payment_method
         : ownMethod(call, params.default_payment_method, idOf(before.customer), 'default_payment_method').id,
     description: params.description === undefined ? before.description : params.description,
-    metadata: mergeMetadata(before.metadata, params.metadata),
+    metadata: p.mergeMetadata(before.metadata, params.metadata),
     pause_collection:
       pause === undefined
         ? before.pause_collection
