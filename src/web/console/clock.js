@@ -35,15 +35,17 @@ export function createClock(showAnew) {
     if (isMoving) return
     isMoving = true
     problem.textContent = ''
-    const from = await look()
-    const { body, until } = move(from)
-    bar.value = 0
-    bar.hidden = false
-    const watching = setInterval(async () => {
-      const { now } = await look().catch(() => from)
-      bar.value = (Date.parse(now) - Date.parse(from.now)) / (Date.parse(until) - Date.parse(from.now))
-    }, watchMs)
+    /** @type {ReturnType<typeof setInterval> | undefined} */
+    let watching
     try {
+      const from = await look()
+      const { body, until } = move(from)
+      bar.value = 0
+      bar.hidden = false
+      watching = setInterval(async () => {
+        const { now } = await look().catch(() => from)
+        bar.value = (Date.parse(now) - Date.parse(from.now)) / (Date.parse(until) - Date.parse(from.now))
+      }, watchMs)
       const { now, dropped } = await post('/sandbox/clock', body)
       announce(`The time is ${clock(now)}`)
       if (dropped.length > 0) problem.textContent = `Did not go along to the end: ${dropped.join(', ')}`
@@ -76,8 +78,9 @@ export function createClock(showAnew) {
   return {
     /** As the page is now. */
     show() {
-      looking ??= setInterval(() => isMoving || look().catch(() => {}), lookMs)
-      return look().then(() => {})
+      return look().then(({ is_sandbox }) => {
+        if (is_sandbox) looking ??= setInterval(() => isMoving || look().catch(() => {}), lookMs)
+      })
     },
     hide() {
       clearInterval(looking)
