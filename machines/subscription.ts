@@ -37,6 +37,7 @@ export const isLate = (status: string) => lifeOf(status).isLate
 export const isInOrder = (status: string) => lifeOf(status).access === 'full'
 /** What was bought may be used, be it for a while. */
 export const isUsable = (status: string) => isInOrder(status) || lifeOf(status).access === 'grace'
+export const usableStatuses = Object.keys(lives).filter(isUsable)
 
 /**
  * What a tenant may use, and until when as things stand (null: no end is in sight).

@@ -1,10 +1,9 @@
 import { z } from 'zod'
-import { isUsable } from '../../machines/subscription.ts'
+import { usableStatuses } from '../../machines/subscription.ts'
 import type { AppContext } from '../context.ts'
 import { tenantId, time, timeOut } from '../db/fields.ts'
 import type { Reader } from '../db/tables.ts'
 import { AppError, NotFound } from '../errors.ts'
-import { isEnding } from '../views/next-invoice.ts'
 
 /** The time in force, and whether it is played. */
 export const PlayedClock = z.object({
@@ -25,7 +24,8 @@ export async function playedClock(
     is_sandbox: sandboxClock !== undefined,
     is_playing: (await sandboxClock?.isPlaying()) ?? false,
     now: now().toISOString(),
-    next_invoice_at: await nextRenewal(db.reader, now().toISOString(), ofTenant),
+    next_invoice_at:
+      sandboxClock === undefined ? null : await nextRenewal(db.reader, now().toISOString(), ofTenant),
   }
 }
 
@@ -79,19 +79,22 @@ async function renewal(reader: Reader, from: Date, ofTenant: string | undefined)
   return time
 }
 
-/** When the next period begins of those that renew. */
+/** When the next period begins of those that renew: of one that ends with its period, no invoice follows. */
 async function nextRenewal(
   reader: Reader,
   after: string,
   ofTenant: string | undefined,
 ): Promise<string | null> {
-  const rows = await reader
+  const row = await reader
     .selectFrom('billing_subscriptions')
-    .selectAll()
+    .select('current_period_end')
     .where('current_period_end', '>', after)
-    .$narrowType<{ current_period_end: string }>()
+    .where('status', 'in', usableStatuses)
+    .where('cancel_at_period_end', '=', 0)
+    .where((eb) => eb.or([eb('cancel_at', 'is', null), eb('cancel_at', '>', eb.ref('current_period_end'))]))
     .$if(ofTenant !== undefined, (query) => query.where('tenant_id', '=', ofTenant ?? ''))
     .orderBy('current_period_end')
-    .execute()
-  return rows.find((row) => isUsable(row.status) && !isEnding(row))?.current_period_end ?? null
+    .limit(1)
+    .executeTakeFirst()
+  return row?.current_period_end ?? null
 }

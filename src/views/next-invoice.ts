@@ -26,7 +26,7 @@ export async function nextInvoiceAmountCents(
 }
 
 /** It ends with its period: no invoice follows. */
-export const isEnding = ({ cancel_at_period_end, cancel_at, current_period_end }: SubscriptionRow) =>
+const isEnding = ({ cancel_at_period_end, cancel_at, current_period_end }: SubscriptionRow) =>
   cancel_at_period_end === 1 ||
   (cancel_at !== null && current_period_end !== null && cancel_at <= current_period_end)
 
