@@ -132,18 +132,21 @@ async function start(config: Config, log: Logger, opened: AsyncDisposableStack):
     clearTimeout(impatient)
     abandon.abort()
   })
-  // A key that nobody gets to see must not be made: not before all is there.
-  const newAdminKey = await onDatabase(() => firstAdminKey(db, config, context.now()))
   const { port } = server.address() as AddressInfo
   const origin = ownOrigin(config, port)
   address.resolve(`${origin}/api/v1/billing/webhooks`)
   context.effects.start()
   if (context.stripe !== undefined) upkeep.start()
   if (sandbox !== undefined) opened.defer(sandbox.running.clock.follow('the service', goAlong))
-  if (calls !== undefined) await distant?.register(`${origin}${clockFollowerPath}/${calls.token}`)
+  if (calls !== undefined)
+    await distant
+      ?.register(`${origin}${clockFollowerPath}/${calls.token}`)
+      .catch((error) => log.warn({ err: error }, 'the sandbox will be asked again to call this service'))
+  // A key that nobody gets to see must not be made: not before all is there.
+  const newAdminKey = await onDatabase(() => firstAdminKey(db, config, context.now()))
 
   return {
-    url: `http://${config.host === '127.0.0.1' || config.host === '0.0.0.0' ? 'localhost' : config.host}:${port}`,
+    url: origin.replace('//127.0.0.1:', '//localhost:'),
     newAdminKey,
     newKeyFile,
     sandboxUrl: sandbox?.running.url,

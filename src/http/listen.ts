@@ -1,3 +1,4 @@
+import { isIPv6 } from 'node:net'
 import { serve as listen, type ServerType } from '@hono/node-server'
 import type { Config } from '../config.ts'
 
@@ -23,8 +24,11 @@ export function listening(config: Config, fetch: Handler): Promise<ServerType> {
 }
 
 /** The service's address for who is on its machine. */
-export const ownOrigin = ({ host }: Pick<Config, 'host'>, port: number) =>
-  `http://${host === '0.0.0.0' ? '127.0.0.1' : host}:${port}`
+export function ownOrigin({ host }: Pick<Config, 'host'>, port: number): string {
+  const isEveryAddress = host === '0.0.0.0' || /^[0:]+$/.test(host)
+  const name = isEveryAddress ? '127.0.0.1' : isIPv6(host) ? `[${host}]` : host
+  return `http://${name}:${port}`
+}
 
 /** Waits for the running requests, for a while. */
 export function closed(server: ServerType): Promise<void> {

@@ -9,7 +9,11 @@ import { hasPassed, type SandboxClock } from './sandbox-clock.ts'
 export type DistantClock = SandboxClock & {
   /** Takes the time of a call of the sandbox's, unix seconds: a move is played then. */
   called(now: number): void
-  /** Lets the sandbox call this address at every instant. It keeps the address, and is told again when it was away. */
+  /**
+   * Lets the sandbox call this address at every instant. It keeps the address; `isPlaying` tells it again when it was
+   * away, or when this has failed.
+   * @throws when the sandbox does not answer, or refuses
+   */
   register(url: string): Promise<void>
 }
 
@@ -21,6 +25,7 @@ export async function distantClock(base: string): Promise<DistantClock | undefin
   /** Of `performance.now()`: since when the time runs on. Undefined: it stands. */
   let runsSinceMs: number | undefined
   let address: string | undefined
+  /** Or does not know of this service yet. */
   let isAway = false
 
   const nowMs = () => timeMs + (runsSinceMs === undefined ? 0 : performance.now() - runsSinceMs)
@@ -41,9 +46,11 @@ export async function distantClock(base: string): Promise<DistantClock | undefin
     return is_playing
   }
   const register = async (url: string) => {
+    address = url
+    isAway = true
     const { ok, status } = await ask(`${path}/followers`, lookMs, { url })
     if (!ok) throw new Error(`the sandbox takes no follower: ${status}`)
-    address = url
+    isAway = false
   }
 
   const first = clockShape.safeParse(await jsonOf(await ask(path, lookMs)))

@@ -5,6 +5,7 @@ import Stripe from 'stripe'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { z } from 'zod'
 import { readConfig, sandboxBase } from '../../src/config.ts'
+import { ownOrigin } from '../../src/http/listen.ts'
 import { serve } from '../../src/main.ts'
 import { type Sandbox, startSandbox } from '../../src/stripe-sandbox/sandbox.ts'
 import {
@@ -15,7 +16,7 @@ import {
   testKey,
 } from '../support/databases.ts'
 import { startHoldingProxy } from '../support/holding-proxy.ts'
-import { adminKey, requestsAt } from '../support/requests.ts'
+import { adminKey, requestsAt, type SendRequest } from '../support/requests.ts'
 import { runCli } from '../support/run-cli.ts'
 import { freePort, type ServiceProcess, startProcess } from '../support/service-process.ts'
 import { applicant } from '../support/wizard.ts'
@@ -302,6 +303,44 @@ test('the sandbox’s calls are taken at the address that only it was told', asy
   for (const token of ['', 'guess', 'x'.repeat(43)]) expect((await call(token)).status).toBe(404)
   const { expiresAt } = await startSession(service)
   expect(Date.parse(expiresAt)).toBeLessThan(Date.now() + 4 * day * 1000)
+})
+
+test('a service that the sandbox cannot take yet starts, shows its key, and goes along once it is taken', async () => {
+  const database = await newDatabase(createSqlite)
+  const port = await freePort()
+  const box = await sandboxFor(webhooksOf(port))
+  const proxy = await startHoldingProxy(() => box.url)
+  onTestFinished(() => proxy.close())
+  proxy.answer('POST', '/_sandbox/clock/followers', 503, {})
+  const config = readConfig({
+    PERSONAL_DATA_KEY: testKey.toString('base64'),
+    LOG_LEVEL: 'silent',
+    ...following(box, database, port),
+    STRIPE_API_BASE: proxy.url,
+  })
+  const service = await serve(config)
+  onTestFinished(service.stop)
+  const key = service.newAdminKey ?? expect.fail('nobody sees a key')
+  const request: SendRequest = (method, path, body) => requestsAt(service.url)(method, path, body, { key })
+  const { id } = await startSession({ request })
+  await vi.waitFor(
+    async () => {
+      await move(box.url, 4 * day)
+      expect((await request('GET', `/onboarding/${id}`)).body.data.status).toBe('expired')
+    },
+    { timeout: 10_000 },
+  )
+})
+
+test.each([
+  ['127.0.0.1', 'http://127.0.0.1:3000'],
+  ['0.0.0.0', 'http://127.0.0.1:3000'],
+  ['::', 'http://127.0.0.1:3000'],
+  ['::1', 'http://[::1]:3000'],
+  ['localhost', 'http://localhost:3000'],
+  ['192.0.2.1', 'http://192.0.2.1:3000'],
+])('a service that listens on %s calls itself %s', (host, origin) => {
+  expect(ownOrigin({ host }, 3000)).toBe(origin)
 })
 
 test('an operator moves the clock over HTTP, and reads how far it is', async () => {
