@@ -137,7 +137,10 @@ async function start(config: Config, log: Logger, opened: AsyncDisposableStack):
   address.resolve(`${origin}/api/v1/billing/webhooks`)
   context.effects.start()
   if (context.stripe !== undefined) upkeep.start()
-  if (sandbox !== undefined) opened.defer(sandbox.running.clock.follow('the service', goAlong))
+  if (sandbox !== undefined) {
+    opened.defer(sandbox.running.clock.follow('the service', goAlong))
+    sandbox.running.clock.resume()
+  }
   if (calls !== undefined)
     await distant
       ?.register(`${origin}${clockFollowerPath}/${calls.token}`)

@@ -16,6 +16,7 @@ export const sandboxCommand = () =>
       const { startSandbox } = await import('../stripe-sandbox/sandbox.ts')
       const stopped = stopSignal()
       const sandbox = await startSandbox({ port, host, file })
+      sandbox.clock.resume()
       if (json) await printJson({ url: sandbox.url, port: sandbox.port, file })
       else await printLine(`Stripe sandbox on ${sandbox.url}, state in ${file}`)
       await stopped

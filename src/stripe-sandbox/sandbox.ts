@@ -48,6 +48,8 @@ export type Sandbox = {
     advanceTo(time: number): Promise<Move>
     follow: Followers['follow']
     isPlaying(): boolean
+    /** Goes on with the advances of test clocks that an end cut off: to be called when who follows is there. */
+    resume(): void
   }
   /** Does and delivers everything that is due by the clock. */
   deliverDue(): Promise<void>
@@ -109,7 +111,6 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   server.on('request', createListener({ hidden, api, nowMs: time.nowMs }))
   const ticking = setInterval(runner.runDue, 1000).unref()
   webhooks.wake()
-  resumeTestClocks(player, store)
 
   return {
     url,
@@ -120,6 +121,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
       advanceTo: (target) => player.move(() => target),
       follow: followers.follow,
       isPlaying: player.isPlaying,
+      resume: () => resumeTestClocks(player, store),
     },
     deliverDue: async () => {
       runner.runDue()

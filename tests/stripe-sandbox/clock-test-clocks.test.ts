@@ -163,5 +163,14 @@ test('an advance that a restart has cut off goes on after it', async () => {
   await box.close()
   const again = await startSandbox({ file, clock })
   onTestFinished(() => again.close())
+  await again.deliverDue()
+  expect(again.clock.isPlaying(), 'it waits for who follows').toBe(false)
+  const instants: number[] = []
+  again.clock.follow('one', async (now) => {
+    instants.push(now)
+    return null
+  })
+  again.clock.resume()
   expect(await ready(clientOf(again), id)).toMatchObject({ frozen_time: begin + day })
+  expect(instants).toEqual([begin + hour, begin + day])
 })
