@@ -1,6 +1,6 @@
 import Database from 'better-sqlite3'
 import type Stripe from 'stripe'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { startSandbox } from '../../src/stripe-sandbox/sandbox.ts'
 import { clientOf, customerWithCard, receiver, start, temporaryFolder } from './start.ts'
 
@@ -189,6 +189,27 @@ test('a file of before keeps its timers', async () => {
   onTestFinished(() => again.close())
   await again.clock.advanceTo(begin + hour)
   expect((await clientOf(again).invoices.retrieve(id)).status).toBe('paid')
+})
+
+test('what cannot happen by itself is told once and given up, and all else goes on', async () => {
+  const file = `${temporaryFolder()}/sandbox.db`
+  const box = await startSandbox({ file, clock: () => begin * 1000 })
+  const { id } = await draft(clientOf(box))
+  await box.close()
+  const db = new Database(file)
+  db.prepare(
+    "INSERT INTO timers (kind, object_id, due_at) VALUES ('advance_subscription', 'sub_lost', ?)",
+  ).run(begin + 1)
+  db.close()
+  const stderr = vi.spyOn(process.stderr, 'write')
+  onTestFinished(() => stderr.mockRestore())
+  const { box: again, stripe } = await start({ file, clock: () => begin * 1000 })
+  expect(await again.clock.advanceTo(begin + hour)).toEqual({ now: begin + hour, dropped: [] })
+  expect((await stripe.invoices.retrieve(id)).status).toBe('paid')
+  const told = stderr.mock.calls.map(([text]) => String(text)).filter((text) => text.includes('sub_lost'))
+  expect(told).toEqual([
+    "stripe-sandbox: advance_subscription of sub_lost is given up: No such subscription: 'sub_lost'\n",
+  ])
 })
 
 test('a delivery that fails is tried again at its simulated time, signed as of then', async () => {

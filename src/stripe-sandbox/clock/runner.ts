@@ -10,7 +10,10 @@ import { createTimers } from './timers.ts'
 export type Runner = {
   /** Runs `work` in one transaction; the events it made go out after the commit. */
   run<T>(request: Stripe.Event.Request, work: (turn: Turn) => T): T
-  /** Plays the timers that are due by now: each in a turn of its own, at its own time, in the order of their times. */
+  /**
+   * Plays the timers that are due by now: each in a turn of its own, at its own time, in the order of their times. One
+   * whose rule fails is undone, told on stderr and given up.
+   */
   runDue(): void
   /** When the next timer is due, unix seconds. */
   nextDue(): number | null
@@ -62,7 +65,14 @@ export function createRunner(options: {
       for (;;) {
         const timer = timers.due(time.nowSeconds())
         if (!timer) return
-        runAt(timer.due_at * 1000, nobody, (turn) => timers.play(turn, timer))
+        try {
+          runAt(timer.due_at * 1000, nobody, (turn) => timers.play(turn, timer))
+        } catch (error) {
+          // Kept, it would fail every request and every move from now on, also after a restart.
+          timers.drop(timer)
+          const why = error instanceof Error ? error.message : String(error)
+          process.stderr.write(`stripe-sandbox: ${timer.kind} of ${timer.object_id} is given up: ${why}\n`)
+        }
       }
     },
     nextDue: timers.nextDue,

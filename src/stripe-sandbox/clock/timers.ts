@@ -19,6 +19,7 @@ export type Timers = {
   nextDue(): number | null
   /** Runs a timer's rule in a turn at the timer's time, and takes the timer away. */
   play(turn: Turn, timer: Timer): void
+  drop(timer: Timer): void
 }
 
 export function createTimers(store: Store): Timers {
@@ -27,13 +28,15 @@ export function createTimers(store: Store): Timers {
   )
   const next = store.db.prepare<[], number | null>('SELECT min(due_at) FROM timers').pluck()
   const remove = store.db.prepare('DELETE FROM timers WHERE seq = ?')
+  const drop = ({ seq }: Timer) => void remove.run(seq)
   return {
     due: (by) => due.get(by),
     nextDue: () => next.get() ?? null,
     play: (turn, timer) => {
-      remove.run(timer.seq)
+      drop(timer)
       // A file of an earlier version may have kinds that are no more.
       rules[timer.kind]?.(turn, timer.object_id)
     },
+    drop,
   }
 }
