@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import type Stripe from 'stripe'
 import { expect, test } from 'vitest'
 import { wholePeriod } from '../../src/stripe-sandbox/subscriptions/periods.ts'
-import { customerWithCard, start } from './start.ts'
+import { customerWithCard, refusal, start } from './start.ts'
 import { invoicesOf, moveTo, priceOf, seconds } from './time.ts'
 
 async function basicSince(from: string, params: Partial<Stripe.SubscriptionCreateParams> = {}) {
@@ -55,6 +55,24 @@ test('a discounted debit is given back discounted, and what a proration date say
   expect(last?.lines.data.map(({ amount }) => amount)).toEqual([-1633, 6600])
   expect(last?.lines.data[0]?.period.start).toBe(change.proration_date)
   expect(preview.total).toBe(last?.total)
+})
+
+test('a proration date outside the current period of any item is refused, and changes nothing', async () => {
+  const running = await basicSince('2027-04-01T00:00:00Z')
+  const { stripe, subscription, item } = running
+  await moveTo(running, '2027-05-21T00:00:00Z')
+  const change = (date: string) =>
+    stripe.subscriptions.update(subscription.id, {
+      items: [{ id: item, price: 'price_professional_monthly' }],
+      proration_date: seconds(date),
+    })
+  for (const date of ['2027-04-01T00:00:00Z', '2027-04-30T23:59:59Z', '2027-06-01T00:00:01Z'])
+    expect(await refusal(change(date))).toMatchObject({ statusCode: 400, param: 'proration_date' })
+  const amounts = async () =>
+    (await stripe.invoiceItems.list({ pending: true })).data.map(({ amount }) => amount).reverse()
+  expect(await amounts()).toEqual([])
+  await change('2027-05-01T00:00:00Z')
+  expect(await amounts()).toEqual([-4900, 9900])
 })
 
 test('a period whose invoice was voided has nothing to give back', async () => {

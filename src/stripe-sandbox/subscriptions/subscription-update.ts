@@ -86,7 +86,7 @@ export function updateSubscription(call: Call<Params>, before: Stripe.Subscripti
   const prorates =
     params.proration_behavior !== 'none' && !['trialing', 'incomplete', 'paused'].includes(before.status)
   const after = endAsAsked(placed, params, { now: call.now, prorates })
-  const at = Math.min(Math.max(params.proration_date ?? call.now, before.start_date), nextBoundary(before))
+  const at = params.proration_date ?? Math.min(call.now, nextBoundary(before))
   const prorated = prorates ? prorate(call, before, after, { at, creditsAll: restarts }) : 0
   for (const gone of before.items.data.filter((item) => !items.some(({ id }) => id === item.id)))
     call.store.remove(gone, { id: gone.id, object: 'subscription_item', deleted: true })
@@ -142,6 +142,13 @@ function checkState({ now, params }: Call<Params>, before: Stripe.Subscription):
   if (typeof params.trial_end === 'number' && params.trial_end <= now)
     throw invalidRequest('Invalid timestamp: must be an integer Unix timestamp in the future.', {
       param: 'trial_end',
+    })
+  const { proration_date: date } = params
+  const isWithin = ({ current_period_start, current_period_end }: Stripe.SubscriptionItem) =>
+    date === undefined || (current_period_start <= date && date <= current_period_end)
+  if (!before.items.data.every(isWithin))
+    throw invalidRequest('Cannot specify proration date outside of current subscription period.', {
+      param: 'proration_date',
     })
 }
 
