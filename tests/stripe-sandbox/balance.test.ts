@@ -109,3 +109,12 @@ test('a renewal above 999,999.99 while invoices are to be voided stays a draft t
   expect(second).toMatchObject({ status: 'draft', last_finalization_error: { code: 'amount_too_large' } })
   expect(third).toMatchObject({ status: 'void' })
 })
+
+test('a balance is in the currency that its customer pays in: another is refused', async () => {
+  const { stripe } = await start()
+  const customer = await customerWithCard(stripe)
+  await stripe.customers.createBalanceTransaction(customer.id, { amount: -300, currency: 'usd' })
+  const inEuro = stripe.customers.createBalanceTransaction(customer.id, { amount: -500, currency: 'eur' })
+  expect(await refusal(inEuro)).toMatchObject({ statusCode: 400, type: 'StripeInvalidRequestError' })
+  expect(await stripe.customers.retrieve(customer.id)).toMatchObject({ balance: -300, currency: 'usd' })
+})

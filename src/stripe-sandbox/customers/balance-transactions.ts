@@ -1,4 +1,5 @@
 import type Stripe from 'stripe'
+import { settleCurrency } from '../catalogue/customer-currency.ts'
 import { moveBalance } from '../invoices/balance-transaction.ts'
 import { noSuch } from '../objects/errors.ts'
 import { listPage } from '../objects/lists.ts'
@@ -31,6 +32,7 @@ export const balanceTransactionRoutes = [
   route(`POST ${path}`, createShape, (call) => {
     const { amount, currency: code, description, metadata: given } = call.params
     const customer = mustFind(call, 'customer', call.id)
+    settleCurrency(call, customer.id, code)
     return moveBalance(call, {
       customer: customer.id,
       amount,
