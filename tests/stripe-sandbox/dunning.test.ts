@@ -144,6 +144,24 @@ test('a card that was taken from its customer is not charged: the renewal fails,
   expect(await statusOf(stripe, id)).toBe('active')
 })
 
+test('an invoice that is sent is never charged by itself: declined by hand, it is overdue on its day', async () => {
+  const running = await start({ clock: () => Date.parse('2027-03-01T00:00:00Z') })
+  const { stripe } = running
+  const customer = await customerWithCard(stripe, 'pm_card_chargeCustomerFail')
+  const subscription = await stripe.subscriptions.create({
+    customer: customer.id,
+    items: [{ price: 'price_basic_monthly' }],
+    collection_method: 'send_invoice',
+    days_until_due: 5,
+  })
+  const [invoice] = await invoicesOf(stripe, subscription.id)
+  await moveTo(running, '2027-03-03T00:00:00Z')
+  await expect(stripe.invoices.pay(invoice?.id ?? '')).rejects.toThrow('declined')
+  expect(await stripe.invoices.retrieve(invoice?.id ?? '')).toMatchObject({ next_payment_attempt: null })
+  await moveTo(running, '2027-03-20T00:00:00Z')
+  expect(await toldSince(stripe, '2027-03-04T00:00:00Z')).toEqual(['2027-03-06T00:00 invoice.overdue'])
+})
+
 test('an ended subscription is asked for no more money: what is open stays so, a draft stays one', async () => {
   const running = await renewedWith('pm_card_chargeCustomerFail')
   const { stripe, customer, subscription } = running

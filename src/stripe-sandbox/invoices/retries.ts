@@ -12,12 +12,13 @@ export function countsAsAttempt(turn: Turn, invoice: Stripe.Invoice): boolean {
   return count === 0 || (next !== null && next <= turn.now)
 }
 
-/** When an invoice is tried again that has failed so often; null where it is the owner's turn. */
+/** When an invoice that has failed so often is tried again; null for the owner's turn, and for one that is sent. */
 export function retryAt(turn: Turn, invoice: Stripe.Invoice, attempts: number): number | null {
   const days = retryAfterDays[attempts - 1]
   const status = subscriptionOf(turn, invoice)?.status
   const first = status === 'incomplete' || status === 'paused'
-  return days === undefined || first || !invoice.auto_advance ? null : addDays(turn.now, days)
+  const charges = invoice.auto_advance && invoice.collection_method === 'charge_automatically'
+  return days === undefined || first || !charges ? null : addDays(turn.now, days)
 }
 
 /** Whether the last of the schedule's attempts has failed. */
