@@ -24,10 +24,10 @@ import {
 import { changeSubscription } from './subscription-status.ts'
 import { endTrialWithoutMethod, lacksMethod, tellTrialEnd } from './trial.ts'
 
-export const cancellationDetails = p.hash({
-  comment: p.emptyable(p.text).optional(),
-  feedback: p
-    .emptyable(
+export const cancellationDetails = p.hash(
+  p.optional({
+    comment: p.emptyable(p.text),
+    feedback: p.emptyable(
       p.oneOf(
         'customer_service',
         'low_quality',
@@ -38,9 +38,10 @@ export const cancellationDetails = p.hash({
         'too_expensive',
         'unused',
       ),
-    )
-    .optional(),
-})
+    ),
+  }),
+)
+
 const updateShape = {
   ...subscriptionShape,
   ...p.optional({
