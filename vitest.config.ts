@@ -6,8 +6,8 @@ export default defineConfig({
     globalSetup: ['tests/support/postgres-server.ts', 'tests/support/stripe-types-file.ts'],
     setupFiles: ['tests/support/stripe-judge.ts', 'tests/support/impatient-stripe.ts'],
     // A hang ends here; a machine that is busy with other work makes tests slow, not wrong.
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
     pool: 'forks',
     // Vitest leaves one core idle; the tests wait for disks, processes and browsers often enough.
     maxWorkers: '100%',

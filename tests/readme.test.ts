@@ -58,4 +58,4 @@ test('the README’s blocks, pasted into a shell beside a service on other ports
   expect(stdout).toMatch(/onboarding_sessions \S+ status = completed/)
   expect(stdout).toContain('The tables are what the log says')
   expect(stdout).toMatch(/facts in \d+ streams to position \d+: no fault/)
-}, 120_000)
+})

@@ -63,7 +63,7 @@ test('a backup under writes is one moment of the database, verifies, and has the
     { env: { PERSONAL_DATA_KEY: '' } },
   )
   expect(JSON.parse(verified.stdout)).toMatchObject({ ok: true, personal_compared: true, facts: keys.n })
-}, 60_000)
+})
 
 test('a backup overwrites no file, and leaves none that is half of one', async () => {
   await writeFile(copy(), 'something else')
@@ -77,7 +77,7 @@ test('a backup overwrites no file, and leaves none that is half of one', async (
   })
   await expect(failing).rejects.toThrow('no more')
   expect(await readdir(directory)).toEqual(['copy.db'])
-}, 60_000)
+})
 
 test('of PostgreSQL it says what makes backups', async () => {
   const server = await createPostgres()
@@ -85,4 +85,4 @@ test('of PostgreSQL it says what makes backups', async () => {
   expect(code).toBe(2)
   expect(stderr).toMatch(/^stepledger: [^\n]*pg_dump[^\n]*\n$/)
   await server.close()
-}, 60_000)
+})

@@ -65,7 +65,7 @@ describe.each(eachDatabase)('on $name', ({ create }) => {
     } finally {
       await db.close()
     }
-  }, 60_000)
+  })
 
   test('operators have it over HTTP, and nobody else; who took it is in the log', async () => {
     const app = await testApp({ database: create })

@@ -132,7 +132,7 @@ test('a first start makes a key that only its owner reads, says where, and never
   expect(await readFile(keyFile(), 'utf8')).toBe(key)
   expect(second.stdout()).not.toContain('Key ')
   expect(second.stdout() + second.stderr()).not.toContain(key.trim())
-}, 60_000)
+})
 
 test('a start without the key, or with another, refuses in one line that names PERSONAL_DATA_KEY, and makes none', async () => {
   await seed()
@@ -153,7 +153,7 @@ test('a start without the key, or with another, refuses in one line that names P
   await named.listening
   named.child.kill('SIGTERM')
   expect(await named.ended).toBe(0)
-}, 60_000)
+})
 
 test('no new key is made beside sealed data, though no wrapped key says whose it is', async () => {
   await seed()
@@ -165,7 +165,7 @@ test('no new key is made beside sealed data, though no wrapped key says whose it
     /^stepledger: PERSONAL_DATA_KEY: missing, and this database has sealed data/,
   )
   expect((await readdir(directory)).filter((name) => /\.key/.test(name))).toEqual([])
-}, 60_000)
+})
 
 test('PERSONAL_DATA_KEY is required with PostgreSQL, and a bad one is a bad setting', async () => {
   const db = await createPostgres()
@@ -181,7 +181,7 @@ test('PERSONAL_DATA_KEY is required with PostgreSQL, and a bad one is a bad sett
   } finally {
     await db.close()
   }
-}, 60_000)
+})
 
 test('a key file is never overwritten', () => {
   createKeyFile(keyFile())
@@ -222,7 +222,7 @@ describe.each(eachDatabase)('on $name', ({ create }) => {
     } finally {
       await db.close()
     }
-  }, 60_000)
+  })
 
   test('a subject without a row is erased, and is not taken for a lost key', async () => {
     const db = await create()
@@ -261,7 +261,7 @@ describe.each(eachDatabase)('on $name', ({ create }) => {
     } finally {
       await db.close()
     }
-  }, 60_000)
+  })
 })
 
 test('a rotation of the key file keeps the old key behind the new one, and the next drops it; facts and tables stay the same', async () => {
@@ -281,7 +281,7 @@ test('a rotation of the key file keeps the old key behind the new one, and the n
   const [, second, ...more] = readKeyFile(keyFile())
   expect([second, more]).toEqual([fresh, []])
   expect(await opened()).toEqual(before)
-}, 90_000)
+})
 
 test('a rotation that is killed anywhere leaves nothing that cannot be opened, and the next one ends it', async () => {
   await seed(600)
@@ -332,4 +332,4 @@ test('a service goes on while its key is rolled again and again, and wraps by th
     expect(await service.stop()).toBe(0)
   }
   expect(await json('verify')).toMatchObject({ ok: true, personal_compared: true })
-}, 90_000)
+})

@@ -148,7 +148,7 @@ test('a second service on a database ends at once with one line, and a strangerâ
   third.child.kill('SIGTERM')
   expect(await third.ended).toBe(0)
   expect((await readdir(directory)).filter((name) => name.endsWith('api-calls.lock'))).toEqual([])
-}, 90_000)
+})
 
 test('a log that is more than a day ahead of the clock is started on only by who says so', async () => {
   const environment = await settings({ ADMIN_API_KEY: 'admin-key-of-the-tests' })

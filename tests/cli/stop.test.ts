@@ -58,7 +58,7 @@ test('SIGTERM to npm start ends the service itself: the port is closed and nobod
   await next.listening
   next.child.kill('SIGTERM')
   expect(await next.ended).toBe(0)
-}, 90_000)
+})
 
 test('SIGTERM while a call hangs at Stripe and a stream is open: exit 0 before Stripe answers, the lease given back, the same key later', async () => {
   const service = spawnService(env)
@@ -94,7 +94,7 @@ test('SIGTERM while a call hangs at Stripe and a stream is open: exit 0 before S
     headers: { Authorization: 'Bearer sk_test_of_the_tests' },
   })
   expect(((await response.json()) as { data: unknown[] }).data).toHaveLength(1)
-}, 90_000)
+})
 
 test('one Ctrl-C that comes twice, from the terminal and through npm, lets the service end in peace', async () => {
   const service = spawnService({ ...env, STRIPE_ENABLED: 'false' })
@@ -106,4 +106,4 @@ test('one Ctrl-C that comes twice, from the terminal and through npm, lets the s
   service.child.kill('SIGINT')
   service.child.kill('SIGINT')
   expect(await service.ended).toBe(0)
-}, 60_000)
+})

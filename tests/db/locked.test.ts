@@ -56,7 +56,7 @@ test('while somebody holds the database, reads and liveness go on, and each of 1
   } finally {
     await service.kill('SIGTERM')
   }
-}, 60_000)
+})
 
 test('150 writers that wait for a lock in vain all give up, and the event loop is free meanwhile', async () => {
   const db = await createSqlite()

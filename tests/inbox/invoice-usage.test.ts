@@ -477,7 +477,7 @@ test('whatever happens, each record is on one valid invoice at Stripe or on none
     { numRuns: 12 },
   )
   await verified()
-}, 120_000)
+})
 
 /** On every invoice that is not void, each usage line has the quantity of the records that are on it. */
 async function matchesStripe(invoiceIds: string[]): Promise<void> {

@@ -19,7 +19,7 @@ describe.each(eachDatabase)('on $name', ({ create }) => {
     await misuse(w)
     await hear(w, walked)
     await w.settled()
-  }, 120_000)
+  })
   afterAll(() => w.close())
 
   /** What operators are shown. */
@@ -54,7 +54,7 @@ describe.each(eachDatabase)('on $name', ({ create }) => {
           file,
         )
         .toEqual([])
-  }, 120_000)
+  })
 
   test('of erased tenants nothing stands anywhere, and no key opens it, whatever Stripe says later', async () => {
     const tenants = await endEverything(w, walked)
@@ -98,7 +98,7 @@ describe.each(eachDatabase)('on $name', ({ create }) => {
     await w.stop()
     await isNowhere('after the end of the process')
     expect.soft(canary.in(w.output()).slice(0, 20), 'the output of the process').toEqual([])
-  }, 120_000)
+  })
 })
 
 /** What is sold, what no tenant has had to do with, and a customer without an id that would say who it is. */

@@ -100,7 +100,7 @@ test('killed at the door of the turn, nothing is erased; the same request again 
   })
   expect((await service.request('POST', '/admin/tenants/canary_1/erase', {})).status).toBe(200)
   expect((await service.request('GET', '/billing/customers/tenant/canary_1')).status).toBe(404)
-}, 60_000)
+})
 
 test('the command erases beside the running service, which deletes the customer; again: the same', async () => {
   const id = await makeCustomer()
@@ -116,4 +116,4 @@ test('the command erases beside the running service, which deletes the customer;
     code: 1,
     stdout: '',
   })
-}, 60_000)
+})

@@ -138,7 +138,7 @@ test('while somebody reads, the reply says that old pages are left; the same req
   } finally {
     await service.close()
   }
-}, 20_000)
+})
 
 const files = ({ service: { directory } }: Erasing) =>
   bytes(join(directory, 'test.db')) + bytes(join(directory, 'test.db-wal'))

@@ -147,4 +147,4 @@ test('what an instance leaves when it is killed, another takes over after the Re
     await survivor.close()
     await database.close()
   }
-}, 60_000)
+})

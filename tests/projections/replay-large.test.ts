@@ -42,7 +42,7 @@ test('a replay of a log whose tables are all empty keeps nothing of it in memory
   } finally {
     await db.close()
   }
-}, 120_000)
+})
 
 describe.each(eachDatabase)('a replay on $name of tables in which much is wrong', ({ create }) => {
   let db: TestDatabase

@@ -64,7 +64,7 @@ test('`stripe listen` forwards, signed, what `stripe trigger` makes happen', asy
     await expect(stripe.webhooks.constructEventAsync(body, signature, secret)).resolves.toBeDefined()
   const ids = received.map(({ id }) => id)
   expect(new Set(ids).size).toBe(ids.length)
-}, 90_000)
+})
 
 test('`stripe get` and resource commands read the sandbox', async () => {
   const { box } = await start()

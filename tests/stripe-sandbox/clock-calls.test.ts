@@ -157,7 +157,7 @@ test('one that does not answer in 10 s is dropped from this move, which goes on 
     body: { now: begin + day, dropped: [url] },
   })
   expect(calls).toBe(1)
-}, 20_000)
+})
 
 test('a sandbox that is closed ends its move, and goes on from the instant that it has reached', async () => {
   const file = `${temporaryFolder()}/sandbox.db`
