@@ -138,8 +138,11 @@ async function start(config: Config, log: Logger, opened: AsyncDisposableStack):
   context.effects.start()
   if (context.stripe !== undefined) upkeep.start()
   if (sandbox !== undefined) {
-    opened.defer(sandbox.running.clock.follow('the service', goAlong))
-    sandbox.running.clock.resume()
+    const { clock } = sandbox.running
+    opened.defer(clock.follow('the service', goAlong))
+    // First of all: no instant is played without the service.
+    opened.defer(() => clock.halt())
+    clock.resume()
   }
   if (calls !== undefined)
     await distant

@@ -47,6 +47,8 @@ export type Sandbox = {
     /** Plays all that happens until a time (unix seconds), instant by instant. @throws StripeFailure when it has passed */
     advanceTo(time: number): Promise<Move>
     follow: Followers['follow']
+    /** Ends the move under way and plays no other: to be called before a follower goes for good. */
+    halt(): Promise<void>
     isPlaying(): boolean
     /** Goes on with the advances of test clocks that an end cut off: to be called when who follows is there. */
     resume(): void
@@ -120,6 +122,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
       nowMs: time.nowMs,
       advanceTo: (target) => player.move(() => target),
       follow: followers.follow,
+      halt: player.close,
       isPlaying: player.isPlaying,
       resume: () => resumeTestClocks(player, store),
     },

@@ -8,6 +8,7 @@ import { readConfig, sandboxBase } from '../../src/config.ts'
 import { ownOrigin } from '../../src/http/listen.ts'
 import { serve } from '../../src/main.ts'
 import { type Sandbox, startSandbox } from '../../src/stripe-sandbox/sandbox.ts'
+import { listener, post } from '../stripe-sandbox/start.ts'
 import {
   createPostgres,
   createSqlite,
@@ -48,8 +49,10 @@ async function started(environment: Record<string, string>): Promise<ServiceProc
   return service
 }
 
+type Served = Pick<ServiceProcess, 'url' | 'request'> & { stop(): Promise<void> }
+
 /** The same in this process, where nobody kills it. */
-async function served(environment: Record<string, string>): Promise<Pick<ServiceProcess, 'url' | 'request'>> {
+async function served(environment: Record<string, string>): Promise<Served> {
   const config = readConfig({
     ADMIN_API_KEY: adminKey,
     PERSONAL_DATA_KEY: testKey.toString('base64'),
@@ -59,7 +62,7 @@ async function served(environment: Record<string, string>): Promise<Pick<Service
   })
   const { url, stop } = await serve(config)
   onTestFinished(stop)
-  return { url, request: requestsAt(url) }
+  return { url, request: requestsAt(url), stop }
 }
 
 /** A sandbox in another process than the service: in this one. */
@@ -341,6 +344,28 @@ test.each([
   ['192.0.2.1', 'http://192.0.2.1:3000'],
 ])('a service that listens on %s calls itself %s', (host, origin) => {
   expect(ownOrigin({ host }, 3000)).toBe(origin)
+})
+
+test('a service that ends in a move of its sandbox ends the move first: no instant is played without it', async () => {
+  const database = await newDatabase(createSqlite)
+  const sandboxPort = await freePort()
+  const service = await served({ DATABASE_URL: database.url, STRIPE_SANDBOX_PORT: String(sandboxPort) })
+  const box = { url: `http://127.0.0.1:${sandboxPort}` }
+  const from = await timeAt(box.url)
+  let ended: Promise<void> | undefined
+  const late: number[] = []
+  const other = await listener((body) => {
+    const { now }: { now: number } = JSON.parse(body)
+    if (ended !== undefined) late.push(now)
+    else if (now > from + day) ended = service.stop()
+    return { body: { next_due: now + 3600 } }
+  })
+  await post(box, '/_sandbox/clock/followers', { url: other.url })
+  const moved = service.request('POST', '/admin/sandbox/clock', { advance_seconds: 900 * day })
+  await moved.catch(() => {})
+  await ended
+  expect(ended).toBeDefined()
+  expect(late).toEqual([])
 })
 
 test('an operator moves the clock over HTTP, and reads how far it is', async () => {

@@ -15,7 +15,7 @@ export type Player = {
    */
   move(targetOf: (now: number) => number): Promise<Move>
   isPlaying(): boolean
-  /** Ends the move under way at the instant that it has reached. */
+  /** Ends the move under way at the instant that it has reached, and refuses every other. */
   close(): Promise<void>
 }
 
@@ -46,7 +46,13 @@ export function createPlayer(options: {
   let last: Promise<unknown> = Promise.resolve()
   let isPlaying = false
 
+  const closed = new Promise<never>((_, reject) => {
+    closing.signal.addEventListener('abort', () => reject(closing.signal.reason))
+  })
+  closed.catch(() => {})
+
   const play = async (targetOf: (now: number) => number): Promise<Move> => {
+    closing.signal.throwIfAborted()
     const asked = targetOf(time.nowSeconds())
     if (asked < time.nowSeconds() || asked > endOfTime) throw unreachable(asked, time.nowSeconds())
     const start = Math.ceil(time.nowMs() / 1000)
@@ -87,8 +93,8 @@ export function createPlayer(options: {
   const settle = async (instant: number) => {
     do {
       runner.runDue()
-      await webhooks.deliverDue()
-      closing.signal.throwIfAborted()
+      // What is on its way when the sandbox closes is delivered, or is due when it starts again.
+      await Promise.race([webhooks.deliverDue(), closed])
     } while (isDue(instant))
   }
 
