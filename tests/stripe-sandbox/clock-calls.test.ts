@@ -88,6 +88,9 @@ test('the clock says that a move is played, and its time, while one is', async (
   ])
 })
 
+/** Its name in `dropped`: what comes after it may be a secret. */
+const originOf = ({ url }: { url: string }) => new URL(url).origin
+
 test('only a url of this machine may follow', async () => {
   const { box } = await start()
   const urls = ['http://example.com/', 'ftp://127.0.0.1/', 'http://127.0.0.1.example.com/', 'clock', '', 7]
@@ -110,7 +113,9 @@ test('one that refuses the connection is dropped at once, and not called again b
   })
   gone.close()
   for (const { url } of [gone, here]) await post(box, `${path}/followers`, { url })
-  expect(await post(box, path, { advance_seconds: 60 })).toMatchObject({ body: { dropped: [gone.url] } })
+  expect(await post(box, path, { advance_seconds: 60 })).toMatchObject({
+    body: { dropped: [originOf(gone)] },
+  })
   expect(await post(box, path, { advance_seconds: 60 })).toMatchObject({ body: { dropped: [] } })
   expect(times).toEqual([begin, begin + 60, begin + 60, begin + 120])
 })
@@ -139,7 +144,7 @@ test('one that answers an error, or not what it should, is dropped from this mov
   for (answer of [{ status: 500 }, { body: {} }, { body: { next_due: 'soon' } }, { body: 'x' }])
     expect(await post(box, path, { advance_seconds: 60 })).toMatchObject({
       status: 200,
-      body: { dropped: [url] },
+      body: { dropped: [originOf({ url })] },
     })
   answer = { body: { next_due: null } }
   expect(await post(box, path, { advance_seconds: 60 })).toMatchObject({ body: { dropped: [] } })
@@ -154,7 +159,7 @@ test('one that does not answer in 10 s is dropped from this move, which goes on 
   })
   await post(box, `${path}/followers`, { url })
   expect(await post(box, path, { advance_seconds: day })).toMatchObject({
-    body: { now: begin + day, dropped: [url] },
+    body: { now: begin + day, dropped: [originOf({ url })] },
   })
   expect(calls).toBe(1)
 })

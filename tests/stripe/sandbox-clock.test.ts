@@ -234,7 +234,7 @@ describe.each(eachDatabase)('on $name', ({ create }) => {
       return now < from + 2 * 3600 ? from + 2 * 3600 : null
     })
     const { dropped } = await move(box.url, 6 * day)
-    expect(dropped).toEqual([expect.stringMatching(`^http://127.0.0.1:${port}/`)])
+    expect(dropped).toEqual([`http://127.0.0.1:${port}`])
     leave()
     expect((await toldIn(database)).map(({ type }) => type)).toEqual(['invoice.paid'])
 
@@ -366,6 +366,28 @@ test('a service that ends in a move of its sandbox ends the move first: no insta
   await ended
   expect(ended).toBeDefined()
   expect(late).toEqual([])
+})
+
+test('a call with a time after the year 9999 is refused, and leaves the clock as it is', async () => {
+  const database = await newDatabase(createSqlite)
+  const port = await freePort()
+  let address = ''
+  const box = await listener((body) => {
+    address ||= z.object({ url: z.string().default('') }).parse(JSON.parse(body || '{}')).url
+    return { body: { now: Math.floor(Date.now() / 1000) } }
+  })
+  const service = await served({
+    PORT: String(port),
+    DATABASE_URL: database.url,
+    STRIPE_API_BASE: new URL(box.url).origin,
+    STRIPE_SECRET_KEY: 'sk_test_of_the_tests',
+  })
+  for (const now of [253_402_300_800, Number.MAX_SAFE_INTEGER]) {
+    const answer = await fetch(address, { method: 'POST', body: JSON.stringify({ now }) })
+    expect(answer.status).toBe(422)
+  }
+  const clock = await service.request('GET', '/admin/sandbox/clock')
+  expect(Date.parse(clock.body.data.now)).toBeLessThan(Date.now() + day * 1000)
 })
 
 test('an operator moves the clock over HTTP, and reads how far it is', async () => {

@@ -12,7 +12,8 @@ export type Followers = {
   /** Calls `follower` at every instant of every move, until the answered function is called. The last of a name stands. */
   follow(name: string, follower: Follower): () => void
   /**
-   * Calls a url likewise, by POST of `{now}`, which answers `{next_due}`; its name is the url. The file keeps it, until
+   * Calls a url likewise, by POST of `{now}`, which answers `{next_due}`; its name is the url's origin, as the rest may be
+   * secret. The file keeps it, until
    * it refuses the connection: who was there and went away comes by itself again. At an address that answers 404 there is
    * somebody else by now, such as the same service after a restart: it is forgotten, and nobody is missed.
    */
@@ -21,14 +22,15 @@ export type Followers = {
 }
 
 export function openFollowers({ db }: Store): Followers {
-  const followers = new Map<string, Follower>()
+  /** By the name or the whole url that it came with. */
+  const followers = new Map<string, { name: string; follower: Follower }>()
   const insert = db.prepare('INSERT OR IGNORE INTO followers (url) VALUES (?)')
   const remove = db.prepare('DELETE FROM followers WHERE url = ?')
   const kept = db.prepare<[], string>('SELECT url FROM followers ORDER BY seq').pluck()
 
   const followUrl = (url: string) => {
     const forget = () => {
-      if (followers.get(url) !== follower) return
+      if (followers.get(url)?.follower !== follower) return
       followers.delete(url)
       remove.run(url)
     }
@@ -42,22 +44,22 @@ export function openFollowers({ db }: Store): Followers {
         throw error
       }
     }
-    followers.set(url, follower)
+    followers.set(url, { name: new URL(url).origin, follower })
   }
   for (const url of kept.all()) followUrl(url)
 
   return {
     follow: (name, follower) => {
-      followers.set(name, follower)
+      followers.set(name, { name, follower })
       return () => {
-        if (followers.get(name) === follower) followers.delete(name)
+        if (followers.get(name)?.follower === follower) followers.delete(name)
       }
     },
     register: (url) => {
       insert.run(url)
       followUrl(url)
     },
-    all: () => Array.from(followers, ([name, follower]) => ({ name, follower })),
+    all: () => [...followers.values()],
   }
 }
 
