@@ -33,10 +33,10 @@ export type EffectRunner = {
   run(effectId: string): Promise<void>
   /**
    * Carries out all that is due, and waits until none of this process's effects is due or running. Answers when the next
-   * one is due, UTC ISO 8601: now, where there is more to do than a caller waits for.
+   * one is due, UTC ISO 8601: now, where there is more to do than a caller waits for (by default, as long as an instant may take).
    * @throws when nothing has ended for as long
    */
-  catchUp(): Promise<string | null>
+  catchUp(patienceMs?: number): Promise<string | null>
   /** Takes up what is due, and what a crash has left, until `stop`. */
   start(): void
   /** Resolves when the running effects have ended. */

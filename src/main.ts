@@ -37,7 +37,7 @@ import { stripeClient } from './stripe/client.ts'
 import { type DistantClock, distantClock } from './stripe/distant-clock.ts'
 import { embeddedSandbox } from './stripe/embedded-sandbox.ts'
 import { stripeGateway } from './stripe/gateway.ts'
-import { embeddedClock, type SandboxClock } from './stripe/sandbox-clock.ts'
+import { embeddedClock, goAlongMs, type SandboxClock } from './stripe/sandbox-clock.ts'
 import { ensureRateCard } from './usage/ensure-rate-card.ts'
 import { recordCalls } from './usage/record-calls.ts'
 import { type UsageTracking, usageTracking } from './usage/tracking.ts'
@@ -108,9 +108,14 @@ async function start(config: Config, log: Logger, opened: AsyncDisposableStack):
   const upkeep = upkeepOf(context)
   /** At each instant of a move of the sandbox's. */
   const goAlong = async (now: number): Promise<number | null> => {
-    await tracking.flush().catch((error) => log.warn({ err: error }, 'API calls are recorded later'))
-    await upkeep.keepUp()
-    const due = await context.effects.catchUp()
+    const giveUpAt = performance.now() + goAlongMs
+    const flushed = tracking
+      .flush()
+      .catch((error) => log.warn({ err: error }, 'API calls are recorded later'))
+    await Promise.race([flushed, sleep(goAlongMs / 2, undefined, { ref: false })])
+    // It reads lists at Stripe for as long as that takes, and no instant depends on it.
+    void upkeep.keepUp()
+    const due = await context.effects.catchUp(giveUpAt - performance.now())
     return due === null ? null : Math.max(now, Math.ceil(Date.parse(due) / 1000))
   }
   const calls = distant && {

@@ -21,7 +21,7 @@ import { type EffectHandler, type EffectHandlers, FinalFailure, Unknown } from '
 import { burstMs, type EffectKind, effectKinds } from '../effects/kinds.ts'
 import { type Transact, type Turn, transactOn } from '../effects/turn.ts'
 import { AppError } from '../errors.ts'
-import type { SandboxClock } from '../stripe/sandbox-clock.ts'
+import { goAlongMs, type SandboxClock } from '../stripe/sandbox-clock.ts'
 import { finalFault, isOwnFault, postponement, reasonOf } from './failed-attempt.ts'
 
 /** Well within a lease. Should one end under a call all the same, the second call has the same key. */
@@ -29,9 +29,6 @@ const renewMs = 5_000
 const pollMs = 1_000
 const parallel = 4
 const worker = { actor: 'worker' }
-
-/** Of `catchUp`, in which a sandbox waits ten seconds for the answer. */
-const patienceMs = 8_000
 
 /**
  * Carries effects out, and lets write: what a turn asks for is begun after its commit.
@@ -152,7 +149,7 @@ export function effectRunner(
       sleep(timeoutMs, false, { ref: false }),
     ])
 
-  const catchUp = async () => {
+  const catchUp = async (patienceMs = goAlongMs) => {
     const giveUpAt = performance.now() + patienceMs
     let hasMoved = false
     while (!isStopped) {

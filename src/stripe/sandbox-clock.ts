@@ -17,6 +17,9 @@ export type SandboxClock = {
   advanceTo(time: number): Promise<Move>
 }
 
+/** For all that a follower does at an instant, whose answer the sandbox waits ten seconds for. */
+export const goAlongMs = 8_000
+
 export const hasPassed = () => new InvalidRequest([{ path: 'now', message: 'has passed already' }])
 
 /** The clock of a sandbox in this process: read where it is. */
