@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { z } from 'zod'
 import { AppError } from '../errors.ts'
 import { hasPassed, type SandboxClock } from './sandbox-clock.ts'
@@ -18,6 +19,8 @@ export type DistantClock = SandboxClock & {
 }
 
 const lookMs = 3_000
+/** Between two looks at a move. */
+const pauseMs = 500
 
 /** The clock at this base, or undefined when what answers there is no sandbox. @throws when nobody answers */
 export async function distantClock(base: string): Promise<DistantClock | undefined> {
@@ -53,6 +56,16 @@ export async function distantClock(base: string): Promise<DistantClock | undefin
     isAway = false
   }
 
+  /** Waits for the end of the move under way: it may have come to this time (unix seconds). */
+  const isReached = async (time: number) => {
+    try {
+      while (await look()) await sleep(pauseMs)
+      return nowMs() >= time * 1000
+    } catch {
+      return false
+    }
+  }
+
   const first = clockShape.safeParse(await jsonOf(await ask(path, lookMs)))
   if (!first.success) return undefined
   set(first.data.now, first.data.is_playing)
@@ -75,12 +88,17 @@ export async function distantClock(base: string): Promise<DistantClock | undefin
       }
     },
     async advanceTo(time) {
-      const answer = await ask(path, undefined, { now: time }).catch((cause) => {
+      let answer: Response
+      try {
+        answer = await ask(path, undefined, { now: time })
+      } catch (cause) {
+        // `fetch` waits five minutes for an answer, and a long move takes longer.
+        if (await isReached(time)) return { now: time, dropped: [] }
         throw new AppError('stripe_unavailable', 'The sandbox does not answer', {
           cause,
           retryAfterSeconds: 2,
         })
-      })
+      }
       if (answer.status === 400) throw hasPassed()
       return moveShape.parse(await answer.json())
     },

@@ -1,12 +1,16 @@
+import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
+import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import Stripe from 'stripe'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { z } from 'zod'
 import { readConfig, sandboxBase } from '../../src/config.ts'
 import { ownOrigin } from '../../src/http/listen.ts'
 import { serve } from '../../src/main.ts'
+import { distantClock } from '../../src/stripe/distant-clock.ts'
 import { type Sandbox, startSandbox } from '../../src/stripe-sandbox/sandbox.ts'
 import { listener, post } from '../stripe-sandbox/start.ts'
 import {
@@ -388,6 +392,35 @@ test('a call with a time after the year 9999 is refused, and leaves the clock as
   }
   const clock = await service.request('GET', '/admin/sandbox/clock')
   expect(Date.parse(clock.body.data.now)).toBeLessThan(Date.now() + day * 1000)
+})
+
+test('a move whose answer is lost is waited for to its end', async () => {
+  const box = await sandboxFor('http://127.0.0.1:1/')
+  let isLost = true
+  const server = createServer((request, response) => {
+    if (request.method === 'POST') {
+      if (!isLost) void box.clock.advanceTo(target).catch(() => {})
+      setTimeout(() => request.socket.destroy(), 100)
+      return
+    }
+    const { nowMs, isPlaying } = box.clock
+    response.end(JSON.stringify({ now: Math.floor(nowMs() / 1000), is_playing: isPlaying() }))
+  }).listen(0, '127.0.0.1')
+  onTestFinished(() => void server.close())
+  await once(server, 'listening')
+  const { port } = z.object({ port: z.int() }).parse(server.address())
+  const instants: number[] = []
+  box.clock.follow('slow', async (now) => {
+    await sleep(300)
+    instants.push(now)
+    return now + 10 * day
+  })
+  const target = Math.floor(box.clock.nowMs() / 1000) + 31 * day
+  const clock = await distantClock(`http://127.0.0.1:${port}`)
+  await expect(clock?.advanceTo(target)).rejects.toThrow('does not answer')
+  isLost = false
+  expect(await clock?.advanceTo(target)).toMatchObject({ now: target })
+  expect(instants.at(-1)).toBe(target)
 })
 
 test('an operator moves the clock over HTTP, and reads how far it is', async () => {
