@@ -1,4 +1,4 @@
-import { InvalidRequest } from '../errors.ts'
+import { AppError, InvalidRequest } from '../errors.ts'
 import type { Move } from '../stripe-sandbox/clock/player.ts'
 import { StripeFailure as SandboxRefusal } from '../stripe-sandbox/objects/errors.ts'
 import type { Sandbox } from '../stripe-sandbox/sandbox.ts'
@@ -29,6 +29,8 @@ export const embeddedClock = ({ clock }: Pick<Sandbox, 'clock'>): SandboxClock =
   isPlaying: async () => clock.isPlaying(),
   advanceTo: (time) =>
     clock.advanceTo(time).catch((error) => {
-      throw error instanceof SandboxRefusal && error.status === 400 ? hasPassed() : error
+      if (!(error instanceof SandboxRefusal)) throw error
+      if (error.status === 400) throw hasPassed()
+      throw new AppError('stripe_unavailable', error.message, { cause: error, retryAfterSeconds: 2 })
     }),
 })

@@ -1,5 +1,5 @@
 import type { Webhooks } from '../delivery/webhooks.ts'
-import { invalidRequest } from '../objects/errors.ts'
+import { invalidRequest, StripeFailure } from '../objects/errors.ts'
 import type { Follower, Followers } from './followers.ts'
 import type { PlayedTime } from './played-time.ts'
 import { nobody, type Runner } from './runner.ts'
@@ -109,7 +109,12 @@ export function createPlayer(options: {
     },
     isPlaying: () => isPlaying,
     close: async () => {
-      closing.abort(new Error('the sandbox is closed'))
+      closing.abort(
+        new StripeFailure(503, {
+          type: 'api_error',
+          message: 'The sandbox is closed: the move has ended on its way.',
+        }),
+      )
       await last
     },
   }
