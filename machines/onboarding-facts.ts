@@ -18,7 +18,7 @@ const failure = {
   personal: z.object({ message: z.string() }),
 }
 
-export const selectedDiscount = z.object({
+const selectedDiscount = z.object({
   code: id,
   coupon_id: id,
   promotion_code_id: id.nullable(),

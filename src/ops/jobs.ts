@@ -10,7 +10,7 @@ import { rehearse } from './rehearse.ts'
 import { reprice } from './reprice.ts'
 import { verify } from './verify.ts'
 
-export const jobKinds = ['replay', 'verify', 'verify_tables', 'rehearse', 'reprice'] as const
+const jobKinds = ['replay', 'verify', 'verify_tables', 'rehearse', 'reprice'] as const
 
 export const JobRequest = z
   .strictObject({

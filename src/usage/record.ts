@@ -60,7 +60,7 @@ export const UsageRecord = z
 export type UsageRecord = z.infer<typeof UsageRecord>
 
 /** What is wrong with a quantity of 0 to 1,000,000,000, by what it is a quantity of. */
-export function quantityProblem({
+function quantityProblem({
   usage_type,
   action,
   quantity,
@@ -72,7 +72,7 @@ export function quantityProblem({
 
 /** How far ahead of our clock, and how far back, usage may have occurred. */
 export const aheadMs = 5 * 60_000
-export const backMs = 35 * 24 * 3_600_000
+const backMs = 35 * 24 * 3_600_000
 
 /**
  * Records all or nothing. A record whose key has been used for its tenant already is answered as it stands in the log.

@@ -15,7 +15,7 @@ export type CustomerWanted = {
 }
 
 /** `customerId`: the tenant's, that is not deleted. */
-export type CustomerKnown = { customerId: string | null; underWay: readonly UnderWay[] }
+type CustomerKnown = { customerId: string | null; underWay: readonly UnderWay[] }
 
 export async function customerKnown(reader: Reader, tenantId: string): Promise<CustomerKnown> {
   const customer = await findCustomer(reader, tenantId)

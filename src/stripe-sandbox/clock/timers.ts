@@ -10,7 +10,7 @@ const rules: Record<TimerKind, (turn: Turn, objectId: string) => void> = {
   advance_subscription: advanceSubscription,
 }
 
-export type Timer = { seq: number; kind: TimerKind; object_id: string; due_at: number }
+type Timer = { seq: number; kind: TimerKind; object_id: string; due_at: number }
 
 export type Timers = {
   /** The earliest that is due by a time (unix seconds); of one second the one that was set first. */

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { currencies } from './currencies.ts'
 import { invalidRequest, missing, type StripeFailure } from './errors.ts'
 
-export type FormValue = string | FormHash
+type FormValue = string | FormHash
 /** A decoded form; lists are hashes with the keys `0`, `1`… */
 export type FormHash = { [key: string]: FormValue }
 

@@ -21,7 +21,7 @@ const leastOf: Record<string, number> = {
   thb: 1000,
 }
 /** The most that can be charged at once, in the smallest unit of any currency. */
-export const largestAmount = 99_999_999
+const largestAmount = 99_999_999
 
 /** @throws StripeFailure 400 for an amount that no card can be charged with */
 export function checkChargeAmount(amount: number, currency: string): void {

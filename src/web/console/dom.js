@@ -89,7 +89,7 @@ export function idOf(id, { href, what = 'id' } = {}) {
 }
 
 /** @param {string} text @param {string} name */
-export function copyButton(text, name) {
+function copyButton(text, name) {
   if (!navigator.clipboard) return null
   const copy = async () => {
     await navigator.clipboard.writeText(text)
