@@ -149,7 +149,21 @@ CREATE TABLE IF NOT EXISTS billing_usage_records (
   last_position BIGINT NOT NULL
 );
 CREATE INDEX IF NOT EXISTS billing_usage_records_by_time ON billing_usage_records (tenant_id, usage_type, occurred_at, position);
+CREATE INDEX IF NOT EXISTS billing_usage_records_sets ON billing_usage_records (tenant_id, usage_type, occurred_at, position, quantity)
+  WHERE action = 'set' AND voided_at IS NULL;
+CREATE INDEX IF NOT EXISTS billing_usage_records_late ON billing_usage_records (tenant_id, usage_type, occurred_at) WHERE is_late = 1;
 CREATE INDEX IF NOT EXISTS billing_usage_records_unbilled ON billing_usage_records (tenant_id, invoice_id);
+
+CREATE TABLE IF NOT EXISTS billing_usage_sums (
+  sum_id TEXT NOT NULL PRIMARY KEY,
+  tenant_id TEXT NOT NULL,
+  usage_type TEXT NOT NULL,
+  scale TEXT NOT NULL CHECK (scale IN ('minute', 'hour')),
+  starts_at TEXT NOT NULL,
+  quantity TEXT NOT NULL,
+  last_position BIGINT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS billing_usage_sums_by_time ON billing_usage_sums (tenant_id, usage_type, scale, starts_at);
 
 CREATE TABLE IF NOT EXISTS billing_payment_methods (
   payment_method_id TEXT NOT NULL PRIMARY KEY,

@@ -9,6 +9,7 @@ export type Tables = {
   billing_subscriptions: BillingSubscriptions
   billing_invoices: BillingInvoices
   billing_usage_records: BillingUsageRecords
+  billing_usage_sums: BillingUsageSums
   billing_payment_methods: BillingPaymentMethods
   billing_discounts: BillingDiscounts
   billing_products: BillingProducts
@@ -31,6 +32,7 @@ export const tableNames = keysOf({
   billing_subscriptions: true,
   billing_invoices: true,
   billing_usage_records: true,
+  billing_usage_sums: true,
   billing_payment_methods: true,
   billing_discounts: true,
   billing_products: true,
@@ -209,6 +211,16 @@ type BillingUsageRecords = {
   billed_at: string | null
   voided_at: string | null
   position: number
+  last_position: number
+}
+
+type BillingUsageSums = {
+  sum_id: string
+  tenant_id: string
+  usage_type: string
+  scale: 'minute' | 'hour'
+  starts_at: string
+  quantity: string
   last_position: number
 }
 

@@ -15,8 +15,9 @@ import { rateCards } from './rate-cards.ts'
 import { stripeEvents } from './stripe-events.ts'
 import { subscriptions } from './subscriptions.ts'
 import { usageRecords } from './usage-records.ts'
+import { usageSums } from './usage-sums.ts'
 
-/** In the order in which they see a fact: people come after the customers, invoices come after the subscriptions and before the usage that they bill. */
+/** In the order in which they see a fact: people come after the customers, invoices come after the subscriptions and before the usage that they bill, sums after the records. */
 export const projections: readonly Projection[] = [
   onboardingSessions,
   customers,
@@ -29,6 +30,7 @@ export const projections: readonly Projection[] = [
   paymentMethods,
   rateCards,
   usageRecords,
+  usageSums,
   stripeEvents,
   erasedTenants,
 ]

@@ -17,10 +17,10 @@ export async function saveRow<T extends keyof Tables>(
   await trx.executeQuery({ ...query, parameters: columns.map((name) => row[name]) })
 }
 
-/** A row has all columns of its table, so one text serves all rows; making it takes longer than running it. */
 const texts = new WeakMap<object, Map<string, CompiledQuery>>()
 
-function compiled(trx: Trx, name: string, compile: () => CompiledQuery): CompiledQuery {
+/** One text for all rows, which have all columns of their table: making it takes longer than running it. */
+export function compiled(trx: Trx, name: string, compile: () => CompiledQuery): CompiledQuery {
   const { adapter } = trx.getExecutor()
   const queries = texts.get(adapter) ?? new Map<string, CompiledQuery>()
   texts.set(adapter, queries)

@@ -1,0 +1,63 @@
+import { sql } from 'kysely'
+import type { Trx } from '../db/tables.ts'
+import type { Projection } from './projection.ts'
+import { compiled } from './save-row.ts'
+
+/**
+ * What was incremented, by the minute and by the hour in which it occurred, less what is voided; a sum that has become 0
+ * stays. A window is added up from these, however many records it has.
+ */
+export const usageSums: Projection = {
+  table: 'billing_usage_sums',
+  primaryKey: 'sum_id',
+  on: {
+    'usage.recorded': async (trx, { tenant_id, data, occurred_at, position }) => {
+      if (tenant_id === null || data.action !== 'increment') return
+      const { usage_type, quantity } = data
+      await add(trx, { tenant_id, usage_type, occurred_at, quantity, position })
+    },
+    'usage.voided': async (trx, { tenant_id, data, position }) => {
+      const row = await trx
+        .selectFrom('billing_usage_records')
+        .select(['tenant_id', 'usage_type', 'action', 'quantity', 'occurred_at'])
+        .where('record_id', '=', data.record_id)
+        .where('tenant_id', '=', tenant_id)
+        // This fact voided it, and not one before.
+        .where('last_position', '=', position)
+        .executeTakeFirst()
+      if (row?.action !== 'increment') return
+      await add(trx, { ...row, quantity: -row.quantity, position })
+    },
+  },
+}
+
+type Addition = {
+  tenant_id: string
+  usage_type: string
+  occurred_at: string
+  quantity: number
+  position: number
+}
+
+async function add(trx: Trx, addition: Addition): Promise<void> {
+  const { tenant_id, usage_type, occurred_at, quantity, position } = addition
+  const rowOf = (scale: 'minute' | 'hour', starts_at: string) => [
+    `${tenant_id}:${usage_type}:${scale}:${starts_at}`,
+    ...[tenant_id, usage_type, scale, starts_at, String(quantity), position],
+  ]
+  const parameters = [
+    ...rowOf('minute', `${occurred_at.slice(0, 16)}:00.000Z`),
+    ...rowOf('hour', `${occurred_at.slice(0, 13)}:00:00.000Z`),
+  ]
+  const query = compiled(trx, 'billing_usage_sums added', () => {
+    const [minute, hour] = [parameters.slice(0, 7), parameters.slice(7)]
+    return sql`insert into billing_usage_sums
+        (sum_id, tenant_id, usage_type, scale, starts_at, quantity, last_position)
+      values (${sql.join(minute)}), (${sql.join(hour)})
+      on conflict (sum_id) do update set
+        quantity = cast(
+          cast(billing_usage_sums.quantity as bigint) + cast(excluded.quantity as bigint) as text),
+        last_position = excluded.last_position`.compile(trx)
+  })
+  await trx.executeQuery({ ...query, parameters })
+}
