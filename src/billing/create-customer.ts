@@ -5,7 +5,7 @@ import type { Caller } from '../log/by.ts'
 import { ask } from '../outbox/ask.ts'
 import { customerKnown, decideCustomer } from '../outbox/requests/create-customer.ts'
 import { customerRefusal } from '../outbox/requests/update-customer.ts'
-import { keyInMetadata } from '../stripe/calls.ts'
+import { keyInMetadata } from '../stripe/call.ts'
 import { type Customer, customerOf } from '../views/customer.ts'
 
 /** As Stripe takes it, beside what we put there ourselves. */

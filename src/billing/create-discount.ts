@@ -7,7 +7,7 @@ import type { By } from '../log/by.ts'
 import { ask, type Decision, type Order, type Request, resume } from '../outbox/ask.ts'
 import type { OperationUnderWay } from '../outbox/under-way.ts'
 import { ppmOf } from '../projections/read-value.ts'
-import { keyInMetadata } from '../stripe/calls.ts'
+import { keyInMetadata } from '../stripe/call.ts'
 import { inOurTerms } from '../stripe/failure.ts'
 import { type Discount, type FoundDiscount, findDiscount, shownDiscount } from './discounts.ts'
 

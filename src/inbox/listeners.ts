@@ -1,6 +1,7 @@
 import type { Trx } from '../db/tables.ts'
 import type { Turn } from '../effects/turn.ts'
 import type { Sighting } from '../log/sighting.ts'
+import { idOf, memberOf } from '../projections/read-value.ts'
 import { discountsIn } from '../projections/subscription-discounts.ts'
 import { type StripeObjectType, stripeObjectTypes } from '../stripe/object-types.ts'
 import { isPinned } from '../stripe/webhook.ts'
@@ -44,11 +45,19 @@ export const listeners: Record<string, Listener> = {
     when: isOfAnotherVersion,
     tell: askAgain,
   },
+  // What was credited stands on the invoice, of which no event may tell.
+  refresh_credited: { on: ['credit_note'], tell: refreshCredited },
   // A customer has become a tenant's: the events about it that came too early are taken in now.
   release_parked: {
     on: ['customer'],
     tell: (turn, { objectId }, takeIn) => releaseParked(turn, objectId, takeIn),
   },
+}
+
+function refreshCredited(turn: Turn, { object, tenantId, cause }: Sighting): Promise<void> {
+  const objectId = idOf(memberOf(object, 'invoice'))
+  if (objectId === null) return Promise.resolve()
+  return enqueueRefresh(turn, { objectType: 'invoice', objectId, tenantId }, cause)
 }
 
 /** A `created` is never the later one. */

@@ -1,6 +1,6 @@
 import type { Turn } from '../effects/turn.ts'
 import { enqueueRefresh } from '../inbox/enqueue-refresh.ts'
-import type { CallParams } from '../stripe/calls.ts'
+import type { CallParams } from '../stripe/call.ts'
 import { orderedIn } from './requests/create-subscription.ts'
 
 /**

@@ -1,6 +1,7 @@
 import type { Effect } from '../effects/effects.ts'
 import { FinalFailure, Unknown } from '../effects/handler.ts'
-import type { CallName, CallParams } from '../stripe/calls.ts'
+import type { CallParams } from '../stripe/call.ts'
+import type { CallName } from '../stripe/calls.ts'
 import { StripeFailure } from '../stripe/failure.ts'
 import type { Observation, StripeGateway } from '../stripe/gateway.ts'
 

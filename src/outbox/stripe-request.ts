@@ -89,6 +89,8 @@ async function endedAlready(
   if (id === undefined || !(refusal instanceof StripeFailure) || refusal.kind !== 'missing') return undefined
   if (kind === 'delete_coupon') return goneObject('coupon', id, 0)
   if (kind === 'delete_customer') return goneObject('customer', id, 0)
+  if (kind === 'delete_invoice') return goneObject('invoice', id, 0)
+  if (kind === 'delete_invoice_item') return goneObject('invoiceitem', id, 0)
   if (kind !== 'cancel_subscription') return undefined
   const subscription = await askStripe(
     async () => (await stripe.fetch('subscription', id)).observation,

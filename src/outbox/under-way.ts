@@ -5,6 +5,7 @@ import type { Operation } from '../log/facts.ts'
 import { factById } from '../log/read.ts'
 import { livingPersonal } from '../log/subject.ts'
 import { callNames } from '../stripe/calls.ts'
+import { invoiceCalls } from '../stripe/invoice-calls.ts'
 
 /** A request of Stripe that was asked for and has not ended: it may be making what another one is about to make. */
 export type UnderWay = StepUnderWay | OperationUnderWay
@@ -17,7 +18,7 @@ export type OperationUnderWay = {
   params: Record<string, unknown>
 }
 
-/** Those of a tenant, or of the catalogue (null), oldest first. Lines of invoices stand in nobody's way. */
+/** Those of a tenant, or of the catalogue (null), oldest first. What is done to our own invoices stands in nobody's way. */
 export async function requestsUnderWay(reader: Reader, tenantId: string | null): Promise<UnderWay[]> {
   const rows = await reader
     .selectFrom('effects')
@@ -48,7 +49,7 @@ export async function operationsUnderWay(
   return (await requestsUnderWay(reader, tenantId)).filter((each) => each.askedBy === 'operation')
 }
 
-const blocking = callNames.filter((name) => name !== 'create_invoice_item')
+const blocking = callNames.filter((name) => name === 'void_invoice' || !(name in invoiceCalls))
 
 /**
  * Each of the two who ask lets the other's request end first.

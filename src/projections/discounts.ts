@@ -1,6 +1,6 @@
 import { flag, type Row, type Trx } from '../db/tables.ts'
 import type { Sighting } from '../log/sighting.ts'
-import { keyInMetadata } from '../stripe/calls.ts'
+import { keyInMetadata } from '../stripe/call.ts'
 import type { StripeObjects } from '../stripe/object-types.ts'
 import { nextReusableRow } from './deletable.ts'
 import { onStripeObject, type Projection } from './projection.ts'

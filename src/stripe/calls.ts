@@ -1,11 +1,8 @@
 import type Stripe from 'stripe'
-import { isSettled } from '../../machines/invoice.ts'
 import { keysOf } from '../db/keys-of.ts'
-import { type StripeObjectType, subscriptionExpansions } from './object-types.ts'
-
-/** Of any call, as the log has them. */
-export type CallParams = Record<string, unknown>
-type Answer = { id: string }
+import { type Call, type CallParams, firstOf, madeUnder } from './call.ts'
+import { type InvoiceCallParams, invoiceCalls } from './invoice-calls.ts'
+import { subscriptionExpansions } from './object-types.ts'
 
 /** What each call takes, as Stripe's SDK types it: what wants a call made decides on them, and the log keeps them. */
 type ParamsOf = {
@@ -19,40 +16,11 @@ type ParamsOf = {
   create_promotion_code: Stripe.PromotionCodeCreateParams & CallParams
   update_promotion_code: Stripe.PromotionCodeUpdateParams
   delete_coupon: CallParams
-  create_invoice_item: Stripe.InvoiceItemCreateParams
-  void_invoice: CallParams
   delete_customer: CallParams
-}
+} & InvoiceCallParams
 export type CallName = keyof ParamsOf
 
-/**
- * The calls that change something at Stripe. `run` makes the call; `find` looks for what an earlier call under this
- * key has made, for when the outcome is unknown and the key is forgotten: by a list, which shows writes at once
- * (Search does not), and by the key that we put in the object's metadata.
- */
-type Call<P> = {
-  objectType: StripeObjectType
-  /** The answer shows the object as it was at its creation. */
-  isCreate: boolean
-  run(stripe: Stripe, targetId: string, params: P, options: Stripe.RequestOptions): Promise<Answer>
-  find?(stripe: Stripe, params: P, key: string): Promise<Answer | undefined>
-}
-
-/** The member of an object's metadata that holds the key of the call that made it. */
-export const keyInMetadata = 'stepledger_key'
-
-const madeUnder = (key: string) => (object: { metadata?: Stripe.Metadata | null }) =>
-  object.metadata?.[keyInMetadata] === key
-
-async function firstOf<T extends Answer & { metadata?: Stripe.Metadata | null }>(
-  list: AsyncIterable<T>,
-  key: string,
-): Promise<T | undefined> {
-  const isOurs = madeUnder(key)
-  for await (const object of list) if (isOurs(object)) return object
-  return undefined
-}
-
+/** The calls that change something at Stripe. */
 const calls: { [Name in CallName]: Call<ParamsOf[Name]> } = {
   create_customer: {
     objectType: 'customer',
@@ -122,44 +90,15 @@ const calls: { [Name in CallName]: Call<ParamsOf[Name]> } = {
     isCreate: false,
     run: (stripe, target, _params, options) => stripe.coupons.del(target, {}, options),
   },
-  create_invoice_item: {
-    objectType: 'invoiceitem',
-    isCreate: true,
-    run: (stripe, _target, params, options) => stripe.invoiceItems.create(params, options),
-    find: (stripe, params, key) =>
-      firstOf(stripe.invoiceItems.list({ invoice: String(params.invoice), limit: 100 }), key),
-  },
-  void_invoice: {
-    objectType: 'invoice',
-    isCreate: false,
-    run: voidInvoice,
-  },
   delete_customer: {
     objectType: 'customer',
     isCreate: false,
     run: (stripe, target, _params, options) => stripe.customers.del(target, {}, options),
   },
+  ...invoiceCalls,
 }
 
 export const callNames = keysOf(calls)
-
-/** A draft is made final first, since Stripe voids none. One of nothing is paid by that; what is over stays as it is. */
-async function voidInvoice(
-  stripe: Stripe,
-  id: string,
-  _params: CallParams,
-  { idempotencyKey }: Stripe.RequestOptions,
-): Promise<Stripe.Invoice> {
-  let invoice = await stripe.invoices.retrieve(id)
-  if (invoice.status === 'draft')
-    invoice = await stripe.invoices.finalizeInvoice(
-      id,
-      { auto_advance: false },
-      { idempotencyKey: `${idempotencyKey}:finalize` },
-    )
-  if (isSettled(String(invoice.status))) return invoice
-  return stripe.invoices.voidInvoice(id, {}, idempotencyKey === undefined ? {} : { idempotencyKey })
-}
 
 /** @param params as its table wants them: the log cannot say which go with which call */
 export const callOf = (name: CallName): Call<CallParams> => calls[name]

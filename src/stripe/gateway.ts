@@ -3,8 +3,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type Stripe from 'stripe'
 import { backoffMs } from '../db/backoff.ts'
 import { headersOf, secretOf, timeOf, withoutSecrets } from './answer.ts'
+import type { CallParams } from './call.ts'
 import { type CallTally, callTally } from './call-tally.ts'
-import { type CallName, type CallParams, callOf } from './calls.ts'
+import { type CallName, callOf } from './calls.ts'
 import { StripeFailure, stripeFailure } from './failure.ts'
 import {
   objectTypes,

@@ -8,7 +8,7 @@ type ObjectType = {
    * ids are what the seller likes, any text.
    */
   owner: 'tenant' | 'seller'
-  /** Its table and the key there. Null: setup intents are in the session alone, invoice items in their invoice. */
+  /** Its table and the key there. Null: setup intents are in the session alone, invoice items and credit notes in their invoice. */
   row: { table: RowTable; key: string } | null
   /** Events about it are read; of other objects the log alone has them. */
   hasEvents: boolean
@@ -93,6 +93,12 @@ export const objectTypes = {
     hasEvents: false,
     retrieve: (stripe, id) => stripe.invoiceItems.retrieve(id),
   },
+  credit_note: {
+    owner: 'tenant',
+    row: null,
+    hasEvents: true,
+    retrieve: (stripe, id) => stripe.creditNotes.retrieve(id),
+  },
 } as const satisfies Record<keyof StripeObjects, ObjectType>
 
 /** As the SDK types them. What is read of one may be odd all the same, or missing: Stripe's API has many versions. */
@@ -107,6 +113,7 @@ export type StripeObjects = {
   product: Stripe.Product
   price: Stripe.Price
   invoiceitem: Stripe.InvoiceItem
+  credit_note: Stripe.CreditNote
 }
 export type StripeObjectType = keyof StripeObjects
 export type StripeEvent = Stripe.Event

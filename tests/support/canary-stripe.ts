@@ -10,9 +10,14 @@ export const stripeTypes = [
   ...['Coupon', 'PromotionCode', 'Product', 'Price', 'InvoiceItem', 'WebhookEndpoint'],
   ...['Dispute', 'Refund', 'CreditNote', 'TaxId', 'Quote', 'Account', 'Card', 'BankAccount', 'Review'],
 ]
-const mirrored = ['customer', 'subscription', 'invoice', 'payment_method', 'setup_intent']
+const mirrored = ['customer', 'subscription', 'invoice', 'payment_method', 'setup_intent', 'credit_note']
 const catalogue = ['coupon', 'promotion_code', 'product', 'price']
-const prefixes: Record<string, string> = { invoice: 'in', payment_method: 'pm', setup_intent: 'seti' }
+const prefixes: Record<string, string> = {
+  invoice: 'in',
+  payment_method: 'pm',
+  setup_intent: 'seti',
+  credit_note: 'cn',
+}
 
 /** Each of Stripe's objects, as webhooks that are applied, parked and released, ignored, quarantined and refetched. */
 export async function hear(w: CanaryWorld, walked: Walked): Promise<void> {

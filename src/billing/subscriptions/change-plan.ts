@@ -7,7 +7,7 @@ import { takeIn } from '../../inbox/take-in.ts'
 import type { Caller } from '../../log/by.ts'
 import { assertRunning, decidePlan } from '../../outbox/requests/change-subscription.ts'
 import { orderedIn } from '../../outbox/requests/create-subscription.ts'
-import type { CallParams } from '../../stripe/calls.ts'
+import type { CallParams } from '../../stripe/call.ts'
 import type { Subscription, SubscriptionRow } from '../../views/subscriptions.ts'
 import { modify } from './modify.ts'
 

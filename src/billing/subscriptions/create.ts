@@ -23,7 +23,7 @@ import {
   wantsAuthentication,
 } from '../../outbox/requests/create-subscription.ts'
 import { askStripe } from '../../stripe/ask-stripe.ts'
-import type { CallParams } from '../../stripe/calls.ts'
+import type { CallParams } from '../../stripe/call.ts'
 import { failureOf } from '../../stripe/failure.ts'
 import { ownSubscription, Subscription, shownSubscription } from '../../views/subscriptions.ts'
 

@@ -4,7 +4,7 @@ import { isoTime } from '../../projections/projection.ts'
 import { idOf } from '../../projections/read-value.ts'
 import { pendingCall } from '../../session/calls.ts'
 import type { Snapshot } from '../../session/session.ts'
-import { keyInMetadata } from '../../stripe/calls.ts'
+import { keyInMetadata } from '../../stripe/call.ts'
 import type { Observation } from '../../stripe/gateway.ts'
 import type { StripeObjects } from '../../stripe/object-types.ts'
 

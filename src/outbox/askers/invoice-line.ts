@@ -1,6 +1,6 @@
 import type { Logger } from 'pino'
 import type { Fact } from '../../log/facts.ts'
-import { keyInMetadata } from '../../stripe/calls.ts'
+import { keyInMetadata } from '../../stripe/call.ts'
 import type { Asker } from './asker.ts'
 
 /**

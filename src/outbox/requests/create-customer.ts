@@ -1,5 +1,5 @@
 import type { Reader } from '../../db/tables.ts'
-import { keyInMetadata } from '../../stripe/calls.ts'
+import { keyInMetadata } from '../../stripe/call.ts'
 import { findCustomer } from '../../views/customer.ts'
 import type { Decision } from '../ask.ts'
 import { assertFree, requestsUnderWay, type UnderWay } from '../under-way.ts'

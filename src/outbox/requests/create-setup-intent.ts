@@ -1,4 +1,4 @@
-import { keyInMetadata } from '../../stripe/calls.ts'
+import { keyInMetadata } from '../../stripe/call.ts'
 
 /** A SetupIntent, by which the browser confirms a card for payments to come. */
 export const setupIntentParams = (
