@@ -243,6 +243,8 @@ CREATE TABLE IF NOT EXISTS billing_rate_cards (
   currency TEXT NOT NULL,
   rates TEXT NOT NULL,
   effective_at TEXT NOT NULL,
+  recorded_at TEXT NOT NULL,
+  release TEXT NOT NULL,
   last_position BIGINT NOT NULL
 );
 

@@ -255,6 +255,8 @@ CREATE TABLE IF NOT EXISTS billing_rate_cards (
   currency TEXT NOT NULL,
   rates TEXT NOT NULL, -- JSON: {usage_type: {rate_cents, per_units}}
   effective_at TEXT NOT NULL,
+  recorded_at TEXT NOT NULL, -- it holds from the later of the two
+  release TEXT NOT NULL, -- of Stepledger's that set it
   last_position BIGINT NOT NULL
 );
 

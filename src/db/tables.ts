@@ -284,6 +284,8 @@ type BillingRateCards = {
   currency: string
   rates: string
   effective_at: string
+  recorded_at: string
+  release: string
   last_position: number
 }
 

@@ -16,6 +16,7 @@ export type UsageType = (typeof usageTypes)[number]
 /** `rate_cents` for each `per_units` units: 10 cents per 1000 calls is {rate_cents: 10, per_units: 1000}. */
 export const rate = z.object({ rate_cents: z.int().min(0), per_units: z.int().positive() })
 export const rates = z.object(tableOf(usageTypes, () => rate))
+export type Rate = z.infer<typeof rate>
 export type Rates = z.infer<typeof rates>
 
 const operations = [
@@ -158,6 +159,8 @@ const billingFacts = {
     currency: z.string().length(3),
     rates,
     effective_at: time,
+    /** The version of Stepledger that set it: what an older one is configured to charge never comes back by itself. */
+    release: id,
   }),
 }
 

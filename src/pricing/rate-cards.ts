@@ -5,10 +5,13 @@ import type { RateCard } from './price.ts'
 /** Every card, in the order in which they were set. */
 export async function readRateCards(reader: Reader): Promise<RateCard[]> {
   const rows = await reader.selectFrom('billing_rate_cards').selectAll().orderBy('last_position').execute()
-  return rows.map(({ rates, currency, effective_at, last_position }) => ({
+  return rows.map(({ rate_card_id, rates, currency, effective_at, recorded_at, last_position }) => ({
+    rate_card_id,
     rates: ratesSchema.parse(JSON.parse(rates)),
     currency,
-    effective_at,
+    holdsFrom: later(effective_at, recorded_at),
     position: last_position,
   }))
 }
+
+const later = (a: string, b: string) => (a < b ? b : a)

@@ -6,7 +6,7 @@ export const rateCards: Projection = {
   table: 'billing_rate_cards',
   primaryKey: 'rate_card_id',
   on: {
-    'rates.card_set': (trx, { data, position }) =>
+    'rates.card_set': (trx, { data, position, recorded_at }) =>
       saveRow(
         trx,
         'billing_rate_cards',
@@ -17,6 +17,8 @@ export const rateCards: Projection = {
           currency: data.currency,
           rates: canonicalJson(data.rates),
           effective_at: data.effective_at,
+          recorded_at,
+          release: data.release,
           last_position: position,
         },
         'kept',

@@ -1,16 +1,21 @@
+import packageJson from '../../package.json' with { type: 'json' }
 import type { Config } from '../config.ts'
 import type { AppContext } from '../context.ts'
 import { canonicalJson } from '../log/canonical-json.ts'
 import { type Rates, rates as ratesSchema, streams, usageTypes } from '../log/facts.ts'
 import { factOf } from '../log/read.ts'
+import { compareReleases } from '../pricing/release.ts'
 
 /**
  * Appends `rates.card_set` when the configured rates or the currency differ from the last card in the log. The first
- * card holds since ever, so that usage of the days before the first start has a price; later ones hold from now on.
+ * card holds since ever, so that usage of the days before the first start has a price; later ones hold from now on. A
+ * release that is older than the one that set the last card sets none: one that starts again, by mistake or for an hour,
+ * does not bring its prices back.
  */
 export async function ensureRateCard(
   { transact }: Pick<AppContext, 'transact'>,
   config: Pick<Config, 'rates' | 'currency'>,
+  release = packageJson.version,
 ): Promise<void> {
   const configured = { rates: ratesOf(config), currency: config.currency }
   await transact({ actor: 'startup' }, async (turn) => {
@@ -24,6 +29,7 @@ export async function ensureRateCard(
     const last = row === undefined ? undefined : factOf(row)
     if (last?.type === 'rates.card_set') {
       const { rates, currency } = last.data
+      if (compareReleases(release, last.data.release) < 0) return
       if (canonicalJson({ rates, currency }) === canonicalJson(configured)) return
     }
     const version = last?.version ?? 0
@@ -36,7 +42,7 @@ export async function ensureRateCard(
           fact_id: rate_card_id,
           type: 'rates.card_set',
           tenant_id: null,
-          data: { rate_card_id, ...configured, effective_at },
+          data: { rate_card_id, ...configured, effective_at, release },
         },
       ],
       version,

@@ -16,12 +16,13 @@ describe.each(eachDatabase)('on $name', ({ create }) => {
   const at = (time: string) => ({ transact: transactAt(t.db, time) })
   const cardFacts = () => Array.fromAsync(readFacts(t.db.reader, { type: 'rates.card_set' }))
 
-  test('the first start sets a card that holds since ever', async () => {
+  test('the first start sets a card, which prices what was before it too', async () => {
     const [first, ...more] = await readRateCards(t.db.reader)
     expect(more).toEqual([])
     expect(first).toMatchObject({
       currency: 'usd',
-      effective_at: '1970-01-01T00:00:00.000Z',
+      // Before it was recorded there is none but it.
+      holdsFrom: '2026-03-15T12:00:00.000Z',
       rates: {
         agent: { rate_cents: 5000, per_units: 1 },
         api_call: { rate_cents: 10, per_units: 1000 },
@@ -41,13 +42,22 @@ describe.each(eachDatabase)('on $name', ({ create }) => {
     await ensureRateCard(at('2026-06-01T00:00:00.000Z'), t.config)
     const cards = await readRateCards(t.db.reader)
     expect(
-      cards.map(({ currency, effective_at, rates }) => [currency, effective_at, rates.agent.rate_cents]),
+      cards.map(({ currency, holdsFrom, rates }) => [currency, holdsFrom, rates.agent.rate_cents]),
     ).toEqual([
-      ['usd', '1970-01-01T00:00:00.000Z', 5000],
+      ['usd', '2026-03-15T12:00:00.000Z', 5000],
       ['usd', '2026-04-01T00:00:00.000Z', 6000],
       ['eur', '2026-05-01T00:00:00.000Z', 6000],
       ['usd', '2026-06-01T00:00:00.000Z', 5000],
     ])
+  })
+
+  test('an older release that starts again does not bring its card back', async () => {
+    const dearer = { ...t.config, rates: { ...t.config.rates, agent: 6000 } }
+    await ensureRateCard(at('2026-04-01T00:00:00.000Z'), dearer, '10.0.0')
+    await ensureRateCard(at('2026-05-01T00:00:00.000Z'), t.config, '9.0.0')
+    expect((await cardFacts()).map(({ data }) => data)).toMatchObject([{}, { release: '10.0.0' }])
+    await ensureRateCard(at('2026-06-01T00:00:00.000Z'), t.config, '10.0.0')
+    expect(await cardFacts()).toHaveLength(3)
   })
 
   test('two instances that start at once set one card', async () => {
