@@ -1,7 +1,7 @@
 -- Stepledger's tables for PostgreSQL: the same names and columns as add_billing_tables.sql, which explains them.
 
 CREATE TABLE IF NOT EXISTS billing_events (
-  position BIGINT NOT NULL PRIMARY KEY CONSTRAINT stored_form_3 CHECK (position > 0),
+  position BIGINT NOT NULL PRIMARY KEY CONSTRAINT stored_form_4 CHECK (position > 0),
   stream TEXT NOT NULL,
   version BIGINT NOT NULL CHECK (version > 0),
   fact_id TEXT NOT NULL UNIQUE,
@@ -84,6 +84,7 @@ CREATE TABLE IF NOT EXISTS billing_subscriptions (
   billing_interval TEXT,
   billing_interval_count BIGINT,
   discounts TEXT NOT NULL,
+  started_at TEXT,
   trial_ends_at TEXT,
   current_period_start TEXT,
   current_period_end TEXT,
@@ -164,6 +165,88 @@ CREATE TABLE IF NOT EXISTS billing_usage_sums (
   last_position BIGINT NOT NULL
 );
 CREATE INDEX IF NOT EXISTS billing_usage_sums_by_time ON billing_usage_sums (tenant_id, usage_type, scale, starts_at);
+
+CREATE TABLE IF NOT EXISTS billing_windows (
+  window_id TEXT NOT NULL PRIMARY KEY,
+  tenant_id TEXT NOT NULL,
+  subscription_id TEXT NOT NULL,
+  starts_at TEXT NOT NULL,
+  ends_at TEXT NOT NULL,
+  anchor_at TEXT NOT NULL,
+  is_trial BIGINT NOT NULL,
+  is_converted BIGINT NOT NULL,
+  has_base BIGINT NOT NULL,
+  counts_from TEXT NOT NULL,
+  currency TEXT NOT NULL,
+  closed_at TEXT,
+  draft_id TEXT,
+  draft_again_at TEXT,
+  billed_at TEXT,
+  late_at TEXT,
+  is_final BIGINT NOT NULL,
+  last_position BIGINT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS billing_windows_by_tenant ON billing_windows (tenant_id, starts_at);
+CREATE INDEX IF NOT EXISTS billing_windows_open ON billing_windows (tenant_id) WHERE closed_at IS NULL;
+
+CREATE TABLE IF NOT EXISTS billing_window_dues (
+  due_id TEXT NOT NULL PRIMARY KEY,
+  tenant_id TEXT NOT NULL,
+  window_id TEXT NOT NULL,
+  usage_type TEXT NOT NULL,
+  quantity TEXT NOT NULL,
+  due_cents TEXT NOT NULL,
+  state TEXT NOT NULL CHECK (state IN ('priced', 'held', 'unpriced')),
+  last_position BIGINT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS billing_window_dues_by_window ON billing_window_dues (tenant_id, window_id);
+
+CREATE TABLE IF NOT EXISTS billing_usage_lines (
+  line_id TEXT NOT NULL PRIMARY KEY,
+  tenant_id TEXT NOT NULL,
+  subscription_id TEXT NOT NULL,
+  window_id TEXT NOT NULL,
+  usage_type TEXT NOT NULL,
+  kind TEXT NOT NULL CHECK (kind IN ('item', 'first', 'credit_note', 'forgiven')),
+  invoice_id TEXT,
+  invoice_key TEXT,
+  quantity TEXT NOT NULL,
+  amount_cents BIGINT NOT NULL,
+  item_cents BIGINT NOT NULL,
+  charged_cents BIGINT NOT NULL,
+  refusal TEXT,
+  upto_position BIGINT NOT NULL,
+  made_at TEXT NOT NULL,
+  position BIGINT NOT NULL,
+  last_position BIGINT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS billing_usage_lines_by_window ON billing_usage_lines (window_id, usage_type, position);
+CREATE INDEX IF NOT EXISTS billing_usage_lines_by_tenant ON billing_usage_lines (tenant_id, position);
+CREATE INDEX IF NOT EXISTS billing_usage_lines_by_invoice ON billing_usage_lines (invoice_id);
+CREATE INDEX IF NOT EXISTS billing_usage_lines_by_key ON billing_usage_lines (invoice_key);
+
+CREATE TABLE IF NOT EXISTS billing_pauses (
+  pause_id TEXT NOT NULL PRIMARY KEY,
+  tenant_id TEXT NOT NULL,
+  subscription_id TEXT NOT NULL,
+  paused_at TEXT NOT NULL,
+  resumed_at TEXT,
+  billed_at TEXT,
+  last_position BIGINT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS billing_pauses_by_tenant ON billing_pauses (tenant_id, paused_at);
+
+CREATE TABLE IF NOT EXISTS billing_usage_gaps (
+  gap_id TEXT NOT NULL PRIMARY KEY,
+  tenant_id TEXT NOT NULL,
+  usage_type TEXT NOT NULL,
+  decision TEXT NOT NULL CHECK (decision IN ('claimed', 'forgiven')),
+  starts_at TEXT NOT NULL,
+  ends_at TEXT NOT NULL,
+  window_id TEXT,
+  last_position BIGINT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS billing_usage_gaps_by_tenant ON billing_usage_gaps (tenant_id, usage_type, starts_at);
 
 CREATE TABLE IF NOT EXISTS billing_payment_methods (
   payment_method_id TEXT NOT NULL PRIMARY KEY,

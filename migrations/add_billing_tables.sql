@@ -8,7 +8,7 @@
 -- hash: SHA-256 over the fact's canonical JSON with previous_hash, the hash of the stream's fact before it.
 -- stored_form_N: the number of the form that the log is stored in (src/db/stored-form.ts). Another one is refused.
 CREATE TABLE IF NOT EXISTS billing_events (
-  position BIGINT NOT NULL PRIMARY KEY CONSTRAINT stored_form_3 CHECK (position > 0),
+  position BIGINT NOT NULL PRIMARY KEY CONSTRAINT stored_form_4 CHECK (position > 0),
   stream TEXT NOT NULL,
   version BIGINT NOT NULL CHECK (version > 0),
   fact_id TEXT NOT NULL UNIQUE,
@@ -94,6 +94,7 @@ CREATE TABLE IF NOT EXISTS billing_subscriptions (
   billing_interval TEXT,
   billing_interval_count BIGINT, -- a quarterly price: every 3 months
   discounts TEXT NOT NULL, -- JSON: [{discount_id, coupon_id, promotion_code_id, percent_off, amount_off_cents, duration, ends_at}]
+  started_at TEXT,
   trial_ends_at TEXT,
   current_period_start TEXT,
   current_period_end TEXT,
@@ -175,6 +176,93 @@ CREATE TABLE IF NOT EXISTS billing_usage_sums (
   last_position BIGINT NOT NULL
 );
 CREATE INDEX IF NOT EXISTS billing_usage_sums_by_time ON billing_usage_sums (tenant_id, usage_type, scale, starts_at);
+
+-- Service months of subscriptions, by which is counted what is owed: [starts_at, ends_at).
+CREATE TABLE IF NOT EXISTS billing_windows (
+  window_id TEXT NOT NULL PRIMARY KEY, -- <subscription_id>:<starts_at>
+  tenant_id TEXT NOT NULL,
+  subscription_id TEXT NOT NULL,
+  starts_at TEXT NOT NULL,
+  ends_at TEXT NOT NULL,
+  anchor_at TEXT NOT NULL, -- the start of the subscription's first paid month
+  is_trial BIGINT NOT NULL,
+  is_converted BIGINT NOT NULL, -- a trial that has led to a paid month
+  has_base BIGINT NOT NULL, -- the automatic platform base falls due for it
+  counts_from TEXT NOT NULL,
+  currency TEXT NOT NULL,
+  closed_at TEXT, -- null: open
+  draft_id TEXT, -- the invoice of the renewal at its end, where one was seen
+  draft_again_at TEXT, -- when lines were made on that once more
+  billed_at TEXT, -- when the lines for its end were made
+  late_at TEXT, -- when lines are made for what came after the subscription's end
+  is_final BIGINT NOT NULL, -- counted when no usage could be recorded for it any more
+  last_position BIGINT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS billing_windows_by_tenant ON billing_windows (tenant_id, starts_at);
+CREATE INDEX IF NOT EXISTS billing_windows_open ON billing_windows (tenant_id) WHERE closed_at IS NULL;
+
+-- What each window owes for each type, as last counted. Decimal text: it may be more than 2^53.
+CREATE TABLE IF NOT EXISTS billing_window_dues (
+  due_id TEXT NOT NULL PRIMARY KEY, -- <window_id>:<usage_type>
+  tenant_id TEXT NOT NULL,
+  window_id TEXT NOT NULL,
+  usage_type TEXT NOT NULL,
+  quantity TEXT NOT NULL,
+  due_cents TEXT NOT NULL,
+  state TEXT NOT NULL CHECK (state IN ('priced', 'held', 'unpriced')),
+  last_position BIGINT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS billing_window_dues_by_window ON billing_window_dues (tenant_id, window_id);
+
+-- What was asked for: the difference of due and charged of one window and type at one moment.
+CREATE TABLE IF NOT EXISTS billing_usage_lines (
+  line_id TEXT NOT NULL PRIMARY KEY,
+  tenant_id TEXT NOT NULL,
+  subscription_id TEXT NOT NULL,
+  window_id TEXT NOT NULL,
+  usage_type TEXT NOT NULL,
+  kind TEXT NOT NULL CHECK (kind IN ('item', 'first', 'credit_note', 'forgiven')),
+  invoice_id TEXT, -- null while an invoice of our own is being made, and of what was forgiven
+  invoice_key TEXT, -- of an invoice of our own
+  quantity TEXT NOT NULL,
+  amount_cents BIGINT NOT NULL, -- as it was asked for
+  item_cents BIGINT NOT NULL, -- as it lies on the invoice at Stripe
+  charged_cents BIGINT NOT NULL, -- 0 once refused, taken off or rebilled
+  refusal TEXT,
+  upto_position BIGINT NOT NULL, -- how far in the log it had counted
+  made_at TEXT NOT NULL,
+  position BIGINT NOT NULL,
+  last_position BIGINT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS billing_usage_lines_by_window ON billing_usage_lines (window_id, usage_type, position);
+CREATE INDEX IF NOT EXISTS billing_usage_lines_by_tenant ON billing_usage_lines (tenant_id, position);
+CREATE INDEX IF NOT EXISTS billing_usage_lines_by_invoice ON billing_usage_lines (invoice_id);
+CREATE INDEX IF NOT EXISTS billing_usage_lines_by_key ON billing_usage_lines (invoice_key);
+
+-- The time in which a subscription's collection was paused.
+CREATE TABLE IF NOT EXISTS billing_pauses (
+  pause_id TEXT NOT NULL PRIMARY KEY, -- <subscription_id>:<paused_at>
+  tenant_id TEXT NOT NULL,
+  subscription_id TEXT NOT NULL,
+  paused_at TEXT NOT NULL,
+  resumed_at TEXT,
+  billed_at TEXT, -- when lines were made for what was used before it
+  last_position BIGINT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS billing_pauses_by_tenant ON billing_pauses (tenant_id, paused_at);
+
+-- Usage outside all windows on which an operator has decided.
+CREATE TABLE IF NOT EXISTS billing_usage_gaps (
+  gap_id TEXT NOT NULL PRIMARY KEY,
+  tenant_id TEXT NOT NULL,
+  usage_type TEXT NOT NULL,
+  decision TEXT NOT NULL CHECK (decision IN ('claimed', 'forgiven')),
+  starts_at TEXT NOT NULL,
+  ends_at TEXT NOT NULL,
+  window_id TEXT, -- of what was claimed; null: the next window to begin
+  last_position BIGINT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS billing_usage_gaps_by_tenant ON billing_usage_gaps (tenant_id, usage_type, starts_at);
 
 CREATE TABLE IF NOT EXISTS billing_payment_methods (
   payment_method_id TEXT NOT NULL PRIMARY KEY,

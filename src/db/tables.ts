@@ -1,5 +1,6 @@
 import type { Insertable, Kysely, Selectable, Transaction } from 'kysely'
 import { keysOf } from './keys-of.ts'
+import type { UsageType } from './usage-types.ts'
 
 /** The rows as they stand in both databases; `migrations/add_billing_tables.sql` says what the columns mean. */
 export type Tables = {
@@ -10,6 +11,11 @@ export type Tables = {
   billing_invoices: BillingInvoices
   billing_usage_records: BillingUsageRecords
   billing_usage_sums: BillingUsageSums
+  billing_windows: BillingWindows
+  billing_window_dues: BillingWindowDues
+  billing_usage_lines: BillingUsageLines
+  billing_pauses: BillingPauses
+  billing_usage_gaps: BillingUsageGaps
   billing_payment_methods: BillingPaymentMethods
   billing_discounts: BillingDiscounts
   billing_products: BillingProducts
@@ -33,6 +39,11 @@ export const tableNames = keysOf({
   billing_invoices: true,
   billing_usage_records: true,
   billing_usage_sums: true,
+  billing_windows: true,
+  billing_window_dues: true,
+  billing_usage_lines: true,
+  billing_pauses: true,
+  billing_usage_gaps: true,
   billing_payment_methods: true,
   billing_discounts: true,
   billing_products: true,
@@ -159,6 +170,7 @@ type BillingSubscriptions = Mirror & {
   billing_interval: string | null
   billing_interval_count: number | null
   discounts: string
+  started_at: string | null
   trial_ends_at: string | null
   current_period_start: string | null
   current_period_end: string | null
@@ -221,6 +233,79 @@ type BillingUsageSums = {
   scale: 'minute' | 'hour'
   starts_at: string
   quantity: string
+  last_position: number
+}
+
+type BillingWindows = {
+  window_id: string
+  tenant_id: string
+  subscription_id: string
+  starts_at: string
+  ends_at: string
+  anchor_at: string
+  is_trial: Flag
+  is_converted: Flag
+  has_base: Flag
+  counts_from: string
+  currency: string
+  closed_at: string | null
+  draft_id: string | null
+  draft_again_at: string | null
+  billed_at: string | null
+  late_at: string | null
+  is_final: Flag
+  last_position: number
+}
+
+type BillingWindowDues = {
+  due_id: string
+  tenant_id: string
+  window_id: string
+  usage_type: UsageType
+  quantity: string
+  due_cents: string
+  state: 'priced' | 'held' | 'unpriced'
+  last_position: number
+}
+
+type BillingUsageLines = {
+  line_id: string
+  tenant_id: string
+  subscription_id: string
+  window_id: string
+  usage_type: UsageType
+  kind: 'item' | 'first' | 'credit_note' | 'forgiven'
+  invoice_id: string | null
+  invoice_key: string | null
+  quantity: string
+  amount_cents: number
+  item_cents: number
+  charged_cents: number
+  refusal: string | null
+  upto_position: number
+  made_at: string
+  position: number
+  last_position: number
+}
+
+type BillingPauses = {
+  pause_id: string
+  tenant_id: string
+  subscription_id: string
+  paused_at: string
+  resumed_at: string | null
+  billed_at: string | null
+  last_position: number
+}
+
+type BillingUsageGaps = {
+  gap_id: string
+  tenant_id: string
+  usage_type: UsageType
+  decision: 'claimed' | 'forgiven'
+  starts_at: string
+  ends_at: string
+  window_id: string | null
   last_position: number
 }
 

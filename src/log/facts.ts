@@ -2,7 +2,9 @@ import { z } from 'zod'
 import { onboardingFacts, type Unopened } from '../../machines/onboarding-facts.ts'
 import { tableOf } from '../db/keys-of.ts'
 import type { Subject } from '../db/tables.ts'
+import { usageTypes } from '../db/usage-types.ts'
 import { stripeObjectTypes } from '../stripe/object-types.ts'
+import { chargeFacts } from './charge-facts.ts'
 import type { Json } from './take-apart.ts'
 
 const id = z.string().min(1)
@@ -10,8 +12,8 @@ const time = z.iso.datetime({ precision: 3 })
 const raw = z.record(z.string(), z.unknown())
 /** What `takeApart` has taken out of an object of Stripe's: JSON Pointer -> text. */
 const texts = z.record(z.string(), z.custom<Json>())
-export const usageTypes = ['agent', 'user', 'case', 'event_ingestion', 'api_call', 'platform_base'] as const
-export type UsageType = (typeof usageTypes)[number]
+
+export { type UsageType, usageTypes } from '../db/usage-types.ts'
 
 /** `rate_cents` for each `per_units` units: 10 cents per 1000 calls is {rate_cents: 10, per_units: 1000}. */
 export const rate = z.object({ rate_cents: z.int().min(0), per_units: z.int().positive() })
@@ -168,7 +170,7 @@ const billingFacts = {
  * Every fact that may stand in the log: type -> schema of its data. Personal data stands under `data.personal` alone, which
  * the log keeps sealed.
  */
-export const facts = { ...onboardingFacts, ...billingFacts }
+export const facts = { ...onboardingFacts, ...billingFacts, ...chargeFacts }
 
 export type FactType = keyof typeof facts
 export type FactData<T extends FactType> = z.infer<(typeof facts)[T]>

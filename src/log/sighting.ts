@@ -25,8 +25,9 @@ export type Sighting<T extends StripeObjectType = StripeObjectType> = Observatio
   /** The id of Stripe's event, or of what has asked Stripe. */
   cause: string
   tenantId: string | null
-  /** Where in the log. */
+  /** Where in the log, and since when. */
   position: number
+  recordedAt: string
 }
 
 /** Undefined: none of these types. What we keep nothing of is none. */
@@ -52,6 +53,7 @@ export function sightingIn<T extends StripeObjectType = StripeObjectType>(
     factId: fact.fact_id,
     tenantId: fact.tenant_id,
     position: fact.position,
+    recordedAt: fact.recorded_at,
   }
   return sighting as Sighting<T>
 }

@@ -6,6 +6,7 @@ import { discounts } from './discounts.ts'
 import { erasedTenants } from './erased-tenants.ts'
 import { invoices } from './invoices.ts'
 import { onboardingSessions } from './onboarding-sessions.ts'
+import { pauses } from './pauses.ts'
 import { paymentMethods } from './payment-methods.ts'
 import { people } from './people.ts'
 import { prices } from './prices.ts'
@@ -14,8 +15,12 @@ import type { Projection } from './projection.ts'
 import { rateCards } from './rate-cards.ts'
 import { stripeEvents } from './stripe-events.ts'
 import { subscriptions } from './subscriptions.ts'
+import { usageGaps } from './usage-gaps.ts'
+import { usageLines } from './usage-lines.ts'
 import { usageRecords } from './usage-records.ts'
 import { usageSums } from './usage-sums.ts'
+import { windowDues } from './window-dues.ts'
+import { windows } from './windows.ts'
 
 /** In the order in which they see a fact: people come after the customers, invoices come after the subscriptions and before the usage that they bill, sums after the records. */
 export const projections: readonly Projection[] = [
@@ -31,6 +36,11 @@ export const projections: readonly Projection[] = [
   rateCards,
   usageRecords,
   usageSums,
+  windows,
+  windowDues,
+  usageLines,
+  pauses,
+  usageGaps,
   stripeEvents,
   erasedTenants,
 ]

@@ -90,6 +90,7 @@ function columnsOf(
     billing_interval: textOf(price?.recurring?.interval),
     billing_interval_count: integerOf(price?.recurring?.interval_count),
     discounts: readDiscounts(object.discounts),
+    started_at: timeOf(object.start_date) ?? timeOf(object.created),
     trial_ends_at: timeOf(object.trial_end),
     current_period_start: timeOf(item?.current_period_start),
     current_period_end: timeOf(item?.current_period_end),
