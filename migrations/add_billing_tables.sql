@@ -103,8 +103,12 @@ CREATE TABLE IF NOT EXISTS billing_subscriptions (
   canceled_at TEXT,
   ended_at TEXT,
   is_paused BIGINT NOT NULL,
+  is_collection_paused BIGINT NOT NULL, -- its invoices are not collected (pause_collection), whatever its status
+  collection_method TEXT NOT NULL,
+  days_until_due BIGINT, -- of invoices that are sent
   default_payment_method_id TEXT,
   latest_invoice_id TEXT,
+  made_under TEXT, -- the key of our call that made it
   as_of BIGINT NOT NULL,
   created_at TEXT NOT NULL,
   updated_at TEXT NOT NULL,
@@ -125,13 +129,18 @@ CREATE TABLE IF NOT EXISTS billing_invoices (
   amount_due_cents BIGINT NOT NULL,
   amount_paid_cents BIGINT NOT NULL,
   amount_remaining_cents BIGINT NOT NULL,
+  credited_cents BIGINT NOT NULL, -- by credit notes, before and after its payment
+  balance_cents BIGINT NOT NULL, -- taken from the balance of the customer, below zero put on it
   attempt_count BIGINT NOT NULL,
   payment_failed_at TEXT,
   period_start TEXT,
   period_end TEXT,
+  boundary_at TEXT, -- of a renewal: where the period begins that the plan is charged for
   due_at TEXT,
   paid_at TEXT,
   hosted_invoice_url TEXT,
+  made_under TEXT, -- the key of our call that made it
+  made_at TEXT, -- at Stripe; null: only its end was seen
   usage_invoiced_at TEXT, -- when its usage was decided on; null: nobody here has put usage on it
   base_cents BIGINT NOT NULL, -- the platform base among its lines
   owed_base_cents BIGINT NOT NULL, -- the platform base that it should have had and has not: the next invoice's

@@ -179,8 +179,12 @@ type BillingSubscriptions = Mirror & {
   canceled_at: string | null
   ended_at: string | null
   is_paused: Flag
+  is_collection_paused: Flag
+  collection_method: string
+  days_until_due: number | null
   default_payment_method_id: string | null
   latest_invoice_id: string | null
+  made_under: string | null
 }
 
 type BillingInvoices = Mirror & {
@@ -196,13 +200,18 @@ type BillingInvoices = Mirror & {
   amount_due_cents: number
   amount_paid_cents: number
   amount_remaining_cents: number
+  credited_cents: number
+  balance_cents: number
   attempt_count: number
   payment_failed_at: string | null
   period_start: string | null
   period_end: string | null
+  boundary_at: string | null
   due_at: string | null
   paid_at: string | null
   hosted_invoice_url: string | null
+  made_under: string | null
+  made_at: string | null
   usage_invoiced_at: string | null
   base_cents: number
   owed_base_cents: number

@@ -1,8 +1,10 @@
 import { isSettled, isUndone, ranksFrom } from '../../machines/invoice.ts'
 import type { Row, Trx } from '../db/tables.ts'
 import type { Sighting } from '../log/sighting.ts'
+import { keyInMetadata } from '../stripe/call.ts'
 import type { StripeObjects } from '../stripe/object-types.ts'
 import { isStub, mirrorOf } from './deletable.ts'
+import { boundaryOf, creditedOn, linesOf, movedToBalance } from './invoice-parts.ts'
 import { forget, isoTime, onStripeObject, type Projection, supersedes } from './projection.ts'
 import { idOf, integerOf, memberOf, textOf, timeOf } from './read-value.ts'
 import { sameRow, saveRow } from './save-row.ts'
@@ -89,9 +91,8 @@ async function show(trx: Trx, sighting: Sighting<'invoice'>): Promise<void> {
 
 /** Whether all that an invoice charges is items of a subscription: then it bills no usage. */
 export function isOfPlanAlone(object: object): boolean {
-  const lines = memberOf(memberOf(object, 'lines'), 'data')
+  const lines = linesOf(object)
   return (
-    Array.isArray(lines) &&
     lines.length > 0 &&
     lines.every((line) => memberOf(memberOf(line, 'parent'), 'type') === 'subscription_item_details')
   )
@@ -103,20 +104,22 @@ function nextInvoice(sighting: Sighting<'invoice'>, row: Invoice | undefined, co
   const isDeleted = sighting.isDeleted || row?.status === 'deleted'
   const columns = row === undefined || replaces(sighting, row, content, isDeleted) ? content : row
   const status = isDeleted ? 'deleted' : columns.status
-  const failures = [row?.payment_failed_at, content.payment_failed_at].filter(
-    (time) => typeof time === 'string',
-  )
   const { usage_invoiced_at, base_cents, owed_base_cents } = row ?? columns
   return {
     ...columns,
     status,
-    payment_failed_at: isSettled(status) ? null : (failures.sort()[0] ?? null),
+    payment_failed_at: isSettled(status) ? null : earlier(row?.payment_failed_at, content.payment_failed_at),
+    boundary_at: earlier(row?.boundary_at, content.boundary_at),
     usage_invoiced_at,
     ...(isUndone(status)
       ? { base_cents: 0, owed_base_cents: owed_base_cents + base_cents }
       : { base_cents, owed_base_cents }),
   }
 }
+
+/** Of what each sighting knows alone, so that their order is all one. */
+const earlier = (...times: (string | null | undefined)[]): string | null =>
+  times.filter((time) => typeof time === 'string').sort()[0] ?? null
 
 function replaces(
   sighting: Sighting<'invoice'>,
@@ -153,13 +156,18 @@ function columnsOf(
     amount_due_cents: integerOf(object.amount_due) ?? 0,
     amount_paid_cents: integerOf(object.amount_paid) ?? 0,
     amount_remaining_cents: integerOf(object.amount_remaining) ?? 0,
+    credited_cents: creditedOn(object),
+    balance_cents: movedToBalance(object),
     attempt_count: attemptCount,
     payment_failed_at: hasFailed ? isoTime(asOf) : null,
     period_start: timeOf(object.period_start),
     period_end: timeOf(object.period_end),
+    boundary_at: boundaryOf(object),
     due_at: timeOf(object.due_date),
     paid_at: timeOf(object.status_transitions?.paid_at),
     hosted_invoice_url: textOf(whole?.hosted_invoice_url),
+    made_under: textOf(memberOf(object.metadata, keyInMetadata)),
+    made_at: timeOf(object.created),
     usage_invoiced_at: null,
     base_cents: 0,
     owed_base_cents: 0,

@@ -1,9 +1,10 @@
 import { hasEnded, stagesFrom } from '../../machines/subscription.ts'
 import { flag, type Row, type Trx } from '../db/tables.ts'
 import type { Sighting } from '../log/sighting.ts'
+import { keyInMetadata } from '../stripe/call.ts'
 import { isStub, mirrorOf } from './deletable.ts'
 import { isoTime, onStripeObject, type Projection, supersedes } from './projection.ts'
-import { idOf, integerOf, textOf, timeOf } from './read-value.ts'
+import { idOf, integerOf, memberOf, textOf, timeOf } from './read-value.ts'
 import { sameRow, saveRow } from './save-row.ts'
 import { fillIn, readDiscounts } from './subscription-discounts.ts'
 
@@ -76,6 +77,7 @@ function columnsOf(
   const status = textOf(object.status) ?? 'incomplete'
   const canceledAt = timeOf(object.canceled_at)
   const endedAt = timeOf(object.ended_at)
+  const isCollectionPaused = (object.pause_collection ?? null) !== null
   return {
     subscription_id,
     tenant_id,
@@ -98,9 +100,13 @@ function columnsOf(
     cancel_at: timeOf(object.cancel_at),
     canceled_at: canceledAt,
     ended_at: endedAt ?? (status === 'canceled' ? (canceledAt ?? isoTime(asOf)) : null),
-    is_paused: flag((object.pause_collection ?? null) !== null || status === 'paused'),
+    is_paused: flag(isCollectionPaused || status === 'paused'),
+    is_collection_paused: flag(isCollectionPaused),
+    collection_method: textOf(object.collection_method) ?? 'charge_automatically',
+    days_until_due: integerOf(object.days_until_due),
     default_payment_method_id: idOf(object.default_payment_method),
     latest_invoice_id: idOf(object.latest_invoice),
+    made_under: textOf(memberOf(object.metadata, keyInMetadata)),
     ...mirrorOf(sighting),
   }
 }

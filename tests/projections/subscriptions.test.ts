@@ -107,4 +107,23 @@ describe.each(eachDatabase)('subscriptions on $name', ({ create }) => {
       },
     ])
   })
+
+  test('says how it is collected, under which key it was made, and whether its collection is paused', async () => {
+    await given(observed('subscription', subscription('active'), 1))
+    expect(await rowOf('billing_subscriptions')).toMatchObject({
+      ...{ collection_method: 'charge_automatically', days_until_due: null, made_under: null },
+      ...{ is_paused: 0, is_collection_paused: 0 },
+    })
+    const sent = {
+      ...{ collection_method: 'send_invoice', days_until_due: 30, metadata: { stepledger_key: 'key_1' } },
+      pause_collection: { behavior: 'void', resumes_at: null },
+    }
+    await given(observed('subscription', subscription('active', sent), 2))
+    expect(await rowOf('billing_subscriptions')).toMatchObject({
+      ...{ collection_method: 'send_invoice', days_until_due: 30, made_under: 'key_1' },
+      ...{ is_paused: 1, is_collection_paused: 1 },
+    })
+    await given(observed('subscription', subscription('paused'), 3))
+    expect(await rowOf('billing_subscriptions')).toMatchObject({ is_paused: 1, is_collection_paused: 0 })
+  })
 })
