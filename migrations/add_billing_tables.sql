@@ -151,6 +151,23 @@ CREATE TABLE IF NOT EXISTS billing_invoices (
 );
 CREATE INDEX IF NOT EXISTS billing_invoices_by_tenant ON billing_invoices (tenant_id, created_at, invoice_id);
 
+-- What lies on a customer's next invoice, or on one that is made: Stripe's invoice items.
+CREATE TABLE IF NOT EXISTS billing_invoice_items (
+  item_id TEXT NOT NULL PRIMARY KEY,
+  tenant_id TEXT NOT NULL,
+  customer_id TEXT NOT NULL,
+  subscription_id TEXT,
+  invoice_id TEXT, -- null: it is pending
+  amount_cents BIGINT NOT NULL,
+  currency TEXT NOT NULL,
+  made_under TEXT, -- the key of our call that made it
+  is_proration BIGINT NOT NULL,
+  is_deleted BIGINT NOT NULL,
+  as_of BIGINT NOT NULL,
+  last_position BIGINT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS billing_invoice_items_by_tenant ON billing_invoice_items (tenant_id, invoice_id);
+
 CREATE TABLE IF NOT EXISTS billing_usage_records (
   record_id TEXT NOT NULL PRIMARY KEY,
   tenant_id TEXT NOT NULL,

@@ -9,6 +9,7 @@ export type Tables = {
   billing_customers: BillingCustomers
   billing_subscriptions: BillingSubscriptions
   billing_invoices: BillingInvoices
+  billing_invoice_items: BillingInvoiceItems
   billing_usage_records: BillingUsageRecords
   billing_usage_sums: BillingUsageSums
   billing_windows: BillingWindows
@@ -37,6 +38,7 @@ export const tableNames = keysOf({
   billing_customers: true,
   billing_subscriptions: true,
   billing_invoices: true,
+  billing_invoice_items: true,
   billing_usage_records: true,
   billing_usage_sums: true,
   billing_windows: true,
@@ -215,6 +217,21 @@ type BillingInvoices = Mirror & {
   usage_invoiced_at: string | null
   base_cents: number
   owed_base_cents: number
+}
+
+type BillingInvoiceItems = {
+  item_id: string
+  tenant_id: string
+  customer_id: string
+  subscription_id: string | null
+  invoice_id: string | null
+  amount_cents: number
+  currency: string
+  made_under: string | null
+  is_proration: Flag
+  is_deleted: Flag
+  as_of: number
+  last_position: number
 }
 
 type BillingUsageRecords = {

@@ -3,7 +3,7 @@ import type { Turn } from '../effects/turn.ts'
 import type { Sighting } from '../log/sighting.ts'
 import { idOf, memberOf } from '../projections/read-value.ts'
 import { discountsIn } from '../projections/subscription-discounts.ts'
-import { type StripeObjectType, stripeObjectTypes } from '../stripe/object-types.ts'
+import { isSellers, type StripeObjectType, stripeObjectTypes } from '../stripe/object-types.ts'
 import { isPinned } from '../stripe/webhook.ts'
 import { enqueueRefresh } from './enqueue-refresh.ts'
 import type { EventFact } from './event-fact.ts'
@@ -60,8 +60,10 @@ function refreshCredited(turn: Turn, { object, tenantId, cause }: Sighting): Pro
   return enqueueRefresh(turn, { objectType: 'invoice', objectId, tenantId }, cause)
 }
 
-/** A `created` is never the later one. */
-function isTie(_trx: Trx, { event, asOf }: Sighting, before: number | undefined): boolean {
+/** A `created` is never the later one, and what is deleted stays so, where its id is not used again. */
+function isTie(_trx: Trx, sighting: Sighting, before: number | undefined): boolean {
+  const { event, asOf, isDeleted, objectType } = sighting
+  if (isDeleted && !isSellers(objectType)) return false
   return event !== null && before === asOf && !event.type.endsWith('.created')
 }
 

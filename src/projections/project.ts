@@ -4,6 +4,7 @@ import type { Snapshot } from '../session/session.ts'
 import { customers } from './customers.ts'
 import { discounts } from './discounts.ts'
 import { erasedTenants } from './erased-tenants.ts'
+import { invoiceItems } from './invoice-items.ts'
 import { invoices } from './invoices.ts'
 import { onboardingSessions } from './onboarding-sessions.ts'
 import { pauses } from './pauses.ts'
@@ -32,6 +33,7 @@ export const projections: readonly Projection[] = [
   discounts,
   subscriptions,
   invoices,
+  invoiceItems,
   paymentMethods,
   rateCards,
   usageRecords,

@@ -10,6 +10,12 @@ export function timeOf(answer: object): number {
   return Math.floor((Number.isNaN(date) ? Date.now() : date) / 1000)
 }
 
+/** When the object was made, unix seconds; an invoice item calls it `date`. */
+export function madeAt(object: object): number | undefined {
+  const { created, date }: { created?: unknown; date?: unknown } = object
+  return [created, date].find((time) => typeof time === 'number')
+}
+
 export function secretOf(answer: object): string | null {
   if ('client_secret' in answer && typeof answer.client_secret === 'string') return answer.client_secret
   const invoice =

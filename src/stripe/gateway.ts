@@ -2,7 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type Stripe from 'stripe'
 import { backoffMs } from '../db/backoff.ts'
-import { headersOf, secretOf, timeOf, withoutSecrets } from './answer.ts'
+import { headersOf, madeAt, secretOf, timeOf, withoutSecrets } from './answer.ts'
 import type { CallParams } from './call.ts'
 import { type CallTally, callTally } from './call-tally.ts'
 import { type CallName, callOf } from './calls.ts'
@@ -64,7 +64,7 @@ export type StripeGateway = {
   time(): Promise<number>
   /** Stripe's events from this moment on (unix seconds), oldest first; Stripe keeps them for 30 days. */
   eventsSince(created: number): Promise<StripeEvent[]>
-  /** A customer's subscriptions and payment methods, and the invoices made since then (unix seconds). */
+  /** A customer's subscriptions and payment methods, and the invoices and their items made since then (unix seconds). */
   objectsOf(customerId: string, since: number): Promise<Observation[]>
   /** What the next invoice would be after a change. Changes nothing. */
   preview(params: Stripe.InvoiceCreatePreviewParams): Promise<Stripe.Invoice>
@@ -159,7 +159,7 @@ export function stripeGateway(stripe: Stripe): StripeGateway {
         // A stored answer to an update shows the object as it was then; a create's is dated by the object itself.
         const isOld = headersOf(answer)['idempotent-replayed'] === 'true'
         if (isOld && !isCreate) return fetch(objectType, answer.id)
-        const asOf = isCreate && 'created' in answer ? Number(answer.created) : timeOf(answer)
+        const asOf = (isCreate ? madeAt(answer) : undefined) ?? timeOf(answer)
         return { observation: observed(objectType, answer, asOf), clientSecret: secretOf(answer) }
       })
     },
@@ -229,6 +229,7 @@ export function stripeGateway(stripe: Stripe): StripeGateway {
         [
           ['subscription', () => stripe.subscriptions.list({ customer, status: 'all', limit: 100, expand })],
           ['invoice', () => stripe.invoices.list({ customer, created: { gte: since }, limit: 100 })],
+          ['invoiceitem', () => stripe.invoiceItems.list({ customer, created: { gte: since }, limit: 100 })],
           ['payment_method', () => stripe.customers.listPaymentMethods(customer, { limit: 100 })],
         ],
         timeOf(first),

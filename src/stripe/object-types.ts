@@ -8,7 +8,7 @@ type ObjectType = {
    * ids are what the seller likes, any text.
    */
   owner: 'tenant' | 'seller'
-  /** Its table and the key there. Null: setup intents are in the session alone, invoice items and credit notes in their invoice. */
+  /** Its table and the key there. Null: setup intents are in the session alone, credit notes in their invoice. */
   row: { table: RowTable; key: string } | null
   /** Events about it are read; of other objects the log alone has them. */
   hasEvents: boolean
@@ -19,6 +19,7 @@ type RowTable =
   | 'billing_customers'
   | 'billing_subscriptions'
   | 'billing_invoices'
+  | 'billing_invoice_items'
   | 'billing_payment_methods'
   | 'billing_discounts'
   | 'billing_products'
@@ -89,8 +90,8 @@ export const objectTypes = {
   },
   invoiceitem: {
     owner: 'tenant',
-    row: null,
-    hasEvents: false,
+    row: { table: 'billing_invoice_items', key: 'item_id' },
+    hasEvents: true,
     retrieve: (stripe, id) => stripe.invoiceItems.retrieve(id),
   },
   credit_note: {

@@ -10,7 +10,9 @@ export const stripeTypes = [
   ...['Coupon', 'PromotionCode', 'Product', 'Price', 'InvoiceItem', 'WebhookEndpoint'],
   ...['Dispute', 'Refund', 'CreditNote', 'TaxId', 'Quote', 'Account', 'Card', 'BankAccount', 'Review'],
 ]
-const mirrored = ['customer', 'subscription', 'invoice', 'payment_method', 'setup_intent', 'credit_note']
+const mirrored = [
+  ...['customer', 'subscription', 'invoice', 'payment_method', 'setup_intent', 'credit_note', 'invoiceitem'],
+]
 const catalogue = ['coupon', 'promotion_code', 'product', 'price']
 const prefixes: Record<string, string> = {
   invoice: 'in',

@@ -17,6 +17,7 @@ export const histories: fc.Arbitrary<History> = fc
     customer: lives({ of: ['updated'], end: 'deleted' }),
     subscription: lives({ of: ['active', 'past_due', 'trialing', 'paused'], end: 'deleted' }),
     invoices: fc.array(lives({ of: ['open', 'failed', 'open'], end: 'paid' }), { maxLength: 3 }),
+    item: lives({ of: ['updated'], end: 'deleted' }),
     paymentMethods: fc.array(lives({ of: ['updated'], end: 'detached' }), { maxLength: 2 }),
     product: lives({ of: ['updated'], end: 'deleted' }),
     price: lives({ of: ['updated'], end: 'deleted' }),
@@ -35,6 +36,7 @@ export const histories: fc.Arbitrary<History> = fc
       ...lives.invoices.flatMap((life, index) =>
         seen('invoice', 'invoice', `in_${index}`, life, invoice(index)),
       ),
+      ...seen('invoiceitem', 'invoiceitem', 'ii_1', lives.item, invoiceItem),
       ...lives.paymentMethods.flatMap((life, index) =>
         seen('payment_method', 'payment_method', `pm_${index}`, life, paymentMethod),
       ),
@@ -156,6 +158,7 @@ const invoice =
     attempt_count: name === 'failed' ? 1 : 0,
     total: 100 + value,
     billing_reason: 'subscription_cycle',
+    lines: { data: index === 0 ? [itemLine] : [] },
     starting_balance: 0,
     ending_balance: name === 'created' ? null : -value,
     post_payment_credit_notes_amount: name === 'paid' ? value : 0,
@@ -164,6 +167,20 @@ const invoice =
     period_end: epoch + (index + 1) * period,
     status_transitions: { paid_at: name === 'paid' ? epoch + seconds : null },
   })
+
+/** An item shows what all invoices show of it, and that it is on none. */
+const invoiceItem: Shape = (id) => ({
+  id,
+  date: epoch,
+  customer: 'cus_1',
+  amount: 70,
+  currency: 'usd',
+  invoice: null,
+})
+const itemLine = {
+  ...{ amount: 70, currency: 'usd' },
+  parent: { type: 'invoice_item_details', invoice_item_details: { invoice_item: 'ii_1', proration: false } },
+}
 
 const paymentMethod: Shape = (id, { name, value }) => ({
   id,
