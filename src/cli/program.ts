@@ -46,6 +46,7 @@ const commands: Record<string, (loadMain: LoadMain) => Promise<Command>> = {
   reprice: async () => (await import('./reprice.ts')).repriceCommand(),
   backup: async () => (await import('./backup.ts')).backupCommand(),
   export: async () => (await import('./export.ts')).exportCommand(),
+  simulate: async () => (await import('./simulate.ts')).simulateCommand(),
   keys: async () => (await import('./keys.ts')).keysCommand(),
   erase: async (loadMain) => (await import('./erase.ts')).eraseCommand(loadMain),
 }

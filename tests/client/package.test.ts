@@ -48,7 +48,7 @@ async function run(command: string, args: string[], cwd: string): Promise<string
   return ended.stdout
 }
 
-test('the package has the program, what hosts import, and the docs; no tests, no pictures', async () => {
+test('the package has the program, what hosts import, the model, and the docs; no tests, no pictures', async () => {
   const names = await readdir(join(host, 'node_modules/stepledger'), { recursive: true })
   expect(names).toEqual(
     expect.arrayContaining([
@@ -56,10 +56,10 @@ test('the package has the program, what hosts import, and the docs; no tests, no
         ['js', 'cjs', 'd.ts', 'd.cts'].map((extension) => `dist/${name}.${extension}`),
       ),
       ...['src/stepledger.js', 'machines/onboarding.ts', 'migrations/add_billing_tables.sql'],
-      ...['README.md', 'LICENSE', 'docs/api.md', '.env.example'],
+      ...['README.md', 'LICENSE', 'docs/api.md', '.env.example', 'tests/model/model.ts'],
     ]),
   )
-  expect(names.filter((name) => /\.test\.|^tests|^bench|\.png$|build\.ts/.test(name))).toEqual([])
+  expect(names.filter((name) => /\.test\.|^tests\/(?!model)|^bench|\.png$|build\.ts/.test(name))).toEqual([])
 })
 
 test.each([

@@ -21,7 +21,7 @@ async function history(facts: readonly NewFact[], names: Record<string, string> 
   onTestFinished(() => db.close())
   for (const [minute, fact] of facts.entries()) await recordAll(db, [fact], at(60 * minute))
   const log = await Array.fromAsync(readFacts(db.reader, { tenantId: tenant, andTenantless: true }))
-  return historyOf(db.reader, log, (key) => names[key])
+  return historyOf(db.reader, log, (key) => names[key]).history
 }
 
 /** Without their places. */

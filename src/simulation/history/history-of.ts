@@ -9,6 +9,12 @@ import { subscriptionEntries } from './subscriptions.ts'
 import { type Told, telling } from './telling.ts'
 import { usageEntries } from './usage.ts'
 
+export type Retold = {
+  history: History
+  /** How the model calls an invoice, by its id at Stripe. */
+  nameOf: (invoiceId: string) => string
+}
+
 /**
  * What callers did and what Stripe showed, in the model's words, of the facts of one tenant and of the rate cards. What
  * the service made of it is left out, but for the names of its own invoices.
@@ -19,10 +25,10 @@ export function historyOf(
   reader: Reader,
   facts: readonly Fact[],
   nameOf: (key: string) => string | undefined,
-): History {
+): Retold {
   const names = invoiceNames(nameOf)
   const tellers = [usageEntries(), subscriptionEntries(), invoiceEntries(names), linesEntries(names)]
-  return facts.flatMap((fact) => {
+  const history = facts.flatMap((fact) => {
     const sighting = applied(sightingIn(reader, fact))
     names.see(sighting)
     return telling(
@@ -30,6 +36,7 @@ export function historyOf(
       tellers.flatMap((tell): Told[] => tell(fact, sighting)),
     )
   })
+  return { history, nameOf: names.of }
 }
 
 /** What was not applied stands in the log alone, and nobody has learned anything by it. */
