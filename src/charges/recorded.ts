@@ -40,12 +40,12 @@ function lateIn(usage: Usage, { from, to }: Span, after: number): Promise<bigint
 }
 
 /** The sum of the increments of the instant of a `set` that stand after it. */
-export function incrementsAt(usage: Usage, set: SetRecord, { after, upto }: Stretch): Promise<bigint> {
+export function incrementsAt(usage: Usage, set: SetRecord, { upto }: Stretch): Promise<bigint> {
   return total(
     usage,
     sql`select sum(quantity) as total from billing_usage_records
       where ${ofUsage(usage)} and occurred_at = ${set.occurred_at}
-        and position > ${Math.max(set.position, after)} and position <= ${upto ?? lastPosition}
+        and position > ${set.position} and position <= ${upto ?? lastPosition}
         and action = 'increment' and voided_at is null`,
   )
 }

@@ -61,6 +61,22 @@ describe.each(eachDatabase)('the usage of a window, from sums, on $name', ({ nam
     )
   })
 
+  test('of several sets in one millisecond is the last one, also where an earlier one is higher', async () => {
+    const set = (id: string, seconds: number, quantity: number, usage_type: 'agent' | 'case') =>
+      usageRecorded(id, seconds, { usage_type, action: 'set', quantity })
+    for (const type of ['agent', 'case'] as const)
+      await recordAll(db, [
+        set(`${type} 1`, 60, 10, type),
+        usageRecorded(`${type} 2`, 60, { usage_type: type, quantity: 100 }),
+        set(`${type} 3`, 60, 3, type),
+        usageRecorded(`${type} 4`, 60, { usage_type: type, quantity: 1 }),
+      ])
+    const quantities = async (type: 'agent' | 'case') =>
+      (await partsOf(db.reader, tenant, type, january, [])).map(({ quantity }) => quantity)
+    expect(await quantities('agent')).toEqual([3n, 101n])
+    expect(await quantities('case')).toEqual([3n, 1n])
+  })
+
   test('is exact beyond 2^53', async () => {
     const most = Number.MAX_SAFE_INTEGER
     await recordAll(db, [
