@@ -109,6 +109,7 @@ CREATE TABLE IF NOT EXISTS billing_subscriptions (
   default_payment_method_id TEXT,
   latest_invoice_id TEXT,
   made_under TEXT, -- the key of our call that made it
+  first_base_cents BIGINT, -- the platform base that our call has put on its first invoice
   as_of BIGINT NOT NULL,
   created_at TEXT NOT NULL,
   updated_at TEXT NOT NULL,
@@ -141,9 +142,6 @@ CREATE TABLE IF NOT EXISTS billing_invoices (
   hosted_invoice_url TEXT,
   made_under TEXT, -- the key of our call that made it
   made_at TEXT, -- at Stripe; null: only its end was seen
-  usage_invoiced_at TEXT, -- when its usage was decided on; null: nobody here has put usage on it
-  base_cents BIGINT NOT NULL, -- the platform base among its lines
-  owed_base_cents BIGINT NOT NULL, -- the platform base that it should have had and has not: the next invoice's
   as_of BIGINT NOT NULL,
   created_at TEXT NOT NULL,
   updated_at TEXT NOT NULL,
@@ -179,8 +177,6 @@ CREATE TABLE IF NOT EXISTS billing_usage_records (
   idempotency_key TEXT,
   metadata TEXT,
   is_late BIGINT NOT NULL,
-  invoice_id TEXT, -- the one invoice that it is on; null: none yet
-  billed_at TEXT, -- when that invoice was paid
   voided_at TEXT,
   position BIGINT NOT NULL, -- of the fact that recorded it: the order among records of one instant
   last_position BIGINT NOT NULL
@@ -189,7 +185,6 @@ CREATE INDEX IF NOT EXISTS billing_usage_records_by_time ON billing_usage_record
 CREATE INDEX IF NOT EXISTS billing_usage_records_sets ON billing_usage_records (tenant_id, usage_type, occurred_at, position, quantity)
   WHERE action = 'set' AND voided_at IS NULL;
 CREATE INDEX IF NOT EXISTS billing_usage_records_late ON billing_usage_records (tenant_id, usage_type, occurred_at) WHERE is_late = 1;
-CREATE INDEX IF NOT EXISTS billing_usage_records_unbilled ON billing_usage_records (tenant_id, invoice_id);
 
 -- What was incremented, added up by the minute and by the hour in which it occurred, less what is voided.
 CREATE TABLE IF NOT EXISTS billing_usage_sums (
@@ -277,18 +272,50 @@ CREATE TABLE IF NOT EXISTS billing_pauses (
 );
 CREATE INDEX IF NOT EXISTS billing_pauses_by_tenant ON billing_pauses (tenant_id, paused_at);
 
--- Usage outside all windows on which an operator has decided.
-CREATE TABLE IF NOT EXISTS billing_usage_gaps (
-  gap_id TEXT NOT NULL PRIMARY KEY,
+-- What an operator has decided: claimed and forgiven is usage of a time outside all windows, released a window's held amount.
+CREATE TABLE IF NOT EXISTS billing_usage_decisions (
+  decision_id TEXT NOT NULL PRIMARY KEY,
   tenant_id TEXT NOT NULL,
   usage_type TEXT NOT NULL,
-  decision TEXT NOT NULL CHECK (decision IN ('claimed', 'forgiven')),
+  decision TEXT NOT NULL CHECK (decision IN ('claimed', 'forgiven', 'released')),
   starts_at TEXT NOT NULL,
   ends_at TEXT NOT NULL,
   window_id TEXT, -- of what was claimed; null: the next window to begin
+  after_position BIGINT NOT NULL, -- it is about what was recorded after this
+  position BIGINT NOT NULL, -- and up to this
   last_position BIGINT NOT NULL
 );
-CREATE INDEX IF NOT EXISTS billing_usage_gaps_by_tenant ON billing_usage_gaps (tenant_id, usage_type, starts_at);
+CREATE INDEX IF NOT EXISTS billing_usage_decisions_by_tenant ON billing_usage_decisions (tenant_id, usage_type, starts_at);
+
+-- Which window each record is in, on which invoice it is (the first line of its window and type that stands and had counted it), and
+-- when that was paid.
+CREATE VIEW IF NOT EXISTS usage_billing AS
+SELECT b.record_id, b.tenant_id, b.window_id, b.invoice_id, i.paid_at AS billed_at
+FROM (
+  SELECT r.record_id, r.tenant_id, r.window_id, (
+    SELECT l.invoice_id FROM billing_usage_lines l
+    WHERE l.window_id = r.window_id AND l.usage_type = r.usage_type AND l.charged_cents <> 0 AND l.upto_position >= r.position
+    ORDER BY l.position LIMIT 1
+  ) AS invoice_id
+  FROM (
+    SELECT u.record_id, u.tenant_id, u.usage_type, u.position, COALESCE(
+      (SELECT w.window_id FROM billing_windows w
+        WHERE w.tenant_id = u.tenant_id AND w.starts_at <= u.occurred_at AND w.ends_at > u.occurred_at LIMIT 1),
+      (SELECT w.window_id FROM billing_windows w
+        WHERE w.tenant_id = u.tenant_id AND w.counts_from <= u.occurred_at AND w.starts_at > u.occurred_at
+          AND u.usage_type IN ('case', 'event_ingestion', 'api_call')
+        ORDER BY w.starts_at LIMIT 1),
+      (SELECT d.window_id FROM billing_usage_decisions d
+        WHERE d.tenant_id = u.tenant_id AND d.usage_type = u.usage_type AND d.decision = 'claimed'
+          AND d.starts_at <= u.occurred_at AND d.ends_at > u.occurred_at
+          AND d.after_position < u.position AND d.position > u.position
+        ORDER BY d.decision_id LIMIT 1)
+    ) AS window_id
+    FROM billing_usage_records u
+    WHERE u.voided_at IS NULL
+  ) r
+) b
+LEFT JOIN billing_invoices i ON i.invoice_id = b.invoice_id AND i.status = 'paid';
 
 CREATE TABLE IF NOT EXISTS billing_payment_methods (
   payment_method_id TEXT NOT NULL PRIMARY KEY,

@@ -20,6 +20,8 @@ export type AppContext = {
   effects: EffectRunner
   /** The one way to write facts. */
   transact: Transact
+  /** Has what this process has counted of its own API's calls in the log, before lines are made; never fails. */
+  recordCounted(): Promise<void>
   /** Aborted when the service stops: long replies end then. */
   closing: AbortSignal
 }

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import { firstAdminKey, forgetExpiredTokens } from './auth/keys.ts'
 import { forgetEndedLogins } from './auth/logins.ts'
+import { wakeBilling } from './charges/bill.ts'
 import type { Service } from './cli/service.ts'
 import { onDatabase, opening } from './cli/start-failure.ts'
 import { besideDatabase, type Config, fileOf, sandboxBase } from './config.ts'
@@ -21,6 +22,7 @@ import { provenTenant } from './http/auth.ts'
 import { forgetIdempotencyKeys } from './http/idempotency-keys.ts'
 import { closed, listening, ownOrigin } from './http/listen.ts'
 import { clockFollowerPath } from './http/routes/clock-follower.ts'
+import { billTimer } from './inbox/bill-timer.ts'
 import { syncCatalogue } from './inbox/catalogue/sync-catalogue.ts'
 import { ingest } from './inbox/ingest.ts'
 import { listCustomer } from './inbox/list-customer.ts'
@@ -89,16 +91,22 @@ async function start(config: Config, log: Logger, opened: AsyncDisposableStack):
   opened.defer(() => address.reject(new Error('the service is not there')))
   address.promise.catch(() => {})
   const distant = sandbox === undefined ? await clockElsewhere(config, log) : undefined
+  // Counting begins once there is somewhere to record.
+  const counting: { tracking?: UsageTracking } = {}
+  const recordCounted = async () =>
+    counting.tracking?.flush().catch((error) => log.warn({ err: error }, 'API calls are recorded later'))
   const context = createContext({
     config: sandbox?.config ?? config,
     db,
     log,
     sandboxClock: sandbox === undefined ? distant : embeddedClock(sandbox.running),
+    recordCounted,
     closing: closing.signal,
     abandon: abandon.signal,
   })
   if (!config.acceptClock) await opening('DATABASE_URL', () => assertNotAhead(db.reader, context.now()))
   const tracking = await opening(journalOf(config).setting, () => countApiCalls(context))
+  counting.tracking = tracking
   // Without its port or its database, the service keeps what it has counted in the journal.
   opened.defer(() =>
     tracking.close().catch((error) => log.error({ err: error }, 'API calls are left in the journal')),
@@ -109,10 +117,7 @@ async function start(config: Config, log: Logger, opened: AsyncDisposableStack):
   /** At each instant of a move of the sandbox's. */
   const goAlong = async (now: number): Promise<number | null> => {
     const giveUpAt = performance.now() + goAlongMs
-    const flushed = tracking
-      .flush()
-      .catch((error) => log.warn({ err: error }, 'API calls are recorded later'))
-    await Promise.race([flushed, sleep(goAlongMs / 2, undefined, { ref: false })])
+    await Promise.race([recordCounted(), sleep(goAlongMs / 2, undefined, { ref: false })])
     // It reads lists at Stripe for as long as that takes, and no instant depends on it.
     void upkeep.keepUp()
     const due = await context.effects.catchUp(giveUpAt - performance.now())
@@ -181,6 +186,7 @@ async function prepare(context: AppContext): Promise<void> {
   const { refolded, stranded } = await db.transact(refoldSessions)
   if (refolded + stranded > 0) log.warn({ refolded, stranded }, 'the statechart has changed')
   await context.transact({ actor: 'startup' }, wakeOverdue)
+  await context.transact({ actor: 'startup' }, wakeBilling)
   if (config.stripe.mode === 'stripe' && config.stripe.webhookSecrets.length === 0)
     log.warn("STRIPE_WEBHOOK_SECRET is not set: Stripe's webhooks are refused until it is")
   await ensureRateCard(context, config)
@@ -274,11 +280,14 @@ export function createContext(parts: {
   now?: () => Date
   sandboxClock?: SandboxClock | undefined
   closing?: AbortSignal
+  /** Records what was counted of our own API's calls. By default there is none. */
+  recordCounted?: () => Promise<void>
   /** When it is aborted, calls to Stripe that are under way are given up; they stay in the outbox. */
   abandon?: AbortSignal
 }): AppContext {
   const { config, db, log, sandboxClock, closing = new AbortController().signal, abandon } = parts
   const now = parts.now ?? sandboxClock?.now ?? (() => new Date())
+  const recordCounted = parts.recordCounted ?? (async () => {})
   const { enabled, secretKey, apiBase } = config.stripe
   const stripe = enabled
     ? stripeGateway(stripeClient(secretKey ?? 'sk_test_sandbox', apiBase, abandon))
@@ -290,6 +299,7 @@ export function createContext(parts: {
     refresh_object: refreshObject(outside),
     list_customer: listCustomer(outside),
     tell_listener: tellListener,
+    bill_tenant: billTimer({ recordCounted }),
     sweep_events: sweepEvents(outside, (event) => ingest(context, event)),
   })
   const context: AppContext = {
@@ -301,6 +311,7 @@ export function createContext(parts: {
     stripe,
     effects,
     transact,
+    recordCounted,
     closing,
   }
   return context

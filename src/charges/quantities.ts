@@ -41,15 +41,14 @@ export async function partsOf(
       return [...level, ...(await incrementParts(usage, inPauses(own), cuts))]
     }
     case 'platform_base':
-      return feeParts(usage, isTrial ? inPauses(own).map(free) : inPauses(own), cuts)
+      return feeParts(usage, inPauses(own), cuts)
     default:
       return countParts(usage, inPauses([...entire(spanOf(countsFrom, startsAt)), ...claimed, ...own]), cuts)
   }
 }
 
 /**
- * The usage of a time without a window, as `partsOf`: a level has no quantity there but its increments, and these and a
- * fee cost nothing.
+ * The usage of a time without a window, as `partsOf`: a level has no quantity there but its increments.
  * @param gap of counts without what is some window's. No two overlap
  */
 export async function partsOutside(
@@ -64,17 +63,15 @@ export async function partsOutside(
   switch (usageType) {
     case 'agent':
     case 'user':
-      return incrementParts(usage, stretches.map(free), cuts)
+      return incrementParts(usage, stretches, cuts)
     case 'platform_base':
-      return feeParts(usage, stretches.map(free), cuts)
+      return feeParts(usage, stretches, cuts)
     default:
       return countParts(usage, stretches, cuts)
   }
 }
 
 const entire = (spans: Span[]): Stretch[] => spans.map((span) => ({ ...span, after: 0, upto: null }))
-
-const free = (stretch: Counted): Counted => ({ ...stretch, costs: false })
 
 function pausedOrNot(stretch: Stretch, pauses: readonly Span[]): Counted[] {
   const bounds = pauses.flatMap(({ from, to }) => [from, to])

@@ -16,7 +16,7 @@ export type Tables = {
   billing_window_dues: BillingWindowDues
   billing_usage_lines: BillingUsageLines
   billing_pauses: BillingPauses
-  billing_usage_gaps: BillingUsageGaps
+  billing_usage_decisions: BillingUsageDecisions
   billing_payment_methods: BillingPaymentMethods
   billing_discounts: BillingDiscounts
   billing_products: BillingProducts
@@ -29,6 +29,7 @@ export type Tables = {
   idempotency_keys: IdempotencyKeys
   subject_keys: SubjectKeys
   erased_tenants: ErasedTenants
+  usage_billing: UsageBilling
 }
 
 /** Every one of them: the compiler says when one is left out. */
@@ -45,7 +46,7 @@ export const tableNames = keysOf({
   billing_window_dues: true,
   billing_usage_lines: true,
   billing_pauses: true,
-  billing_usage_gaps: true,
+  billing_usage_decisions: true,
   billing_payment_methods: true,
   billing_discounts: true,
   billing_products: true,
@@ -58,6 +59,7 @@ export const tableNames = keysOf({
   idempotency_keys: true,
   subject_keys: true,
   erased_tenants: true,
+  usage_billing: true,
 } satisfies Record<keyof Tables, true>)
 
 /** Where queries run. A function that writes, or that decides on what it reads, takes a `Trx`. */
@@ -187,6 +189,7 @@ type BillingSubscriptions = Mirror & {
   default_payment_method_id: string | null
   latest_invoice_id: string | null
   made_under: string | null
+  first_base_cents: number | null
 }
 
 type BillingInvoices = Mirror & {
@@ -214,9 +217,6 @@ type BillingInvoices = Mirror & {
   hosted_invoice_url: string | null
   made_under: string | null
   made_at: string | null
-  usage_invoiced_at: string | null
-  base_cents: number
-  owed_base_cents: number
 }
 
 type BillingInvoiceItems = {
@@ -245,8 +245,6 @@ type BillingUsageRecords = {
   idempotency_key: string | null
   metadata: string | null
   is_late: Flag
-  invoice_id: string | null
-  billed_at: string | null
   voided_at: string | null
   position: number
   last_position: number
@@ -314,6 +312,15 @@ type BillingUsageLines = {
   last_position: number
 }
 
+/** A view. */
+type UsageBilling = {
+  record_id: string
+  tenant_id: string
+  window_id: string | null
+  invoice_id: string | null
+  billed_at: string | null
+}
+
 type BillingPauses = {
   pause_id: string
   tenant_id: string
@@ -324,14 +331,16 @@ type BillingPauses = {
   last_position: number
 }
 
-type BillingUsageGaps = {
-  gap_id: string
+type BillingUsageDecisions = {
+  decision_id: string
   tenant_id: string
   usage_type: UsageType
-  decision: 'claimed' | 'forgiven'
+  decision: 'claimed' | 'forgiven' | 'released'
   starts_at: string
   ends_at: string
   window_id: string | null
+  after_position: number
+  position: number
   last_position: number
 }
 

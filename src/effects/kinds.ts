@@ -1,6 +1,5 @@
 import { z } from 'zod'
 import { tableOf } from '../db/keys-of.ts'
-import { usageTypes } from '../log/facts.ts'
 import { callNames } from '../stripe/calls.ts'
 import { stripeObjectTypes } from '../stripe/object-types.ts'
 
@@ -19,8 +18,6 @@ const requests = tableOf(callNames, () => request)
 /** What an effect may be: kind -> its parameters. No personal data: what is asked for with it stands in a fact. */
 export const effectKinds = {
   ...requests,
-  /** `line`: of the fact `usage.invoiced`: a type of usage, or the platform base. */
-  create_invoice_item: request.extend({ line: z.enum([...usageTypes, 'base']) }),
   /** A session is looked at: its time is over, or it waits too long. */
   expire_session: z.object({ session_id: id }),
   /** An object is fetched as it is now. */
@@ -29,6 +26,8 @@ export const effectKinds = {
   list_customer: z.object({ customer_id: id, since: z.number() }),
   /** What an answer of Stripe's leads to is tried again: a listener of the inbox's is told of the fact. */
   tell_listener: z.object({ listener: id, fact_id: id }),
+  /** What has come to be due for a tenant: windows that end, lines to be made. */
+  bill_tenant: z.object({ tenant_id: id }),
   /** The events that no webhook has brought since then, unix seconds. */
   sweep_events: z.object({ since: z.number() }),
 } as const
@@ -37,7 +36,7 @@ export type EffectKind = keyof typeof effectKinds
 export type EffectParams<K extends EffectKind> = z.infer<(typeof effectKinds)[K]>
 
 /** Kinds that wait for a time, and for nobody's answer. All others are calls. */
-export const timerKinds: readonly EffectKind[] = ['expire_session', 'sweep_events']
+export const timerKinds: readonly EffectKind[] = ['expire_session', 'bill_tenant', 'sweep_events']
 
 /** The longest wait between two attempts, where something ends meanwhile: a draft takes lines for an hour. */
 export const longestWaitMs: Partial<Record<EffectKind, number>> = { create_invoice_item: 60_000 }

@@ -8,7 +8,7 @@ import { judge, type Verdict } from './judge.ts'
 import { customerNamedIn, namesErased, ownerOf } from './owner.ts'
 import { takeInEvent } from './take-in.ts'
 
-type Context = Pick<AppContext, 'transact' | 'config' | 'log'>
+type Context = Pick<AppContext, 'transact' | 'config' | 'log' | 'recordCounted'>
 type Outcome = Verdict['disposition'] | 'duplicate'
 
 /**
@@ -20,6 +20,8 @@ type Outcome = Verdict['disposition'] | 'duplicate'
  */
 export async function ingest(context: Context, event: StripeEvent): Promise<Outcome> {
   const isLive = context.config.stripe.environment === 'live'
+  // The draft of a renewal takes what was used until now.
+  if (event.type === 'invoice.created') await context.recordCounted()
   try {
     return await record(context, event, (reader) => judge(event, isLive, (shown) => ownerOf(reader, shown)))
   } catch (error) {

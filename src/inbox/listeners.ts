@@ -1,3 +1,4 @@
+import { billTenant } from '../charges/bill.ts'
 import type { Trx } from '../db/tables.ts'
 import type { Turn } from '../effects/turn.ts'
 import type { Sighting } from '../log/sighting.ts'
@@ -7,7 +8,6 @@ import { isSellers, type StripeObjectType, stripeObjectTypes } from '../stripe/o
 import { isPinned } from '../stripe/webhook.ts'
 import { enqueueRefresh } from './enqueue-refresh.ts'
 import type { EventFact } from './event-fact.ts'
-import { invoiceUsage } from './invoice-usage.ts'
 import { releaseParked } from './parking.ts'
 import { tellSessions } from './sessions/tell-sessions.ts'
 
@@ -32,8 +32,8 @@ const askAgain: Listener['tell'] = (turn, sighting) => enqueueRefresh(turn, sigh
 export const listeners: Record<string, Listener> = {
   // The steps of onboarding go on, or the session ends.
   tell_sessions: { on: ['customer', 'setup_intent', 'payment_method', 'subscription'], tell: tellSessions },
-  // The draft of a renewal gets the usage and the platform base.
-  invoice_usage: { on: ['invoice'], tell: invoiceUsage },
+  // Service months begin and end; the draft of a renewal gets its lines.
+  bill_tenant: { on: ['subscription', 'invoice'], tell: billOwner },
   // Two events of one second cannot be ordered: Stripe is asked what is true.
   settle_tie: { on: stripeObjectTypes, when: isTie, tell: askAgain },
   // An event has the ids of a subscription's discounts alone; what they take off decides about the next invoice.
@@ -58,6 +58,10 @@ function refreshCredited(turn: Turn, { object, tenantId, cause }: Sighting): Pro
   const objectId = idOf(memberOf(object, 'invoice'))
   if (objectId === null) return Promise.resolve()
   return enqueueRefresh(turn, { objectType: 'invoice', objectId, tenantId }, cause)
+}
+
+async function billOwner(turn: Turn, { tenantId }: Sighting): Promise<void> {
+  if (tenantId !== null) await billTenant(turn, tenantId)
 }
 
 /** A `created` is never the later one, and what is deleted stays so, where its id is not used again. */

@@ -36,7 +36,7 @@ export const chargeFacts = {
     counts_from: time,
     currency: z.string().length(3),
   }),
-  /** One window ends, and the next begins; null: the subscription does not go on. */
+  /** One window ends, and the next begins; null: the subscription does not go on. Types that owe nothing are left out. */
   'usage.window_closed': z.object({
     subscription_id: id,
     start: time,
@@ -56,7 +56,8 @@ export const chargeFacts = {
     subscription_id: id,
     window_start: time.nullable(),
     invoice_id: id.nullable(),
-    recounted: z.array(countedDue.extend({ window_start: time })),
+    /** The windows that were counted for it, each with what has changed since it was counted last. */
+    counted: z.array(z.object({ window_start: time, dues: z.array(countedDue) })),
     upto_position: z.int().min(0),
   }),
   /** Something has come for a subscription that has ended: it goes on one more invoice, an hour later. */
@@ -96,17 +97,22 @@ export const chargeFacts = {
   'usage.line_refused': z.object({ line_id: id, reason: z.string() }),
   /** What our lines of a voided invoice asked for, or what was edited off an invoice at Stripe, is due again. */
   'usage.rebilled': z.object({ invoice_id: id, personal: reason }),
-  /** Counts outside all windows go to the window of the claim, or else to the next one to begin. */
+  /**
+   * Usage outside all windows, as far as it was recorded after `after_position` and before this, go to the window of the claim, or
+   * else to the next one to begin.
+   */
   'usage.claimed': z.object({
-    usage_types: z.array(usage_type),
+    usage_type,
     gaps: z.array(z.object({ from: time, to: time })),
+    after_position: z.int().min(0),
     window_id: id.nullable(),
     personal: reason,
   }),
   /** Usage outside all windows that nobody has to pay. Of a window: lines of the kind `forgiven`. */
   'usage.forgiven': z.object({
-    usage_types: z.array(usage_type),
+    usage_type,
     gaps: z.array(z.object({ from: time, to: time })),
+    after_position: z.int().min(0),
     personal: reason,
   }),
   /** A held amount is meant as it is. */

@@ -114,41 +114,6 @@ const billingFacts = {
     personal: z.object({ idempotency_key: id.nullable(), metadata: raw }),
   }),
   'usage.voided': z.object({ record_id: id, personal: z.object({ reason: z.string().nullable() }) }),
-  /**
-   * The intent to put usage, priced, on the draft of a renewal: its records are on this invoice from now on, and each line
-   * over more than nothing becomes an invoice item. `base`: the platform base, with what earlier invoices owe of it.
-   */
-  'usage.invoiced': z.object({
-    invoice_id: id,
-    customer_id: id,
-    currency: z.string().length(3),
-    lines: z.array(
-      z.object({
-        usage_type: z.enum(usageTypes),
-        quantity: z.int().min(0),
-        amount_cents: z.int().min(0),
-        record_ids: z.array(id),
-        description: z.string(),
-      }),
-    ),
-    base: z.object({ amount_cents: z.int().positive(), description: z.string() }).nullable(),
-  }),
-  /** Stripe has refused a line, with this code: its records, or the base, are on no invoice again. */
-  'usage.line_missed': z.object({
-    invoice_id: id,
-    line: z.enum([...usageTypes, 'base']),
-    reason: z.string(),
-  }),
-  /**
-   * Nothing was put on a renewal's invoice: it was first seen when it was final, or its currency is not the rate card's.
-   * Its usage waits for the next invoice, as does the platform base.
-   */
-  'usage.invoice_missed': z.object({
-    invoice_id: id,
-    reason: z.enum(['final', 'currency']),
-    base_cents: z.int().min(0),
-  }),
-
   /** Somebody has looked at the personal data of the fact at this position. */
   'operator.personal_viewed': z.object({ position: z.int().positive(), fact_id: id }),
   /** Somebody was given everything that is kept of the tenant. */

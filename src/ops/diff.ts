@@ -1,12 +1,12 @@
 import { z } from 'zod'
+import { nextInvoiceCents } from '../charges/next-invoice.ts'
+import { unchargedOf } from '../charges/uncharged.ts'
 import type { Database } from '../db/database.ts'
 import { cents, timeOut } from '../db/fields.ts'
 import type { Reader } from '../db/tables.ts'
 import { NotFound } from '../errors.ts'
 import { readRateCards } from '../pricing/rate-cards.ts'
-import { nextInvoiceAmountCents } from '../views/next-invoice.ts'
 import { latestSubscription } from '../views/subscriptions.ts'
-import { unbilledUsage } from '../views/usage-summary.ts'
 import { Cause, causesAt } from './causes.ts'
 import { ImpossiblePast, positionAt } from './past.ts'
 import { ColumnChange, columnChanges, type RowChange, rowChanges } from './row-changes.ts'
@@ -74,14 +74,14 @@ export async function diff(
   await assertTenant(db.reader, tenantId)
   const times = { from: await timeAt(db, after), to: await timeAt(db, until) }
   const money: Money[] = []
-  const visit = (time: string | null) => async (tables: Reader) => {
-    money.push(await moneyOf(tables, tenantId, new Date(time ?? 0)))
+  const visit = async (tables: Reader) => {
+    money.push(await moneyOf(tables, tenantId))
   }
   const changes = await rowChanges(
     db,
     { tenantId },
     { after, until, foldsTenant: tenantId },
-    { before: visit(times.from), after: visit(times.to) },
+    { before: visit, after: visit },
   )
   const cards = await newRateCards(db.reader, after, until)
   const causes = await causesAt(db.reader, [...changes.map(({ position }) => position), ...cards])
@@ -140,11 +140,11 @@ function ends(changes: RowChange[]): { first: RowChange; last: RowChange } {
  */
 const sources: Record<keyof Money, { tables: string[]; isMetered: boolean }> = {
   next_invoice_cents: {
-    tables: ['billing_subscriptions', 'billing_usage_records', 'billing_invoices'],
+    tables: ['billing_subscriptions', 'billing_usage_records', 'billing_usage_lines', 'billing_windows'],
     isMetered: true,
   },
   outstanding_cents: { tables: ['billing_invoices'], isMetered: false },
-  unbilled_usage_cents: { tables: ['billing_usage_records'], isMetered: true },
+  unbilled_usage_cents: { tables: ['billing_usage_records', 'billing_usage_lines'], isMetered: true },
   subscription_cents: { tables: ['billing_subscriptions'], isMetered: false },
 }
 
@@ -170,7 +170,7 @@ function moneyChanges(
     })
 }
 
-async function moneyOf(tables: Reader, tenantId: string, now: Date): Promise<Money> {
+async function moneyOf(tables: Reader, tenantId: string): Promise<Money> {
   const subscription = await latestSubscription(tables, tenantId)
   const invoices = await tables
     .selectFrom('billing_invoices')
@@ -180,9 +180,11 @@ async function moneyOf(tables: Reader, tenantId: string, now: Date): Promise<Mon
     .execute()
   const isPriced = (await readRateCards(tables)).length > 0
   return {
-    next_invoice_cents: isPriced ? await nextInvoiceAmountCents(tables, subscription, now) : null,
+    next_invoice_cents: isPriced ? await nextInvoiceCents(tables, tenantId) : null,
     outstanding_cents: invoices.reduce((sum, invoice) => sum + invoice.amount_remaining_cents, 0),
-    unbilled_usage_cents: isPriced ? (await unbilledUsage(tables, tenantId)).amountCents : 0,
+    unbilled_usage_cents: isPriced
+      ? (await unchargedOf(tables, tenantId)).reduce((sum, line) => sum + line.amount_cents, 0)
+      : 0,
     subscription_cents: subscription?.amount_cents ?? null,
   }
 }

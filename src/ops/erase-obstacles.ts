@@ -1,11 +1,10 @@
 import { dueStatuses } from '../../machines/invoice.ts'
+import { unchargedOf } from '../charges/uncharged.ts'
 import type { Reader } from '../db/tables.ts'
 import { timerKinds } from '../effects/kinds.ts'
 import { AppError } from '../errors.ts'
 import { operationsUnderWay } from '../outbox/under-way.ts'
-import { owedBaseCents } from '../pricing/owed-base.ts'
 import { isLive } from '../views/subscriptions.ts'
-import { unbilledUsage } from '../views/usage-summary.ts'
 
 /** What has to be over before a tenant can be erased. */
 export type Obstacles = {
@@ -49,7 +48,10 @@ export async function obstaclesOf(
     : []
   const due = forgive
     ? 0
-    : (await unbilledUsage(reader, tenantId)).amountCents + (await owedBaseCents(reader, tenantId))
+    : (await unchargedOf(reader, tenantId)).reduce(
+        (sum, { amount_cents }) => sum + Math.max(0, amount_cents),
+        0,
+      )
   return {
     subscription_ids: subscriptions.filter(isLive).map(({ subscription_id }) => subscription_id),
     due_cents: due,

@@ -1,11 +1,12 @@
 import { sql } from 'kysely'
 import { z } from 'zod'
 import { finalStatuses } from '../../machines/onboarding-steps.ts'
+import { forgiveAll } from '../charges/decisions.ts'
 import type { AppContext } from '../context.ts'
 import { timeOut } from '../db/fields.ts'
 import { assertPersonalKeys, isErased } from '../db/seals.ts'
 import type { Reader, Tables, Trx } from '../db/tables.ts'
-import type { Turn, TurnFact } from '../effects/turn.ts'
+import type { Turn } from '../effects/turn.ts'
 import { AppError, NotFound } from '../errors.ts'
 import { dispatch, sessionOf } from '../inbox/sessions/store.ts'
 import type { By } from '../log/by.ts'
@@ -92,7 +93,7 @@ async function eraseNow(turn: Turn, wanted: ErasureWanted): Promise<string[]> {
   if (obstacles.invoice_ids.length > 0) return obstacles.invoice_ids
 
   const customers = await customersOf(trx, tenantId)
-  if (forgive) await forgiveUsage(turn, tenantId)
+  if (forgive) await forgiveAll(turn, tenantId, 'erased')
   await cancelSessions(turn, tenantId)
   await turn.record(streams.billing(tenantId), [
     {
@@ -132,27 +133,6 @@ const customersOf = (reader: Reader, tenantId: string) =>
     .where('tenant_id', '=', tenantId)
     .orderBy('customer_id')
     .execute()
-
-async function forgiveUsage(turn: Turn, tenantId: string): Promise<void> {
-  const rows = await turn.trx
-    .selectFrom('billing_usage_records')
-    .select('record_id')
-    .where('tenant_id', '=', tenantId)
-    .where('invoice_id', 'is', null)
-    .where('voided_at', 'is', null)
-    .orderBy('position')
-    .execute()
-  const facts = rows.map(
-    ({ record_id }): TurnFact<'usage.voided'> => ({
-      fact_id: `void_${record_id}`,
-      type: 'usage.voided',
-      tenant_id: tenantId,
-      data: { record_id, personal: { reason: 'forgiven' } },
-      metadata: { causation: factIdOf(tenantId) },
-    }),
-  )
-  await turn.record(streams.usage(tenantId), facts)
-}
 
 async function cancelSessions(turn: Turn, tenantId: string): Promise<void> {
   const { trx } = turn

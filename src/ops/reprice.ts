@@ -1,16 +1,22 @@
+import { countDues } from '../charges/dues.ts'
+import { knownOf } from '../charges/known.ts'
+import { nextInvoiceOf } from '../charges/next-invoice.ts'
 import type { Database } from '../db/database.ts'
 import type { Reader } from '../db/tables.ts'
-import type { Rates, UsageType } from '../log/facts.ts'
-import { cardAt, exactSum, priceLine, type RateCard } from '../pricing/price.ts'
+import type { Rates } from '../log/facts.ts'
+import type { RateCard } from '../pricing/price.ts'
 import { readRateCards } from '../pricing/rate-cards.ts'
 import { readConsistently } from '../projections/consistent-read.ts'
-import { nextInvoiceAmountCents } from '../views/next-invoice.ts'
-import { isLive, latestSubscription } from '../views/subscriptions.ts'
 
 /** `percent` has two decimals; null: something where there was nothing. */
 export type Delta = { old_cents: number; new_cents: number; delta_cents: number; percent: number | null }
 
-type RepricedTenant = Delta & { tenant_id: string; usage_cents: Delta; platform_base_cents: Delta }
+type RepricedTenant = Delta & {
+  tenant_id: string
+  usage_cents: Delta
+  platform_base_cents: Delta
+  next_invoice_cents: Delta
+}
 
 export type RepriceReport = {
   currency: string
@@ -36,11 +42,9 @@ type RepriceOptions = {
 }
 
 /**
- * What would have been charged, and would be, under other rates. Counted are the metered usage that occurred in
- * [from, to), one line per tenant, usage type and invoice (what is not billed yet is one more), each rounded once; and
- * the platform base, once per paid or open invoice over more than nothing of a subscription that was made in [from, to)
- * and once for the next invoice of a live subscription that falls due in it. Plans, discounts and taxes are the same
- * under any rates and left out.
+ * What would be due, and charged next, under other rates. Counted are the windows (service months) that touch [from, to): their usage
+ * and their platform base, each type rounded once a window; and apart from these the next invoice as a whole. What the plans
+ * cost, and what is outside all windows, is the same under any rates and left out of the totals.
  */
 export function reprice(db: Database, options: RepriceOptions): Promise<RepriceReport> {
   const start = performance.now()
@@ -50,11 +54,16 @@ export function reprice(db: Database, options: RepriceOptions): Promise<RepriceR
     const tenantIds = options.tenantId === undefined ? await billedTenants(reader) : [options.tenantId]
     const tenants: RepricedTenant[] = []
     for (const [index, tenantId] of tenantIds.entries()) {
-      const usage = await usageDelta(reader, tenantId, options, cards, otherCards)
-      const base = await baseDelta(reader, tenantId, options, cards, otherCards)
+      const { usage, base, next } = await windowDeltas(reader, tenantId, options, cards, otherCards)
       const both = delta(usage.old_cents + base.old_cents, usage.new_cents + base.new_cents)
       if (both.old_cents !== 0 || both.new_cents !== 0)
-        tenants.push({ tenant_id: tenantId, ...both, usage_cents: usage, platform_base_cents: base })
+        tenants.push({
+          tenant_id: tenantId,
+          ...both,
+          usage_cents: usage,
+          platform_base_cents: base,
+          next_invoice_cents: next,
+        })
       options.onProgress?.(index + 1, tenantIds.length)
     }
     tenants.sort((a, b) => Math.abs(b.delta_cents) - Math.abs(a.delta_cents))
@@ -92,55 +101,29 @@ async function billedTenants(reader: Reader): Promise<string[]> {
   return rows.map(({ tenant_id }) => tenant_id).sort()
 }
 
-async function usageDelta(
+/** What the windows of the period owe under each card: usage, and the base of windows that begin in it. */
+async function windowDeltas(
   reader: Reader,
   tenantId: string,
-  { from, to }: RepriceOptions,
+  { from = '', to = '9999' }: RepriceOptions,
   cards: RateCard[],
   otherCards: RateCard[],
-): Promise<Delta> {
-  let query = reader
-    .selectFrom('billing_usage_records')
-    .select(['usage_type', 'action', 'quantity', 'occurred_at', 'position', 'invoice_id'])
-    .$narrowType<{ usage_type: UsageType }>()
-    .where('tenant_id', '=', tenantId)
-    .where('voided_at', 'is', null)
-  if (from !== undefined) query = query.where('occurred_at', '>=', from)
-  if (to !== undefined) query = query.where('occurred_at', '<', to)
-  const lines = Map.groupBy(
-    await query.execute(),
-    ({ usage_type, invoice_id }) => `${usage_type} ${invoice_id ?? ''}`,
-  )
-  const cents = (under: RateCard[]) =>
-    exactSum([...lines.values()].map((line) => priceLine(line, under).amount_cents))
-  return delta(cents(cards), cents(otherCards))
-}
-
-async function baseDelta(
-  reader: Reader,
-  tenantId: string,
-  { from = '', to, now }: RepriceOptions,
-  cards: RateCard[],
-  otherCards: RateCard[],
-): Promise<Delta> {
-  const isWithin = (time: string) => time >= from && (to === undefined || time < to)
-  const invoices = await reader
-    .selectFrom('billing_invoices')
-    .select('created_at')
-    .where('tenant_id', '=', tenantId)
-    .where('subscription_id', 'is not', null)
-    .where('billing_reason', '=', 'subscription_cycle')
-    .where('status', 'in', ['paid', 'open'])
-    .where('total_cents', '>', 0)
-    .execute()
-  const times = invoices.map(({ created_at }) => created_at).filter(isWithin)
-  const subscription = await latestSubscription(reader, tenantId)
-  if (subscription !== undefined && isLive(subscription)) {
-    const due = subscription.current_period_end ?? now.toISOString()
-    const hasNext = (await nextInvoiceAmountCents(reader, subscription, now)) !== null
-    if (hasNext && isWithin(due)) times.push(now.toISOString())
+): Promise<{ usage: Delta; base: Delta; next: Delta }> {
+  const known = await knownOf(reader, tenantId)
+  const windows = known.windows.filter(({ starts_at, ends_at }) => starts_at < to && ends_at > from)
+  const under = async (held: RateCard[]) => {
+    const dues = await countDues(reader, { ...known, cards: held }, windows)
+    const sum = (some: typeof dues) => Number(some.reduce((total, { cents }) => total + cents, 0n))
+    return {
+      usage: sum(dues.filter(({ type }) => type !== 'platform_base')),
+      base: sum(dues.filter(({ type }) => type === 'platform_base')),
+      next: (await nextInvoiceOf(reader, { ...known, cards: held })) ?? 0,
+    }
   }
-  const base = (of: RateCard[]) =>
-    times.reduce((sum, time) => sum + cardAt(of, time).rates.platform_base.rate_cents, 0)
-  return delta(base(cards), base(otherCards))
+  const [before, after] = [await under(cards), await under(otherCards)]
+  return {
+    usage: delta(before.usage, after.usage),
+    base: delta(before.base, after.base),
+    next: delta(before.next, after.next),
+  }
 }

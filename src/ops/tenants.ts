@@ -1,18 +1,19 @@
 import { type RawBuilder, sql } from 'kysely'
 import { z } from 'zod'
+import { unchargedOf } from '../charges/uncharged.ts'
 import type { AppContext } from '../context.ts'
 import { cents, tableRow, timeOut } from '../db/fields.ts'
 import { type Page, type PageQuery, pageOf } from '../db/page.ts'
 import type { Reader, Row } from '../db/tables.ts'
 import { NotFound } from '../errors.ts'
-import type { UsageType } from '../log/facts.ts'
+import { type UsageType, usageTypes } from '../log/facts.ts'
 import { priceLine } from '../pricing/price.ts'
 import { readRateCards } from '../pricing/rate-cards.ts'
 import { erasedTenants, knownTenants } from '../projections/tenants.ts'
 import { findCustomer } from '../views/customer.ts'
 import { BillingStatus, standingOf } from '../views/status.ts'
 import { isLive } from '../views/subscriptions.ts'
-import { TypeLine, unbilledUsage, usageSummary } from '../views/usage-summary.ts'
+import { usageSummary } from '../views/usage-summary.ts'
 import { listSessions, SessionListing } from './sessions.ts'
 
 /** The subscription is the live one, or the last one. `created_at`: when the tenant was first heard of. */
@@ -104,6 +105,9 @@ function found(query: string): RawBuilder<boolean> {
       where ${begins('invoice_id')} or ${has('number')}))`
 }
 
+/** A type's line, where each type has one. */
+const TypeLine = z.object({ usage_type: z.enum(usageTypes), quantity: z.int(), amount_cents: cents })
+
 export const TenantView = z.object({
   tenant_id: z.string(),
   /** As the applicant or Stripe last said. */
@@ -149,7 +153,7 @@ export async function showTenant(context: AppContext, tenantId: string): Promise
   if (erased_at === null && !(await knownTenants(reader, [tenantId])).has(tenantId))
     throw new NotFound('tenant')
   const { items } = await listSessions(reader, { tenantId }, { limit: 100 }, context.now())
-  const unbilled = await unbilledUsage(reader, tenantId)
+  const unbilled = await unchargedOf(reader, tenantId)
   const [person = null] = await rowsOf(reader, 'people', [tenantId])
   return {
     tenant_id: tenantId,
@@ -163,7 +167,10 @@ export async function showTenant(context: AppContext, tenantId: string): Promise
     payment_methods: (await rowsOf(reader, 'billing_payment_methods', [tenantId])).sort(newestFirst),
     usage: await usageByDay(reader, tenantId, context.now()),
     month: await usageOfMonth(reader, tenantId, context.now()),
-    unbilled: { lines: unbilled.lines, amount_cents: unbilled.amountCents },
+    unbilled: {
+      lines: unbilled,
+      amount_cents: unbilled.reduce((sum, { amount_cents }) => sum + amount_cents, 0),
+    },
   }
 }
 

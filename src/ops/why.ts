@@ -1,20 +1,31 @@
 import { z } from 'zod'
 import type { Database } from '../db/database.ts'
-import { tableRow } from '../db/fields.ts'
+import { cents, tableRow, timeOut } from '../db/fields.ts'
 import { rowsIn } from '../db/table-rows.ts'
 import type { Reader } from '../db/tables.ts'
 import { AppError, NotFound } from '../errors.ts'
-import type { UsageType } from '../log/facts.ts'
+import { usageTypes } from '../log/facts.ts'
 import { lastPosition } from '../log/read.ts'
-import { priceLine } from '../pricing/price.ts'
-import { readRateCards } from '../pricing/rate-cards.ts'
 import { projections } from '../projections/project.ts'
 import type { Projection } from '../projections/projection.ts'
-import { TypeLine } from '../views/usage-summary.ts'
 import { Cause, causesAt } from './causes.ts'
 import { ColumnChange, columnChanges, type RowChange, rowChanges } from './row-changes.ts'
 
-const BilledLine = TypeLine.extend({ facts: z.array(Cause) })
+const BilledLine = z.object({
+  line_id: z.string(),
+  usage_type: z.enum(usageTypes),
+  kind: z.enum(['item', 'first', 'credit_note', 'forgiven']),
+  /** The service month that it is for. */
+  starts_at: timeOut,
+  ends_at: timeOut,
+  quantity: z.string(),
+  amount_cents: cents,
+  /** Why it is not on the invoice after all. */
+  refusal: z.string().nullable(),
+  /** All usage of that month which the log has up to there is counted. */
+  upto_position: z.int(),
+  facts: z.array(Cause),
+})
 type BilledLine = z.infer<typeof BilledLine>
 
 export const Why = z.object({
@@ -87,22 +98,20 @@ async function changesOf(
 }
 
 async function usageLines(reader: Reader, invoiceId: string): Promise<BilledLine[]> {
-  const records = await reader
-    .selectFrom('billing_usage_records')
-    .select(['usage_type', 'action', 'quantity', 'occurred_at', 'position'])
-    .$narrowType<{ usage_type: UsageType }>()
-    .where('invoice_id', '=', invoiceId)
-    .where('voided_at', 'is', null)
-    .orderBy('position')
+  const lines = await reader
+    .selectFrom('billing_usage_lines as l')
+    .innerJoin('billing_windows as w', 'w.window_id', 'l.window_id')
+    .select(['l.line_id', 'l.usage_type', 'l.kind', 'l.quantity', 'l.amount_cents', 'l.refusal'])
+    .select(['w.starts_at', 'w.ends_at', 'l.upto_position', 'l.position'])
+    .where('l.invoice_id', '=', invoiceId)
+    .orderBy('l.position')
     .execute()
-  const cards = await readRateCards(reader)
   const causes = await causesAt(
     reader,
-    records.map(({ position }) => position),
+    lines.map(({ position }) => position),
   )
-  return [...Map.groupBy(records, ({ usage_type }) => usage_type)].map(([usage_type, line]) => ({
-    usage_type,
-    ...priceLine(line, cards),
-    facts: line.flatMap(({ position }) => causes.get(position) ?? []),
-  }))
+  return lines.map(({ position, ...line }) => {
+    const cause = causes.get(position)
+    return { ...line, facts: cause === undefined ? [] : [cause] }
+  })
 }

@@ -1,4 +1,3 @@
-import type { Logger } from 'pino'
 import { callingSteps } from '../../machines/onboarding-steps.ts'
 import { type AppContext, requireStripe } from '../context.ts'
 import { tableOf } from '../db/keys-of.ts'
@@ -12,8 +11,9 @@ import { type CallName, callNames } from '../stripe/calls.ts'
 import { StripeFailure } from '../stripe/failure.ts'
 import { goneObject, type Observation, type StripeGateway } from '../stripe/gateway.ts'
 import type { Asker } from './askers/asker.ts'
-import { invoiceLine } from './askers/invoice-line.ts'
+import { chargeLine } from './askers/charge-line.ts'
 import { operation } from './askers/operation.ts'
+import { ownInvoice } from './askers/own-invoice.ts'
 import { session } from './askers/session.ts'
 import { refreshRedeemed } from './refresh-redeemed.ts'
 import { callStripe } from './stripe-call.ts'
@@ -25,7 +25,6 @@ import { callStripe } from './stripe-call.ts'
 function stripeRequest(
   context: Pick<AppContext, 'db' | 'now' | 'stripe' | 'log'>,
 ): EffectHandler<CallName, Observation> {
-  const askers = askersOf(context.log)
   const askerOf = ({ type }: Fact): Asker<Fact> => {
     const asker = askers.get(type)
     if (asker === undefined) throw new Error(`${type} asks for nothing`)
@@ -71,12 +70,12 @@ export function requestHandlers(context: Parameters<typeof stripeRequest>[0]) {
 }
 
 /** By the fact that asks. */
-const askersOf = (log: Logger) =>
-  new Map<FactType, Asker<Fact>>([
-    ['billing.operation_requested', operation],
-    ['usage.invoiced', invoiceLine(log)],
-    ...callingSteps.map(({ asks }) => [asks, session] as const),
-  ])
+const askers = new Map<FactType, Asker<Fact>>([
+  ['billing.operation_requested', operation],
+  ['usage.invoice_asked', ownInvoice],
+  ['usage.line_asked', chargeLine],
+  ...callingSteps.map(({ asks }) => [asks, session] as const),
+])
 
 /** To end what has ended is refused as missing: an earlier attempt, of unknown outcome, has done it. */
 async function endedAlready(

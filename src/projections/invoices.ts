@@ -1,14 +1,13 @@
-import { isSettled, isUndone, ranksFrom } from '../../machines/invoice.ts'
+import { isSettled, ranksFrom } from '../../machines/invoice.ts'
 import type { Row, Trx } from '../db/tables.ts'
 import type { Sighting } from '../log/sighting.ts'
 import { keyInMetadata } from '../stripe/call.ts'
 import type { StripeObjects } from '../stripe/object-types.ts'
 import { isStub, mirrorOf } from './deletable.ts'
-import { boundaryOf, creditedOn, linesOf, movedToBalance } from './invoice-parts.ts'
+import { boundaryOf, creditedOn, movedToBalance } from './invoice-parts.ts'
 import { forget, isoTime, onStripeObject, type Projection, supersedes } from './projection.ts'
 import { idOf, integerOf, memberOf, textOf, timeOf } from './read-value.ts'
 import { sameRow, saveRow } from './save-row.ts'
-import { billUsage, releaseUsage } from './usage-records.ts'
 
 // Whoever has that address sees the invoice, names and addresses included.
 const personalColumns = ['hosted_invoice_url']
@@ -16,8 +15,7 @@ const personalColumns = ['hosted_invoice_url']
 /**
  * Statuses go one way (`machines/invoice.ts`); within a rank, the newer sighting is shown. The period is the invoice's own, in which the usage that it bills
  * occurred; its lines' period is the time ahead, which a subscription's price is paid for. `payment_failed_at` is
- * since when payment has been failing, null once the invoice is settled. The platform base that an invoice of ours lacks,
- * because Stripe has refused the line or the invoice was voided, is owed until the tenant's next one takes it.
+ * since when payment has been failing, null once the invoice is settled.
  */
 export const invoices: Projection = {
   table: 'billing_invoices',
@@ -26,48 +24,6 @@ export const invoices: Projection = {
   on: {
     ...onStripeObject(['invoice'], show),
     ...forget('billing_invoices', personalColumns),
-    'usage.invoiced': async (trx, { tenant_id, data, occurred_at, position }) => {
-      const ofTenant = trx.updateTable('billing_invoices').where('tenant_id', '=', tenant_id)
-      if (data.base !== null)
-        await ofTenant
-          .set({ owed_base_cents: 0, last_position: position })
-          .where('owed_base_cents', '>', 0)
-          .execute()
-      await ofTenant
-        .set({
-          usage_invoiced_at: occurred_at,
-          base_cents: data.base?.amount_cents ?? 0,
-          last_position: position,
-        })
-        .where('invoice_id', '=', data.invoice_id)
-        .execute()
-    },
-    'usage.line_missed': async (trx, { tenant_id, data, position }) => {
-      if (data.line !== 'base') return
-      await trx
-        .updateTable('billing_invoices')
-        .set((eb) => ({
-          owed_base_cents: eb('owed_base_cents', '+', eb.ref('base_cents')),
-          base_cents: 0,
-          last_position: position,
-        }))
-        .where('tenant_id', '=', tenant_id)
-        .where('invoice_id', '=', data.invoice_id)
-        .where('base_cents', '>', 0)
-        .execute()
-    },
-    'usage.invoice_missed': async (trx, { tenant_id, data, occurred_at, position }) => {
-      await trx
-        .updateTable('billing_invoices')
-        .set({
-          usage_invoiced_at: occurred_at,
-          owed_base_cents: data.base_cents,
-          last_position: position,
-        })
-        .where('tenant_id', '=', tenant_id)
-        .where('invoice_id', '=', data.invoice_id)
-        .execute()
-    },
   },
 }
 
@@ -83,19 +39,6 @@ async function show(trx: Trx, sighting: Sighting<'invoice'>): Promise<void> {
   const next = nextInvoice(sighting, row, columnsOf(sighting, await sighting.whole(), invoiceId, tenantId))
   if (sameRow(next, row)) return
   await saveRow(trx, 'billing_invoices', 'invoice_id', { ...next, last_position: sighting.position })
-  if (next.status === row?.status) return
-  const now = { ...next, last_position: sighting.position }
-  if (next.status === 'paid') await billUsage(trx, now, { isOfPlanAlone: isOfPlanAlone(object) })
-  if (isUndone(next.status)) await releaseUsage(trx, now)
-}
-
-/** Whether all that an invoice charges is items of a subscription: then it bills no usage. */
-export function isOfPlanAlone(object: object): boolean {
-  const lines = linesOf(object)
-  return (
-    lines.length > 0 &&
-    lines.every((line) => memberOf(memberOf(line, 'parent'), 'type') === 'subscription_item_details')
-  )
 }
 
 type Invoice = Row<'billing_invoices'>
@@ -104,16 +47,11 @@ function nextInvoice(sighting: Sighting<'invoice'>, row: Invoice | undefined, co
   const isDeleted = sighting.isDeleted || row?.status === 'deleted'
   const columns = row === undefined || replaces(sighting, row, content, isDeleted) ? content : row
   const status = isDeleted ? 'deleted' : columns.status
-  const { usage_invoiced_at, base_cents, owed_base_cents } = row ?? columns
   return {
     ...columns,
     status,
     payment_failed_at: isSettled(status) ? null : earlier(row?.payment_failed_at, content.payment_failed_at),
     boundary_at: earlier(row?.boundary_at, content.boundary_at),
-    usage_invoiced_at,
-    ...(isUndone(status)
-      ? { base_cents: 0, owed_base_cents: owed_base_cents + base_cents }
-      : { base_cents, owed_base_cents }),
   }
 }
 
@@ -168,9 +106,6 @@ function columnsOf(
     hosted_invoice_url: textOf(whole?.hosted_invoice_url),
     made_under: textOf(memberOf(object.metadata, keyInMetadata)),
     made_at: timeOf(object.created),
-    usage_invoiced_at: null,
-    base_cents: 0,
-    owed_base_cents: 0,
     ...mirrorOf(sighting),
   }
 }

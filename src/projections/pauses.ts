@@ -29,11 +29,11 @@ async function show(trx: Trx, sighting: Sighting<'subscription'>): Promise<void>
   const { objectId, tenantId, recordedAt, position } = sighting
   const subscription = await trx
     .selectFrom('billing_subscriptions')
-    .select(['is_paused', 'status'])
+    .select('is_collection_paused')
     .where('subscription_id', '=', objectId)
     .executeTakeFirst()
   if (subscription === undefined || tenantId === null) return
-  const isPaused = subscription.is_paused === 1 && subscription.status !== 'paused'
+  const isPaused = subscription.is_collection_paused === 1
   const open = await trx
     .selectFrom('billing_pauses')
     .selectAll()

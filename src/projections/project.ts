@@ -16,7 +16,7 @@ import type { Projection } from './projection.ts'
 import { rateCards } from './rate-cards.ts'
 import { stripeEvents } from './stripe-events.ts'
 import { subscriptions } from './subscriptions.ts'
-import { usageGaps } from './usage-gaps.ts'
+import { usageDecisions } from './usage-decisions.ts'
 import { usageLines } from './usage-lines.ts'
 import { usageRecords } from './usage-records.ts'
 import { usageSums } from './usage-sums.ts'
@@ -42,7 +42,7 @@ export const projections: readonly Projection[] = [
   windowDues,
   usageLines,
   pauses,
-  usageGaps,
+  usageDecisions,
   stripeEvents,
   erasedTenants,
 ]

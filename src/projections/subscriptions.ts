@@ -1,7 +1,7 @@
 import { hasEnded, stagesFrom } from '../../machines/subscription.ts'
 import { flag, type Row, type Trx } from '../db/tables.ts'
 import type { Sighting } from '../log/sighting.ts'
-import { keyInMetadata } from '../stripe/call.ts'
+import { baseInMetadata, keyInMetadata } from '../stripe/call.ts'
 import { isStub, mirrorOf } from './deletable.ts'
 import { isoTime, onStripeObject, type Projection, supersedes } from './projection.ts'
 import { idOf, integerOf, memberOf, textOf, timeOf } from './read-value.ts'
@@ -107,6 +107,11 @@ function columnsOf(
     default_payment_method_id: idOf(object.default_payment_method),
     latest_invoice_id: idOf(object.latest_invoice),
     made_under: textOf(memberOf(object.metadata, keyInMetadata)),
+    first_base_cents: digitsOf(memberOf(object.metadata, baseInMetadata)),
     ...mirrorOf(sighting),
   }
 }
+
+/** Metadata has texts alone. */
+const digitsOf = (value: unknown) =>
+  /^\d{1,15}$/.test(textOf(value) ?? '') ? integerOf(Number(value)) : null

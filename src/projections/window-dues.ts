@@ -14,8 +14,9 @@ export const windowDues: Projection = {
       for (const due of data.dues) await save(trx, tenant_id, id, due, position)
     },
     'usage.lines_made': async (trx, { tenant_id, data, position }) => {
-      for (const { window_start, ...due } of data.recounted)
-        await save(trx, tenant_id, windowId(data.subscription_id, window_start), due, position)
+      for (const { window_start, dues } of data.counted)
+        for (const due of dues)
+          await save(trx, tenant_id, windowId(data.subscription_id, window_start), due, position)
     },
   },
 }

@@ -58,13 +58,17 @@ export const windows: Projection = {
     },
     'usage.lines_made': async (trx, fact) => {
       await markMade(trx, fact)
+      const { counted, subscription_id } = fact.data
+      if (counted.length === 0) return
       await trx
         .updateTable('billing_windows')
         .set({ is_final: 1, last_position: fact.position })
         .where('tenant_id', '=', fact.tenant_id)
-        .where('subscription_id', '=', fact.data.subscription_id)
-        .where('is_final', '=', 0)
-        .where('closed_at', 'is not', null)
+        .where(
+          'window_id',
+          'in',
+          counted.map(({ window_start }) => windowId(subscription_id, window_start)),
+        )
         .where('ends_at', '<=', new Date(Date.parse(fact.occurred_at) - countableMs).toISOString())
         .execute()
     },
@@ -135,10 +139,10 @@ const paying = ['active', 'past_due', 'unpaid']
 async function markMade(trx: Trx, fact: Fact<'usage.lines_made'>): Promise<void> {
   const { moment, subscription_id, window_start, invoice_id } = fact.data
   const made = {
-    draft: { draft_id: invoice_id, billed_at: fact.occurred_at },
+    draft: { draft_id: invoice_id },
     again: { draft_again_at: fact.occurred_at },
     window_end: { billed_at: fact.occurred_at },
-    missed: invoice_id === null ? {} : { draft_id: invoice_id },
+    missed: invoice_id === null ? {} : { draft_id: invoice_id, draft_again_at: fact.occurred_at },
     late: { late_at: null },
     pause: {},
   }[moment]
@@ -189,7 +193,7 @@ async function reopenCount(
           'window_id',
           'in',
           eb
-            .selectFrom('billing_usage_gaps')
+            .selectFrom('billing_usage_decisions')
             .select('window_id')
             .$narrowType<{ window_id: string }>()
             .where('tenant_id', '=', tenant_id)

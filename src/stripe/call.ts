@@ -20,6 +20,8 @@ export type Call<P> = {
 
 /** The member of an object's metadata that holds the key of the call that made it. */
 export const keyInMetadata = 'stepledger_key'
+/** Of a subscription's: the platform base, in cents, that the call has put on its first invoice. */
+export const baseInMetadata = 'stepledger_base_cents'
 
 type Marked = Answer & { metadata?: Stripe.Metadata | null }
 

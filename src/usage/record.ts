@@ -1,5 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { z } from 'zod'
+import { billTenant } from '../charges/bill.ts'
+import { earliest } from '../charges/months.ts'
 import type { AppContext } from '../context.ts'
 import { freeMetadata, pickFields, tenantId, text, time, timeOut } from '../db/fields.ts'
 import type { Trx } from '../db/tables.ts'
@@ -155,19 +157,27 @@ type DraftIds = { fact_id: string; tenant_id: string; data: { record_id: string 
 
 export type UsageDraft = TurnFact<'usage.recorded'> & { tenant_id: string; occurred_at: string }
 
-/** Marks what is late and appends. Returns the facts that are new. */
+/**
+ * Appends, and marks what is late: what occurred in a time of which lines were made, or an operator has decided, before. What comes for a subscription that has
+ * ended is billed by itself. Returns the facts that are new.
+ */
 export async function appendUsage(
   turn: Turn,
   drafts: readonly UsageDraft[],
 ): Promise<Fact<'usage.recorded'>[]> {
   const recorded: Fact<'usage.recorded'>[] = []
   for (const [tenantId, ofTenant] of Map.groupBy(drafts, (one) => one.tenant_id)) {
-    const periods = await takenPeriods(turn.trx, tenantId)
-    const facts = ofTenant.map((one) => ({
-      ...one,
-      data: { ...one.data, is_late: periods.some((period) => isWithin(one.occurred_at, period)) },
-    }))
+    const first = earliest(...ofTenant.map(({ occurred_at }) => occurred_at))
+    const windows = await windowsSince(turn.trx, tenantId, first)
+    const decided = [
+      ...windows.filter(({ hasLines }) => hasLines),
+      ...(await decisionsSince(turn.trx, tenantId, first)),
+    ]
+    const isLate = (time: string) =>
+      decided.some(({ starts_at, ends_at }) => starts_at <= time && time < ends_at)
+    const facts = ofTenant.map((one) => ({ ...one, data: { ...one.data, is_late: isLate(one.occurred_at) } }))
     const appended = await turn.record(streams.usage(tenantId), facts)
+    if (windows.length > 0 && windows.every(({ isOpen }) => !isOpen)) await billTenant(turn, tenantId)
     recorded.push(...appended.filter((fact) => fact.type === 'usage.recorded'))
   }
   return recorded
@@ -205,26 +215,25 @@ function draft(input: UsageInput, { whose, by, key }: UsageRequest, index: numbe
   }
 }
 
-/** Of the invoices that take no more usage: ours have it, others are paid. A trial's over nothing bills none. */
-function takenPeriods(trx: Trx, tenantId: string) {
-  return trx
-    .selectFrom('billing_invoices')
-    .select(['period_start', 'period_end'])
+/** Of usage outside windows. */
+const decisionsSince = (trx: Trx, tenantId: string, time: string) =>
+  trx
+    .selectFrom('billing_usage_decisions')
+    .select(['starts_at', 'ends_at'])
     .where('tenant_id', '=', tenantId)
-    .where((eb) =>
-      eb.or([
-        eb('usage_invoiced_at', 'is not', null),
-        eb.and([
-          eb('status', '=', 'paid'),
-          eb.or([eb('total_cents', '>', 0), eb('amount_paid_cents', '>', 0)]),
-        ]),
-      ]),
-    )
+    .where('ends_at', '>', time)
     .execute()
-}
 
-const isWithin = (time: string, period: { period_start: string | null; period_end: string | null }) =>
-  period.period_start !== null &&
-  period.period_end !== null &&
-  period.period_start <= time &&
-  time < period.period_end
+async function windowsSince(trx: Trx, tenantId: string, time: string) {
+  const windows = await trx
+    .selectFrom('billing_windows')
+    .select(['starts_at', 'ends_at', 'closed_at', 'draft_id', 'billed_at'])
+    .where('tenant_id', '=', tenantId)
+    .where('ends_at', '>', time)
+    .execute()
+  return windows.map(({ closed_at, draft_id, billed_at, ...bounds }) => ({
+    ...bounds,
+    isOpen: closed_at === null,
+    hasLines: draft_id !== null || billed_at !== null,
+  }))
+}

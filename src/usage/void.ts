@@ -1,8 +1,9 @@
 import { z } from 'zod'
+import { billTenant } from '../charges/bill.ts'
 import type { AppContext } from '../context.ts'
 import { timeOut } from '../db/fields.ts'
 import type { Row } from '../db/tables.ts'
-import { AppError, NotFound } from '../errors.ts'
+import { NotFound } from '../errors.ts'
 import type { By } from '../log/by.ts'
 import { streams, type UsageType } from '../log/facts.ts'
 import { UsageRecord } from './record.ts'
@@ -12,7 +13,8 @@ export type VoidedUsage = z.infer<typeof VoidedUsage>
 
 /**
  * Takes a record out of every sum, by a fact of its own. Voiding again answers the same.
- * @throws NotFound; AppError conflict for a record that is on an invoice, paid or not
+ * What was charged for it comes back as a credit on the next invoice.
+ * @throws NotFound
  */
 export function voidUsage(
   context: AppContext,
@@ -27,8 +29,7 @@ export function voidUsage(
       .where('record_id', '=', recordId)
       .executeTakeFirst()
     if (row === undefined) throw new NotFound('usage record')
-    const voidedAt = decideVoidOfUsage(row)
-    if (voidedAt !== null) return view(row, voidedAt)
+    if (row.voided_at !== null) return view(row, row.voided_at)
     await turn.record(streams.usage(row.tenant_id), [
       {
         fact_id: `void_${recordId}`,
@@ -37,18 +38,8 @@ export function voidUsage(
         data: { record_id: recordId, personal: { reason } },
       },
     ])
+    await billTenant(turn, row.tenant_id)
     return view(row, turn.now)
-  })
-}
-
-/** Since when the record is void; null: it is to be voided now. @throws AppError conflict */
-export function decideVoidOfUsage({
-  voided_at,
-  invoice_id,
-}: Pick<Row<'billing_usage_records'>, 'voided_at' | 'invoice_id'>): string | null {
-  if (voided_at !== null || invoice_id === null) return voided_at
-  throw new AppError('conflict', 'This usage is on an invoice already: it cannot be voided', {
-    details: { invoice_id },
   })
 }
 

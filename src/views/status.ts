@@ -1,11 +1,11 @@
 import { z } from 'zod'
 import { isLate, isUsable } from '../../machines/subscription.ts'
+import { nextInvoiceCents } from '../charges/next-invoice.ts'
 import type { AppContext } from '../context.ts'
 import { cents, timeOut } from '../db/fields.ts'
 import type { Reader, Row } from '../db/tables.ts'
 import { assertKnownTenant } from '../projections/tenants.ts'
 import { findCustomer } from './customer.ts'
-import { nextInvoiceAmountCents } from './next-invoice.ts'
 import { isLive, latestSubscription, type SubscriptionRow } from './subscriptions.ts'
 
 /** `has_active_subscription`: what was bought may be used. The subscription is the live one, or the last one. */
@@ -52,7 +52,7 @@ export async function standingOf(context: AppContext, tenantId: string): Promise
       (subscription !== undefined && isLate(subscription.status)) ||
       invoices.some((invoice) => hasFailed(invoice, subscription)),
     outstanding_balance_cents: invoices.reduce((sum, invoice) => sum + invoice.amount_remaining_cents, 0),
-    next_invoice_amount_cents: await nextInvoiceAmountCents(reader, subscription, context.now()),
+    next_invoice_amount_cents: await nextInvoiceCents(reader, tenantId),
     payment_method_configured: await isCardThere(reader, customer, subscription),
   }
 }

@@ -1,17 +1,24 @@
 import { z } from 'zod'
+import { knownOf } from '../charges/known.ts'
+import { amountsOf } from '../charges/summary.ts'
 import { cents, timeOut } from '../db/fields.ts'
 import type { Reader } from '../db/tables.ts'
-import { type UsageType, usageTypes } from '../log/facts.ts'
-import { cardAt, exactSum, type Metered, PricedLine, priceLine, type RateCard } from '../pricing/price.ts'
-import { readRateCards } from '../pricing/rate-cards.ts'
+import { usageTypes } from '../db/usage-types.ts'
+import { AppError } from '../errors.ts'
+import { cardAt } from '../pricing/price.ts'
+
+const part = (description: string) => z.object({ amount_cents: cents }).meta({ description })
 
 /** The rate is the one in force at the end of the period, or now if that is earlier. Older usage keeps its own. */
-const UsageLine = PricedLine.extend({
+const UsageLine = z.object({
   usage_type: z.enum(usageTypes),
+  quantity: z.int(),
   unit_rate_cents: cents,
   per_units: z.int(),
-  billed: PricedLine,
-  unbilled: PricedLine,
+  amount_cents: cents.meta({ description: 'The sum of the three that follow' }),
+  billed: part('On paid invoices'),
+  unbilled: part('On no invoice, or on one that is not paid; below zero: a credit to come'),
+  forgiven: part('On voided invoices, forgiven by an operator, or of a trial that led to no paid month'),
 })
 type UsageLine = z.infer<typeof UsageLine>
 
@@ -23,32 +30,50 @@ export const UsageSummary = z
     period_end: timeOut,
     currency: z.string(),
     usage: z.array(UsageLine),
-    totals: z.object({ amount_cents: cents, billed_amount_cents: cents, unbilled_amount_cents: cents }),
+    totals: z.object({
+      amount_cents: cents,
+      billed_amount_cents: cents,
+      unbilled_amount_cents: cents,
+      forgiven_amount_cents: cents,
+    }),
   })
   .meta({ id: 'UsageSummary' })
 export type UsageSummary = z.infer<typeof UsageSummary>
 
-/** A type's line, where each type has one. */
-export const TypeLine = z.object({ usage_type: z.enum(usageTypes), ...PricedLine.shape })
-export type TypeLine = z.infer<typeof TypeLine>
-
 /**
- * Usage that occurred in the half-open period. Each invoice that has it, and what is on none, is a line of its own.
- * Billed is what is on paid invoices.
+ * Usage that occurred in the half-open period. Quantities of parts of a period add up exactly; amounts are rounded once per window and
+ * type within the period, so parts that cut a window may differ by a cent each.
+ * @throws AppError conflict from 2^53 up
  */
 export async function usageSummary(
   reader: Reader,
   { tenantId, start, end, now }: { tenantId: string; start: string; end: string; now: Date },
 ): Promise<UsageSummary> {
-  const cards = await readRateCards(reader)
-  const rows = await liveRecords(reader, tenantId)
-    .where('occurred_at', '>=', start)
-    .where('occurred_at', '<', end)
-    .execute()
+  const known = await knownOf(reader, tenantId)
   const time = now.toISOString()
-  const current = cardAt(cards, end < time ? end : time)
-  const byType = Map.groupBy(rows, (row) => row.usage_type)
-  const usage = usageTypes.map((usageType) => lineOf(usageType, byType.get(usageType) ?? [], cards, current))
+  const current = cardAt(known.cards, end < time ? end : time)
+  const usage: UsageLine[] = []
+  for (const usage_type of usageTypes) {
+    const { quantity, billed, unbilled, forgiven } = await amountsOf(
+      reader,
+      known,
+      { from: start, to: end },
+      usage_type,
+    )
+    const { rate_cents, per_units } = current.rates[usage_type]
+    usage.push({
+      usage_type,
+      quantity: exactly(quantity),
+      unit_rate_cents: rate_cents,
+      per_units,
+      amount_cents: exactly(billed + unbilled + forgiven),
+      billed: { amount_cents: exactly(billed) },
+      unbilled: { amount_cents: exactly(unbilled) },
+      forgiven: { amount_cents: exactly(forgiven) },
+    })
+  }
+  const total = (of: (line: UsageLine) => number) =>
+    exactly(usage.reduce((sum, line) => sum + BigInt(of(line)), 0n))
   return {
     tenant_id: tenantId,
     period_start: start,
@@ -56,68 +81,20 @@ export async function usageSummary(
     currency: current.currency,
     usage,
     totals: {
-      amount_cents: exactSum(usage.map((line) => line.amount_cents)),
-      billed_amount_cents: exactSum(usage.map((line) => line.billed.amount_cents)),
-      unbilled_amount_cents: exactSum(usage.map((line) => line.unbilled.amount_cents)),
+      amount_cents: total((line) => line.amount_cents),
+      billed_amount_cents: total(({ billed }) => billed.amount_cents),
+      unbilled_amount_cents: total(({ unbilled }) => unbilled.amount_cents),
+      forgiven_amount_cents: total(({ forgiven }) => forgiven.amount_cents),
     },
   }
 }
 
-/** Everything that is on no invoice yet, whenever it occurred: a line per type that was used. */
-export async function unbilledUsage(
-  reader: Reader,
-  tenantId: string,
-): Promise<{ lines: TypeLine[]; amountCents: number }> {
-  const rows = await liveRecords(reader, tenantId).where('invoice_id', 'is', null).execute()
-  if (rows.length === 0) return { lines: [], amountCents: 0 }
-  const cards = await readRateCards(reader)
-  const lines = [...Map.groupBy(rows, (row) => row.usage_type)].map(([usage_type, ofType]) => ({
-    usage_type,
-    ...priceLine(ofType, cards),
-  }))
-  return { lines, amountCents: exactSum(lines.map((line) => line.amount_cents)) }
-}
-
-function liveRecords(reader: Reader, tenantId: string) {
-  return reader
-    .selectFrom('billing_usage_records')
-    .select(['usage_type', 'action', 'quantity', 'occurred_at', 'position', 'invoice_id', 'billed_at'])
-    .$narrowType<{ usage_type: UsageType }>()
-    .where('tenant_id', '=', tenantId)
-    .where('voided_at', 'is', null)
-}
-
-function lineOf(
-  usageType: UsageType,
-  records: readonly (Metered & { invoice_id: string | null; billed_at: string | null })[],
-  cards: readonly RateCard[],
-  current: RateCard,
-): UsageLine {
-  const { billed = [], unbilled = [] } = Object.groupBy(records, ({ billed_at }) =>
-    billed_at === null ? 'unbilled' : 'billed',
+/** JSON's numbers lose their last digits from 2^53 up: a sum that nobody can mean is refused, and not told wrongly. */
+function exactly(value: bigint): number {
+  const number = Number(value)
+  if (Number.isSafeInteger(number)) return number
+  throw new AppError(
+    'conflict',
+    'The usage of this tenant adds up to more than can be stated exactly: void the records that are wrong',
   )
-  const ofBilled = priceByInvoice(billed, cards)
-  const ofUnbilled = priceByInvoice(unbilled, cards)
-  const { rate_cents, per_units } = current.rates[usageType]
-  return {
-    usage_type: usageType,
-    quantity: exactSum([ofBilled.quantity, ofUnbilled.quantity]),
-    unit_rate_cents: rate_cents,
-    per_units,
-    amount_cents: exactSum([ofBilled.amount_cents, ofUnbilled.amount_cents]),
-    billed: ofBilled,
-    unbilled: ofUnbilled,
-  }
-}
-
-function priceByInvoice(
-  records: readonly (Metered & { invoice_id: string | null })[],
-  cards: readonly RateCard[],
-): PricedLine {
-  const lines = [...Map.groupBy(records, ({ invoice_id }) => invoice_id).values()]
-  const priced = lines.map((line) => priceLine(line, cards))
-  return {
-    quantity: exactSum(priced.map((line) => line.quantity)),
-    amount_cents: exactSum(priced.map((line) => line.amount_cents)),
-  }
 }

@@ -7,7 +7,7 @@ import type { Window } from './windows.ts'
  * - Old counts of a gap that a first window takes in leave the gap; each home applies its own `set`s.
  * - A claim takes every count of a gap that was recorded before it, into the window that is open at the claim or, if
  *   none is, into the next one to begin.
- * - A level's increments and a `platform_base` record in a gap are never claimed: they cost nothing.
+ * - A level's increments and a `platform_base` record in a gap are never claimed; they stay unbilled until forgiven.
  */
 export interface Home {
   readonly window: Window | null

@@ -54,7 +54,7 @@ export function toMake({ known, lines }: Billing, { id }: Subscription, now: Ins
   const dues = duesOf(known, now).filter(
     ({ window, type }) =>
       window.subscription.id === id &&
-      ((openToo && !window.trial) || type === 'platform_base' || window.closesAt <= now),
+      ((!window.trial && (openToo || type === 'platform_base')) || window.closesAt <= now),
   )
   return differencesOf(dues, lines)
 }

@@ -129,7 +129,7 @@ describe('a summary', () => {
     const forgive: Told = { kind: 'usage_forgive', at: at('2026-02-10'), type: 'case', window: null }
     expect(summary('2026-03-01', '2026-01-01', '2026-02-01', told)).toMatchObject({
       case: { ...none, quantity: 3n, unbilledCents: 3_000n },
-      agent: { ...none, quantity: 2n },
+      agent: { ...none, quantity: 2n, unbilledCents: 10_000n },
     })
     expect(summary('2026-03-01', '2026-01-01', '2026-02-01', told, forgive).case).toEqual({
       ...none,

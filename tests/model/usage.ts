@@ -6,7 +6,7 @@ import type { Window } from './windows.ts'
 /**
  * A part of a quantity, at the instant at which it stands. A home's quantity of a type is the sum of its pieces; its
  * price that of the pieces which cost something. Decided: usage that is free is still usage, so it has a quantity:
- * a level in a trial, counts and increments in paused time, increments of a level outside all windows.
+ * a level in a trial, counts and increments in paused time.
  */
 export interface Piece {
   readonly type: UsageType
@@ -31,7 +31,7 @@ export function piecesOf(known: readonly Entry[], home: Home, type: UsageType): 
 function levelPieces(known: readonly Entry[], { window }: Home, records: UsageRecord[], type: UsageType) {
   const increments = records
     .filter(({ action }) => action === 'increment')
-    .map((record) => piece(record, window !== null && !isPaused(window.subscription, record.occurredAt)))
+    .map((record) => piece(record, window === null || !isPaused(window.subscription, record.occurredAt)))
   if (window === null) return increments
   const steps = steadyLevels(known, type)
   let highest: Piece | undefined
@@ -70,12 +70,12 @@ function countPieces({ window }: Home, records: UsageRecord[]): Piece[] {
 }
 
 /**
- * Records of the fee, by their quantities, `set` or not. Decided: in a trial, in paused time and outside all windows
- * they cost nothing; elsewhere they stand for the automatic base, also where that would not have fallen due.
+ * Records of the fee, by their quantities, `set` or not. Decided: in paused time they cost nothing; elsewhere they
+ * stand for the automatic base, also where that would not have fallen due, as in a trial.
  */
 function feePieces({ window }: Home, records: UsageRecord[]): Piece[] {
   return records.map((record) =>
-    piece(record, window !== null && !window.trial && !isPaused(window.subscription, record.occurredAt)),
+    piece(record, window === null || !isPaused(window.subscription, record.occurredAt)),
   )
 }
 

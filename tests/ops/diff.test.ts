@@ -1,8 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { lastPosition } from '../../src/log/read.ts'
 import { diff } from '../../src/ops/diff.ts'
 import { eachDatabase, type TestDatabase } from '../support/databases.ts'
-import { at, newFact, otherTenant, recordAll, tenant, usageRecorded } from '../support/facts.ts'
+import { at, otherTenant, recordAll, tenant, usageRecorded } from '../support/facts.ts'
 import { recordIncident, session } from '../support/incident.ts'
 
 describe.each(eachDatabase)('diff on $name', ({ create }) => {
@@ -81,19 +80,6 @@ describe.each(eachDatabase)('diff on $name', ({ create }) => {
     const nothing = { sessions: [], rows: [], money: [] }
     expect(await between(positions.end, positions.end + 1)).toMatchObject(nothing)
     expect(await between(positions.end, positions.end)).toMatchObject(nothing)
-  })
-
-  test('names the fact of an invoice by which the next invoice is more', async () => {
-    const missed = { invoice_id: 'in_ada', reason: 'final', base_cents: 10_000 } as const
-    await recordAll(db, [newFact('usage.invoice_missed', missed)], at(80))
-    const end = await lastPosition(db.reader)
-    expect((await between(end - 1, end)).money).toMatchObject([
-      {
-        amount: 'next_invoice_cents',
-        delta: 10_000,
-        facts: [{ position: end, type: 'usage.invoice_missed' }],
-      },
-    ])
   })
 
   test('refuses moments that are none, the wrong way round, and strangers', async () => {

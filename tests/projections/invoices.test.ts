@@ -1,16 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { NewFact } from '../../src/log/facts.ts'
 import { eachDatabase, type TestDatabase } from '../support/databases.ts'
-import {
-  at,
-  epoch,
-  newFact,
-  observed,
-  otherTenant,
-  recordAll,
-  stripeEvent,
-  usageRecorded,
-} from '../support/facts.ts'
+import { at, epoch, observed, recordAll, stripeEvent } from '../support/facts.ts'
 import { projectedRows } from '../support/rows.ts'
 import { invoice } from '../support/stripe-objects.ts'
 
@@ -23,14 +14,6 @@ describe.each(eachDatabase)('invoices on $name', ({ create }) => {
 
   const given = (...facts: NewFact[]) => recordAll(db, facts)
   const rowOf = async (table: string) => (await projectedRows(db.reader))[table]?.[0]
-  const billed = async () => {
-    const rows = await db.reader
-      .selectFrom('billing_usage_records')
-      .selectAll()
-      .orderBy('record_id')
-      .execute()
-    return rows.map(({ record_id, invoice_id, billed_at }) => [record_id, invoice_id, billed_at])
-  }
 
   test('draft, open and paid of one second end as paid in any order', async () => {
     const events = [
@@ -116,91 +99,5 @@ describe.each(eachDatabase)('invoices on $name', ({ create }) => {
     )
     const rows = (await projectedRows(db.reader)).billing_invoices
     expect(rows).toMatchObject([{ boundary_at: at(1_000) }, { boundary_at: null }])
-  })
-
-  describe('an invoice that is paid', () => {
-    const paid = (change: object = {}) =>
-      stripeEvent('invoice.paid', 'invoice', invoice('paid', change), 1000)
-
-    test('bills the usage of its period that is on no invoice, the end excluded', async () => {
-      const foreign = { ...usageRecorded('usg_5', 10), tenant_id: otherTenant }
-      await given(
-        usageRecorded('usg_1', 0),
-        usageRecorded('usg_2', 999),
-        usageRecorded('usg_3', 1000),
-        usageRecorded('usg_4', 10),
-        newFact('usage.voided', { record_id: 'usg_4', personal: { reason: null } }),
-        foreign,
-        paid(),
-      )
-      expect(await billed()).toEqual([
-        ['usg_1', 'in_1', at(1000)],
-        ['usg_2', 'in_1', at(1000)],
-        ['usg_3', null, null],
-        ['usg_4', null, null],
-        ['usg_5', null, null],
-      ])
-    })
-
-    test('bills once: usage that comes later waits, however often the payment is told', async () => {
-      await given(usageRecorded('usg_1', 1), paid(), usageRecorded('usg_2', 2, { is_late: true }))
-      await given(paid(), observed('invoice', invoice('paid', { number: 'A-1' }), 2000))
-      expect(await billed()).toEqual([
-        ['usg_1', 'in_1', at(1000)],
-        ['usg_2', null, null],
-      ])
-      await given(stripeEvent('invoice.paid', 'invoice', invoice('paid', { id: 'in_2' }), 3000))
-      expect(await billed()).toEqual([
-        ['usg_1', 'in_1', at(1000)],
-        ['usg_2', 'in_2', at(1000)],
-      ])
-    })
-
-    test('bills what was put on it alone, and what Stripe has refused is on no invoice, told before or after', async () => {
-      const line = (usage_type: 'case' | 'agent', record_id: string) => ({
-        usage_type,
-        quantity: 1,
-        amount_cents: 1000,
-        record_ids: [record_id],
-        description: usage_type,
-      })
-      await given(
-        usageRecorded('usg_1', 1),
-        usageRecorded('usg_2', 2, { usage_type: 'agent' }),
-        stripeEvent('invoice.created', 'invoice', invoice('draft'), 10),
-        newFact('usage.invoiced', {
-          invoice_id: 'in_1',
-          customer_id: 'cus_1',
-          currency: 'usd',
-          lines: [line('case', 'usg_1'), line('agent', 'usg_2')],
-          base: { amount_cents: 10_000, description: 'Platform base' },
-        }),
-        usageRecorded('usg_3', 3),
-        paid(),
-        newFact('usage.line_missed', { invoice_id: 'in_1', line: 'agent', reason: 'invoice_not_editable' }),
-        newFact('usage.line_missed', { invoice_id: 'in_1', line: 'base', reason: 'invoice_not_editable' }),
-      )
-      expect(await billed()).toEqual([
-        ['usg_1', 'in_1', at(1000)],
-        ['usg_2', null, null],
-        ['usg_3', null, null],
-      ])
-      expect(await rowOf('billing_invoices')).toMatchObject({ base_cents: 0, owed_base_cents: 10_000 })
-    })
-
-    test('of nothing but the plan, or for a change of plan, bills no usage', async () => {
-      const data = [{ parent: { type: 'subscription_item_details' } }]
-      await given(
-        usageRecorded('usg_1', 1),
-        paid({ lines: { data } }),
-        paid({ id: 'in_2', billing_reason: 'subscription_update' }),
-      )
-      expect(await billed()).toEqual([['usg_1', null, null]])
-    })
-
-    test('of zero, as a trial’s first is, bills nothing', async () => {
-      await given(usageRecorded('usg_1', 1), paid({ total: 0, amount_paid: 0 }))
-      expect(await billed()).toEqual([['usg_1', null, null]])
-    })
   })
 })

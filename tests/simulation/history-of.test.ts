@@ -302,15 +302,20 @@ test('of lines, only what Stripe refused is told, with the invoice that the line
 test('what operators and callers decide is told: claims, forgiveness of gaps and of windows, releases, rebills', async () => {
   const gaps = [{ from: at(-day), to: at(0) }]
   const entries = await history([
-    newFact('usage.claimed', { usage_types: ['case'], gaps, window_id: null, personal: noReason }),
-    newFact('usage.forgiven', { usage_types: ['case', 'api_call'], gaps, personal: noReason }),
+    newFact('usage.claimed', {
+      usage_type: 'case',
+      gaps,
+      after_position: 0,
+      window_id: null,
+      personal: noReason,
+    }),
+    newFact('usage.forgiven', { usage_type: 'api_call', gaps, after_position: 0, personal: noReason }),
     asked('line_1', { kind: 'forgiven' }),
     newFact('usage.released', { ...line, personal: noReason }),
     newFact('usage.rebilled', { invoice_id: 'in_2', personal: noReason }),
   ])
   expect(told(entries)).toEqual([
     { kind: 'usage_claim', type: 'case' },
-    { kind: 'usage_forgive', type: 'case', window: null },
     { kind: 'usage_forgive', type: 'api_call', window: null },
     { kind: 'usage_forgive', type: 'case', window: epoch * 1000 },
     { kind: 'usage_release', type: 'case', window: epoch * 1000 },

@@ -74,7 +74,13 @@ function contextOn(db: Database, config: Config): AppContext {
     log: createLog({ level: 'error', secrets: [], destination: process.stderr }),
   }
   const runner = runnerOf(outside, requestHandlers(outside))
-  return { ...outside, ...runner, config, closing: new AbortController().signal }
+  return {
+    ...outside,
+    ...runner,
+    config,
+    recordCounted: async () => {},
+    closing: new AbortController().signal,
+  }
 }
 
 const report = (report: Report) => process.send?.(report)

@@ -84,38 +84,10 @@ export async function addCustomer(db: Database, tenantId: string): Promise<void>
   })
 }
 
-/** An invoice of the tenant's subscription over [periodStart, periodEnd), paid. */
-export async function addPaidInvoice(
-  db: Database,
-  tenantId: string,
-  invoice: { id: string; periodStart: string; periodEnd: string; totalCents: number },
-): Promise<void> {
-  const period = { start: Date.parse(invoice.periodStart) / 1000, end: Date.parse(invoice.periodEnd) / 1000 }
-  await observe(db, tenantId, 'invoice', {
-    id: invoice.id,
-    object: 'invoice',
-    created: period.end,
-    customer: `cus_${tenantId}`,
-    status: 'paid',
-    billing_reason: 'subscription_cycle',
-    currency: 'usd',
-    total: invoice.totalCents,
-    amount_due: invoice.totalCents,
-    amount_paid: invoice.totalCents,
-    amount_remaining: 0,
-    attempt_count: 1,
-    period_start: period.start,
-    period_end: period.end,
-    lines: { data: [{ period }] },
-    status_transitions: { paid_at: period.end + 3600 },
-    parent: { type: 'subscription_details', subscription_details: { subscription: `sub_${tenantId}` } },
-  })
-}
-
 async function observe(
   db: Database,
   tenantId: string,
-  objectType: 'customer' | 'invoice',
+  objectType: 'customer',
   object: Record<string, unknown> & { id: string; created: number },
 ): Promise<void> {
   const time = new Date(object.created * 1000).toISOString()

@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { decideUsage, UsageInput, type UsageKnown } from '../../src/usage/record.ts'
-import { decideVoidOfUsage } from '../../src/usage/void.ts'
-import { refusalOf, refusedBy } from '../support/outcome.ts'
+import { refusalOf } from '../support/outcome.ts'
 
 describe('given what is known, when usage is to be recorded', () => {
   const draft = (key: string, content = 'one', tenant_id = 'tenant_a') => ({
@@ -61,25 +60,6 @@ describe('given what is known, when usage is to be recorded', () => {
     expect(decided(inLog(...recorded), drafts)).toEqual(
       Array.isArray(outcome) ? outcome : expect.objectContaining(outcome as object),
     )
-  })
-})
-
-describe('given a record, when it is to be voided', () => {
-  const since = '2026-03-15T12:00:00.000Z'
-  test.each([
-    ['neither voided nor billed', { voided_at: null, invoice_id: null }, null],
-    ['voided', { voided_at: since, invoice_id: null }, since],
-    ['voided, and billed before', { voided_at: since, invoice_id: 'in_1' }, since],
-  ])('one that is %s: since %s', (_is, row, voidedSince) => {
-    expect(decideVoidOfUsage(row)).toBe(voidedSince)
-  })
-
-  test('one that is billed: refused, with its invoice', () => {
-    expect(refusedBy(() => decideVoidOfUsage({ voided_at: null, invoice_id: 'in_1' }))).toMatchObject({
-      refused: 'conflict',
-      details: { invoice_id: 'in_1' },
-      isPassing: false,
-    })
   })
 })
 

@@ -4,7 +4,8 @@ import { readFacts } from '../../src/log/read.ts'
 import { openFact } from '../../src/log/subject.ts'
 import { recordCalls } from '../../src/usage/record-calls.ts'
 import { eachDatabase } from '../support/databases.ts'
-import { addPaidInvoice, type TestApp, testApp } from '../support/test-app.ts'
+import { newFact, recordAll } from '../support/facts.ts'
+import { type TestApp, testApp } from '../support/test-app.ts'
 
 describe.each(eachDatabase)('on $name', ({ create }) => {
   let t: TestApp
@@ -47,9 +48,7 @@ describe.each(eachDatabase)('on $name', ({ create }) => {
       expect(fact).toMatchObject({ stream: streams.usage('tenant_a'), version: 1, tenant_id: 'tenant_a' })
       expect(fact?.metadata.actor).toMatch(/^key:key_/)
       const rows = await t.db.reader.selectFrom('billing_usage_records').selectAll().execute()
-      expect(rows).toMatchObject([
-        { record_id: body.data.record_id, quantity: 1, is_late: 0, invoice_id: null },
-      ])
+      expect(rows).toMatchObject([{ record_id: body.data.record_id, quantity: 1, is_late: 0 }])
     })
 
     test('1e400 is refused with 422, what is just within the bounds is taken', async () => {
@@ -98,21 +97,34 @@ describe.each(eachDatabase)('on $name', ({ create }) => {
       expect(body.data.occurred_at).toBe('2026-03-15T11:30:00.000Z')
     })
 
-    test('usage of a period whose invoice is paid is accepted and marked late', async () => {
-      const period = { periodStart: '2026-02-01T00:00:00Z', periodEnd: '2026-03-01T00:00:00Z' }
-      await addPaidInvoice(t.db, 'tenant_a', { id: 'in_feb', ...period, totalCents: 9900 })
-      const late = await t.post('/api/v1/billing/usage', usage({ occurred_at: '2026-02-28T23:59:59.999Z' }))
-      expect(late.body.data.is_late).toBe(true)
-      const onTime = await t.post('/api/v1/billing/usage', usage({ occurred_at: '2026-03-01T00:00:00.000Z' }))
-      expect(onTime.body.data.is_late).toBe(false)
-      const others = usage({ tenant_id: 'tenant_b', occurred_at: '2026-02-20T00:00:00.000Z' })
-      expect((await t.post('/api/v1/billing/usage', others)).body.data.is_late).toBe(false)
-    })
-
-    test("a trial's invoice over nothing makes no usage late", async () => {
-      const period = { periodStart: '2026-03-01T00:00:00Z', periodEnd: '2026-03-20T00:00:00Z' }
-      await addPaidInvoice(t.db, 'tenant_a', { id: 'in_trial', ...period, totalCents: 0 })
-      expect((await t.post('/api/v1/billing/usage', usage())).body.data.is_late).toBe(false)
+    test('usage of a month whose lines were made is accepted and marked late', async () => {
+      const [start, end] = ['2026-02-01T00:00:00.000Z', '2026-03-01T00:00:00.000Z']
+      const of = { subscription_id: 'sub_1', start, end, has_base: false }
+      const first = { ...of, is_trial: false, anchor: start, counts_from: start, currency: 'usd' }
+      const next = { start: end, end: '2026-04-01T00:00:00.000Z', has_base: false }
+      const closed = {
+        subscription_id: 'sub_1',
+        start,
+        end,
+        dues: [],
+        rate_card_id: 'rates_1',
+        upto_position: 1,
+        next,
+      }
+      const made = { moment: 'window_end' as const, window_start: start, invoice_id: null, counted: [] }
+      await recordAll(t.db, [
+        { ...newFact('usage.window_opened', first), tenant_id: 'tenant_a' },
+        { ...newFact('usage.window_closed', closed), tenant_id: 'tenant_a' },
+      ])
+      const at = (occurred_at: string, tenant_id = 'tenant_a') =>
+        t.post('/api/v1/billing/usage', usage({ occurred_at, tenant_id }))
+      const lastMoment = '2026-02-28T23:59:59.999Z'
+      expect((await at(lastMoment)).body.data.is_late, 'closed, and without lines').toBe(false)
+      const lines = { ...made, subscription_id: 'sub_1', upto_position: 1 }
+      await recordAll(t.db, [{ ...newFact('usage.lines_made', lines), tenant_id: 'tenant_a' }])
+      expect((await at(lastMoment)).body.data.is_late).toBe(true)
+      expect((await at(end)).body.data.is_late).toBe(false)
+      expect((await at('2026-02-20T00:00:00.000Z', 'tenant_b')).body.data.is_late).toBe(false)
     })
   })
 
@@ -291,14 +303,6 @@ describe.each(eachDatabase)('on $name', ({ create }) => {
         expect((await t.post(`/api/v1/billing/usage/${id}/void`, {}, { key })).status).toBe(403)
       expect((await t.post('/api/v1/billing/usage/usg_none/void')).status).toBe(404)
       expect(await Array.fromAsync(readFacts(t.db.reader, { type: 'usage.voided' }))).toEqual([])
-    })
-
-    test('what an invoice has billed cannot be voided', async () => {
-      const id = await record({ occurred_at: '2026-03-02T00:00:00.000Z' })
-      const period = { periodStart: '2026-03-01T00:00:00Z', periodEnd: '2026-03-10T00:00:00Z' }
-      await addPaidInvoice(t.db, 'tenant_a', { id: 'in_1', ...period, totalCents: 1000 })
-      const { status, body } = await t.post(`/api/v1/billing/usage/${id}/void`)
-      expect([status, body.error]).toMatchObject([409, { code: 'conflict', details: { invoice_id: 'in_1' } }])
     })
   })
 })

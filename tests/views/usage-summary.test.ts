@@ -1,8 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { ensureRateCard } from '../../src/usage/ensure-rate-card.ts'
-import { unbilledUsage } from '../../src/views/usage-summary.ts'
 import { eachDatabase } from '../support/databases.ts'
-import { addPaidInvoice, type TestApp, testApp } from '../support/test-app.ts'
+import { type TestApp, testApp } from '../support/test-app.ts'
 
 describe.each(eachDatabase)('on $name', ({ create }) => {
   let t: TestApp
@@ -66,20 +65,6 @@ describe.each(eachDatabase)('on $name', ({ create }) => {
       ])
     })
 
-    test('tells what an invoice has billed from what waits, each line rounded once', async () => {
-      await record({ usage_type: 'api_call', quantity: 50, occurred_at: '2026-03-05T00:00:00.000Z' })
-      const period = { periodStart: '2026-03-01T00:00:00Z', periodEnd: '2026-03-10T00:00:00Z' }
-      await addPaidInvoice(t.db, 'tenant_a', { id: 'in_1', ...period, totalCents: 100 })
-      await record({ usage_type: 'api_call', quantity: 50, occurred_at: '2026-03-06T00:00:00.000Z' })
-      await record({ usage_type: 'api_call', quantity: 50 })
-      expect(await lineOf('api_call')).toMatchObject({
-        quantity: 150,
-        amount_cents: 2,
-        billed: { quantity: 50, amount_cents: 1 },
-        unbilled: { quantity: 100, amount_cents: 1 },
-      })
-    })
-
     test('leaves out what was voided, and lets a set replace what came before it', async () => {
       await record({ quantity: 100, occurred_at: '2026-03-02T00:00:00.000Z' })
       await record({ quantity: 5, action: 'set', occurred_at: '2026-03-03T00:00:00.000Z' })
@@ -118,16 +103,6 @@ describe.each(eachDatabase)('on $name', ({ create }) => {
     })
   })
 
-  test('unbilled usage is everything that no invoice has billed, of any time, and of that tenant alone', async () => {
-    await record({ quantity: 2, occurred_at: '2026-02-20T00:00:00.000Z' })
-    await record({ quantity: 1 })
-    await record({ quantity: 9, tenant_id: 'tenant_b' })
-    const { lines, amountCents } = await unbilledUsage(t.db.reader, 'tenant_a')
-    expect(lines).toEqual([{ usage_type: 'case', quantity: 3, amount_cents: 3000 }])
-    expect(amountCents).toBe(3000)
-    expect(await unbilledUsage(t.db.reader, 'nobody')).toEqual({ lines: [], amountCents: 0 })
-  })
-
   const line = (
     usage_type: string,
     quantity: number,
@@ -140,7 +115,8 @@ describe.each(eachDatabase)('on $name', ({ create }) => {
     unit_rate_cents,
     per_units,
     amount_cents,
-    billed: { quantity: 0, amount_cents: 0 },
-    unbilled: { quantity, amount_cents },
+    billed: { amount_cents: 0 },
+    unbilled: { amount_cents },
+    forgiven: { amount_cents: 0 },
   })
 })

@@ -29,9 +29,9 @@ export const usageEntries = (): Teller => (fact) => {
     case 'usage.voided':
       return [{ kind: 'usage_void', record: data.record_id }]
     case 'usage.claimed':
-      return data.usage_types.map((type) => ({ kind: 'usage_claim', type }))
+      return [{ kind: 'usage_claim', type: data.usage_type }]
     case 'usage.forgiven':
-      return data.usage_types.map((type) => ({ kind: 'usage_forgive', type, window: null }))
+      return [{ kind: 'usage_forgive', type: data.usage_type, window: null }]
     case 'usage.released':
       return [{ kind: 'usage_release', type: data.usage_type, window: Date.parse(data.window_start) }]
     case 'usage.line_asked':

@@ -1,0 +1,216 @@
+import { isUndone } from '../../machines/invoice.ts'
+import { type UsageType, usageTypes } from '../db/usage-types.ts'
+import type { NewEffect } from '../effects/effects.ts'
+import type { Turn } from '../effects/turn.ts'
+import { type FactData, streams } from '../log/facts.ts'
+import { lastPosition } from '../log/read.ts'
+import { type Counted, countDue, countDues, storedDues } from './dues.ts'
+import { chargeKey } from './keys.ts'
+import { type Known, knownOf, type Subscription, type Window } from './known.ts'
+import { type Difference, type Due, differencesOf, fitting, notesFor } from './lines.ts'
+import { isOver, windowsOf } from './subscription.ts'
+import { lineText } from './words.ts'
+
+type LinesMade = FactData<'usage.lines_made'>
+type Target = { invoiceId: string } | { invoiceKey: string }
+
+/** What a moment could make lines of, counted now: usage of closed windows, the base of every window that has begun. */
+export async function toMake(
+  turn: Turn,
+  known: Known,
+  subscription: Subscription,
+  { openToo = false } = {},
+): Promise<{ dues: Due[]; counted: Counted[] }> {
+  const dues: Due[] = []
+  const counted: Counted[] = []
+  for (const window of windowsOf(known, subscription)) {
+    if (window.is_final === 1) dues.push(...storedDues(known, window))
+    else if (window.closed_at !== null) counted.push(...(await countDues(turn.trx, known, [window])))
+    else {
+      for (const type of typesWhileOpen(window, openToo))
+        dues.push(await countDue(turn.trx, known, window, type))
+    }
+  }
+  return { dues: inOrder([...dues, ...counted]), counted }
+}
+
+/** The base is due at a window's start. What was used in a trial waits for the first paid month. */
+function typesWhileOpen({ is_trial }: Window, openToo: boolean): readonly UsageType[] {
+  if (is_trial === 1) return []
+  return openToo ? usageTypes : ['platform_base']
+}
+
+/** Windows in the order of time, and in a window the types: credits are used up in it too. */
+const inOrder = (dues: Due[]) =>
+  dues.sort(
+    (a, b) =>
+      Number(a.window.starts_at > b.window.starts_at) - Number(a.window.starts_at < b.window.starts_at) ||
+      usageTypes.indexOf(a.type) - usageTypes.indexOf(b.type),
+  )
+
+/**
+ * Makes the lines of a moment: on a draft of Stripe's, on an invoice of our own, or none (`target` null), and after the subscription's end
+ * credit notes for what no invoice of ours can take. The moment is in the log either way, so that it comes once.
+ */
+export async function makeLines(
+  turn: Turn,
+  known: Known,
+  subscription: Subscription,
+  of: Pick<LinesMade, 'moment' | 'window_start' | 'invoice_id'> & { key: string; target: Target | null },
+): Promise<void> {
+  const { key, target, ...moment } = of
+  const { dues, counted } =
+    target === null
+      ? { dues: [], counted: [] }
+      : await toMake(turn, known, subscription, { openToo: of.moment === 'pause' })
+  const upto_position = await lastPosition(turn.trx)
+  const isNew = await turn.record(streams.usage(known.tenantId), [
+    {
+      fact_id: `lines:${key}`,
+      type: 'usage.lines_made',
+      tenant_id: known.tenantId,
+      data: {
+        ...moment,
+        subscription_id: subscription.subscription_id,
+        counted: changesIn(known, counted),
+        upto_position,
+      },
+    },
+  ])
+  if (isNew.length === 0 || target === null) return
+  const onIt =
+    'invoiceId' in target ? known.lines.filter(({ invoice_id }) => invoice_id === target.invoiceId) : []
+  const fit = fitting(differencesOf(dues, known.lines), onIt)
+  if ('invoiceKey' in target && fit.length > 0) await askInvoice(turn, known, subscription, target.invoiceKey)
+  for (const difference of fit)
+    await askLine(turn, known, subscription, difference, { kind: 'item', target, upto_position })
+  if (isOver(subscription)) await askNotes(turn, known.tenantId, subscription, dues, upto_position)
+}
+
+/** By window, what it owes now and did not when it was counted last. */
+function changesIn(known: Known, counted: readonly Due[]): LinesMade['counted'] {
+  return [...Map.groupBy(counted, ({ window }) => window)].map(([window, dues]) => {
+    const before = storedDues(known, window)
+    const isSame = (due: Due) =>
+      before.some(
+        ({ type, quantity, cents, state }) =>
+          type === due.type && quantity === due.quantity && cents === due.cents && state === due.state,
+      )
+    return { window_start: window.starts_at, dues: dues.filter((due) => !isSame(due)).map(countedDue) }
+  })
+}
+
+export const countedDue = ({ type, quantity, cents, state }: Due) => ({
+  usage_type: type,
+  quantity: String(quantity),
+  due_cents: String(cents),
+  state,
+})
+
+async function askInvoice(
+  turn: Turn,
+  known: Known,
+  subscription: Subscription,
+  invoiceKey: string,
+): Promise<void> {
+  const { subscription_id, customer_id, collection_method, days_until_due } = subscription
+  const isSent = collection_method === 'send_invoice'
+  const stream = streams.usage(known.tenantId)
+  await turn.record(stream, [
+    {
+      fact_id: invoiceKey,
+      type: 'usage.invoice_asked',
+      tenant_id: known.tenantId,
+      data: {
+        invoice_key: invoiceKey,
+        subscription_id,
+        customer_id,
+        currency: subscription.currency ?? '',
+        collection_method: isSent ? 'send_invoice' : 'charge_automatically',
+        days_until_due: isSent ? (days_until_due ?? 30) : null,
+        default_payment_method: isSent ? null : subscription.default_payment_method_id,
+      },
+    },
+  ])
+  await turn.enqueue({
+    effectId: invoiceKey,
+    tenantId: known.tenantId,
+    stream,
+    kind: 'create_invoice',
+    params: { fact_id: invoiceKey },
+  })
+}
+
+/** Records that a line is asked for. What goes on an invoice of our own is put there when that is made. */
+export async function askLine(
+  turn: Turn,
+  { tenantId }: Pick<Known, 'tenantId'>,
+  subscription: Subscription,
+  { due, cents }: Difference,
+  of: { kind: 'item' | 'credit_note'; target: Target; upto_position: number },
+): Promise<void> {
+  const { kind, target, upto_position } = of
+  const { subscription_id, customer_id, currency } = subscription
+  const line_id = chargeKey(tenantId, 'line', due.window.window_id, due.type, String(upto_position), kind)
+  const stream = streams.usage(tenantId)
+  await turn.record(stream, [
+    {
+      fact_id: line_id,
+      type: 'usage.line_asked',
+      tenant_id: tenantId,
+      data: {
+        line_id,
+        subscription_id,
+        window_start: due.window.starts_at,
+        usage_type: due.type,
+        kind,
+        invoice_id: 'invoiceId' in target ? target.invoiceId : null,
+        invoice_key: 'invoiceKey' in target ? target.invoiceKey : null,
+        customer_id,
+        currency: currency ?? '',
+        quantity: String(due.quantity),
+        amount_cents: Number(cents),
+        upto_position,
+        description: lineText(due, cents),
+        personal: { reason: null },
+      },
+    },
+  ])
+  if ('invoiceId' in target) await turn.enqueue(lineEffect(tenantId, line_id, kind))
+}
+
+/** The call that puts a line where it belongs, under the line's id. */
+export const lineEffect = (tenantId: string, lineId: string, kind: 'item' | 'credit_note'): NewEffect => ({
+  effectId: lineId,
+  tenantId,
+  stream: streams.usage(tenantId),
+  kind: kind === 'item' ? 'create_invoice_item' : 'create_credit_note',
+  params: { fact_id: lineId },
+})
+
+/** Stripe credits what is open, paid or written off. */
+export const takesNotes =
+  ({ invoices }: Known) =>
+  (invoiceId: string) => {
+    const invoice = invoices.find(({ invoice_id }) => invoice_id === invoiceId)
+    return invoice !== undefined && invoice.status !== 'draft' && !isUndone(invoice.status)
+  }
+
+async function askNotes(
+  turn: Turn,
+  tenantId: string,
+  subscription: Subscription,
+  dues: readonly Due[],
+  upto_position: number,
+): Promise<void> {
+  const known = await knownOf(turn.trx, tenantId)
+  for (const difference of differencesOf(dues, known.lines))
+    for (const { invoiceId, cents } of notesFor(difference, known.lines, takesNotes(known)))
+      await askLine(
+        turn,
+        known,
+        subscription,
+        { ...difference, cents },
+        { kind: 'credit_note', target: { invoiceId }, upto_position },
+      )
+}
