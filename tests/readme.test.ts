@@ -44,7 +44,7 @@ async function occupy(port: number): Promise<Server> {
 test('the README’s blocks, pasted into a shell beside a service on other ports, lead to a subscribed tenant', async () => {
   const readme = await readFile(join(root, 'README.md'), 'utf8')
   const blocks = [...readme.matchAll(/```bash\n([\s\S]*?)```/g)].map(([, block = '']) => block)
-  expect(blocks).toHaveLength(3)
+  expect(blocks).toHaveLength(4)
   const pasted = blocks.join('\n').replace('KEY=slk_...', `KEY=${adminKey}`)
   const { stdout } = await promisify(execFile)('bash', ['-e', '-c', pasted], {
     cwd: root,
@@ -58,4 +58,5 @@ test('the README’s blocks, pasted into a shell beside a service on other ports
   expect(stdout).toMatch(/onboarding_sessions \S+ status = completed/)
   expect(stdout).toContain('The tables are what the log says')
   expect(stdout).toMatch(/facts in \d+ streams to position \d+: no fault/)
+  expect(stdout, 'the trial and a month later').toMatch(/"billing_reason":"subscription_cycle"/)
 })
