@@ -14,6 +14,7 @@ export type ErrorCode =
   | 'idempotency_mismatch'
   | 'body_too_large'
   | 'invalid_request'
+  | 'currency_mismatch'
   | 'rate_limited'
   | 'stripe_unavailable'
   | 'stripe_rejected_key'

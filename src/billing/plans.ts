@@ -7,6 +7,7 @@ import type { Reader } from '../db/tables.ts'
 import { syncCatalogue } from '../inbox/catalogue/sync-catalogue.ts'
 import { Due, type Order } from '../pricing/due.ts'
 import { duesNow } from '../pricing/due-terms.ts'
+import { usageProductId } from '../stripe/usage-product.ts'
 
 export const Plan = z
   .object({
@@ -65,6 +66,7 @@ async function readPlans(reader: Reader, dueOfOrder: (order: Order) => Due): Pro
       'price.interval_count',
     ])
     .where('product.is_active', '=', 1)
+    .where('product.product_id', '!=', usageProductId)
     .where('price.is_active', '=', 1)
     .where('price.billing_interval', 'is not', null)
     .where('price.amount_cents', 'is not', null)

@@ -93,6 +93,7 @@ function statusOf(code: ErrorCode): Status {
     case 'body_too_large':
       return 413
     case 'invalid_request':
+    case 'currency_mismatch':
       return 422
     case 'rate_limited':
       return 429

@@ -51,7 +51,8 @@ const errors: Record<string, { codes: string; message: string; code: string; det
     details: { limit_bytes: 65_536 },
   },
   422: {
-    codes: '`invalid_request`: `details.fields` has one entry per field',
+    codes:
+      '`invalid_request`: `details.fields` has one entry per field; `currency_mismatch`: the price is in another currency than usage is',
     code: 'invalid_request',
     message: 'The request has a field that cannot be used: price_id',
     details: { fields: [{ path: 'price_id', message: 'The price "price_1ABC123" does not exist.' }] },

@@ -110,6 +110,7 @@ const byName: Record<string, unknown> = {
   today_cents: 0,
   plan_cents: 29_900,
   platform_base_cents: 10_000,
+  monthly_base_cents: 0,
   total_cents: 39_900,
   rate_cents: 5_000,
   trial_period_days: 14,

@@ -29,7 +29,8 @@ const sellersWords: Record<string, ReadonlySet<string>> = {
 
 /** In metadata, where anybody may write anything, only what we write there ourselves is looked at. */
 export const ourMetadata: ReadonlySet<string> = new Set([
-  ...['tenant_id', 'session_id', 'plan_id', 'stepledger_key', 'usage_type', 'quantity'],
+  ...['tenant_id', 'session_id', 'plan_id', 'stepledger_key', 'stepledger_base_cents'],
+  ...['usage_type', 'quantity'],
 ])
 
 /** An id that Stripe makes, such as `cus_i6XC8PyCNVFyjL`. */

@@ -56,11 +56,12 @@ async function requestSubscription(
   const { customer_id, payment_method_id, plan, decline } = session.snapshot.context
   if (sessionStatus(session) !== 'plan_selected' || plan === null) throw notAllowed(session)
   if (payment_method_id === null) throw new NoCardYet(session)
-  const decision = decideSubscription(await subscriptionKnown(turn.trx, tenantId), {
+  const decision = decideSubscription(await subscriptionKnown(turn.trx, tenantId, turn.now), {
     ...{ tenantId, sessionId, askedBy: 'step' },
     customerId: customer_id,
     priceId: plan.price_id,
     planId: plan.plan_id,
+    currency: plan.currency,
     paymentMethodId: payment_method_id,
     trialDays: trialPeriodDays,
     discount: plan.discount,

@@ -10,9 +10,12 @@ import { resolvePrice } from '../inbox/catalogue/price-terms.ts'
 import { dispatch, notAllowed, type Session, sessionStatus } from '../inbox/sessions/store.ts'
 import { takeIn } from '../inbox/take-in.ts'
 import type { Caller } from '../log/by.ts'
+import { assertCurrency } from '../pricing/currency.ts'
 import { discountCents } from '../pricing/discount-cents.ts'
+import { cardAt } from '../pricing/price.ts'
+import { readRateCards } from '../pricing/rate-cards.ts'
 import { allowedSteps } from '../session/session.ts'
-import type { Observation, StripeGateway } from '../stripe/gateway.ts'
+import type { Observation } from '../stripe/gateway.ts'
 import { loadOwnSession } from './access.ts'
 import { assertCard } from './card.ts'
 
@@ -39,11 +42,11 @@ export async function selectPlan(
   if (isChosen(session, choice)) return session
   if (status !== 'payment_setup' && status !== 'plan_selected') throw notAllowed(session)
 
-  const stripe = requireStripe(context)
+  requireStripe(context)
   if (status === 'payment_setup') await assertCard(context, caller, session)
   // What Stripe says of the code is kept whether or not it can be used: it may say that it is gone.
   const look = (code: string) => refreshDiscount(context, code, caller)
-  const { selected, discount, observations } = await resolveChoice(stripe, session, choice, look)
+  const { selected, discount, observations } = await resolveChoice(context, session, choice, look)
 
   return context.transact(caller, async (turn) => {
     const { trx } = turn
@@ -72,17 +75,18 @@ export async function previewPlan(
   if (!allowedSteps(session.snapshot).includes('select_plan')) throw notAllowed(session)
   const stripe = requireStripe(context)
   const look = (code: string) => lookUpDiscount(stripe, reader, code)
-  const { selected, discount } = await resolveChoice(stripe, session, choice, look)
+  const { selected, discount } = await resolveChoice(context, session, choice, look)
   if (discount !== null) await assertRedeemable(reader, discount, { exceptSessionId: sessionId })
   return { session, selected }
 }
 
 async function resolveChoice(
-  stripe: StripeGateway,
+  context: AppContext,
   session: Session,
   choice: PlanChoice,
   look: (code: string) => Promise<Observation[]>,
 ) {
+  const stripe = requireStripe(context)
   const price = await resolvePrice(stripe, choice.price_id)
   if (price.plan_id !== choice.plan_id)
     throw new InvalidRequest([
@@ -91,6 +95,7 @@ async function resolveChoice(
         message: `The price "${choice.price_id}" is one of the plan "${price.plan_id}", not of "${choice.plan_id}".`,
       },
     ])
+  assertCurrency(cardAt(await readRateCards(context.db.reader), context.now().toISOString()), price.currency)
   const { discount_code: code } = choice
   const discount =
     code === undefined

@@ -37,7 +37,12 @@ export const Due = z
           'Runs of `count` invoices in a row, before usage; null: all that follow. The first one is due today or at ' +
           "the trial's end, then one each period",
       }),
-    /** Of what is used, on each invoice but one of today. */
+    monthly_base_cents: cents.meta({
+      description:
+        'The platform base of each month that begins without one of these invoices, on an invoice of its own with the ' +
+        "month's usage; 0 where each month has one",
+    }),
+    /** Of what is used, month by month: with the plan where an invoice of it comes then, else with the platform base. */
     usage_rates: z.array(z.object({ usage_type: z.enum(usageTypes), rate_cents: cents, per_units: z.int() })),
   })
   .meta({ id: 'Due' })
@@ -46,8 +51,9 @@ type InvoiceRun = Due['invoices'][number]
 
 /**
  * What will be charged for an order that is started at `startsAt`, by today's rules: the plan in advance, from the
- * start or from the trial's end; the platform base and the usage so far on each renewal, which the end of a trial is
- * too; usage and base on no invoice of another currency than the rate card's. A discount lowers the plan alone.
+ * start or from the trial's end, and the platform base of a month in advance with it; of the months in which no invoice of the
+ * plan comes, and of weeks and days after the first, the base comes on invoices of their own. Neither usage nor base is
+ * charged where the price is in another currency than the rate card's. A discount lowers the plan alone.
  */
 export function dueOf(
   order: Order,
@@ -59,12 +65,13 @@ export function dueOf(
   const isPriced = card.currency === currency
   const baseCents = isPriced ? platform_base.rate_cents : 0
   const lowered = amount_cents - (discount === null ? 0 : discountCents(discount, amount_cents))
+  const beginsMonths = billing_interval === 'month' || billing_interval === 'year'
+  const isMonthly = billing_interval === 'month' && interval_count === 1
   const discounted = discountedInvoices(order, trialDays, startsAt)
 
   const invoice = (index: number) => {
     const plan_cents = index < discounted ? lowered : amount_cents
-    const isRenewal = index > 0 || trialDays > 0
-    const platform_base_cents = isRenewal ? baseCents : 0
+    const platform_base_cents = index === 0 || beginsMonths ? baseCents : 0
     return { plan_cents, platform_base_cents, total_cents: plan_cents + platform_base_cents }
   }
   // Where an invoice differs from the one before: only after the first, and after the last that is discounted.
@@ -86,6 +93,7 @@ export function dueOf(
     trial_days: trialDays,
     today_cents: trialDays > 0 ? 0 : invoice(0).total_cents,
     invoices: runs,
+    monthly_base_cents: isMonthly ? 0 : baseCents,
     usage_rates: isPriced ? keysOf(usage).map((usage_type) => ({ usage_type, ...usage[usage_type] })) : [],
   }
 }

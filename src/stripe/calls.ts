@@ -3,6 +3,7 @@ import { keysOf } from '../db/keys-of.ts'
 import { type Call, type CallParams, firstOf, madeUnder } from './call.ts'
 import { type InvoiceCallParams, invoiceCalls } from './invoice-calls.ts'
 import { subscriptionExpansions } from './object-types.ts'
+import { ensureUsageProduct } from './usage-product.ts'
 
 /** What each call takes, as Stripe's SDK types it: what wants a call made decides on them, and the log keeps them. */
 type ParamsOf = {
@@ -44,8 +45,10 @@ const calls: { [Name in CallName]: Call<ParamsOf[Name]> } = {
   create_subscription: {
     objectType: 'subscription',
     isCreate: true,
-    run: (stripe, _target, params, options) =>
-      stripe.subscriptions.create({ ...params, expand: subscriptionExpansions }, options),
+    run: async (stripe, _target, params, options) => {
+      if (params.add_invoice_items !== undefined) await ensureUsageProduct(stripe)
+      return stripe.subscriptions.create({ ...params, expand: subscriptionExpansions }, options)
+    },
     find: (stripe, params, key) =>
       firstOf(
         stripe.subscriptions.list({ customer: String(params.customer), status: 'all', limit: 100 }),

@@ -51,7 +51,7 @@ export type StripeGateway = {
     objectType: T,
     id: string,
   ): Promise<{ observation: Observation<T>; clientSecret: string | null }>
-  /** Everything that is sold: products, prices, coupons and promotion codes. */
+  /** Everything that is sold: products, prices that recur, coupons and promotion codes. */
   catalogue(): Promise<Observation[]>
   /**
    * What a code that a customer typed may stand for: the promotion codes of that name, their coupons, and where none of
@@ -175,7 +175,7 @@ export function stripeGateway(stripe: Stripe): StripeGateway {
       return takeAll(
         [
           ['product', () => stripe.products.list({ limit: 100 })],
-          ['price', () => stripe.prices.list({ limit: 100 })],
+          ['price', () => stripe.prices.list({ type: 'recurring', limit: 100 })],
           ['coupon', () => stripe.coupons.list({ limit: 100, expand: ['data.applies_to'] })],
           ['promotion_code', () => stripe.promotionCodes.list({ limit: 100 })],
         ],

@@ -53,6 +53,7 @@ describe('an error', () => {
     ['idempotency_mismatch', 409],
     ['body_too_large', 413],
     ['invalid_request', 422],
+    ['currency_mismatch', 422],
     ['rate_limited', 429],
     ['session_quarantined', 500],
     ['internal_error', 500],

@@ -153,6 +153,7 @@ describe.each(eachDatabase)('onboarding on $name', ({ create }) => {
             { count: 1, plan_cents: 2450, platform_base_cents: 10_000, total_cents: 12_450 },
             { count: null, plan_cents: 4900, platform_base_cents: 10_000, total_cents: 14_900 },
           ],
+          monthly_base_cents: 0,
           usage_rates: expect.arrayContaining([{ usage_type: 'api_call', rate_cents: 10, per_units: 1000 }]),
         },
       }),

@@ -44,24 +44,40 @@ const runs = (...given: Parameters<typeof due>) =>
       `${count ?? 'all'} × ${plan_cents} + ${platform_base_cents} = ${total_cents}`,
   )
 
-test('without a trial the plan is due today, and with each renewal the platform base', () => {
-  expect(due({}).today_cents).toBe(4_900)
-  expect(runs({})).toEqual(['1 × 4900 + 0 = 4900', 'all × 4900 + 10000 = 14900'])
+test('without a trial the plan and the platform base are due today, and each month after it', () => {
+  expect(due({})).toMatchObject({ today_cents: 14_900, monthly_base_cents: 0 })
+  expect(runs({})).toEqual(['all × 4900 + 10000 = 14900'])
 })
 
-test('with a trial nothing is due today, and the first invoice is a renewal like all', () => {
-  expect(due({}, 14)).toMatchObject({ today_cents: 0, trial_days: 14 })
+test('with a trial nothing is due today, and the first invoice is like all', () => {
+  expect(due({}, 14)).toMatchObject({ today_cents: 0, trial_days: 14, monthly_base_cents: 0 })
   expect(runs({}, 14)).toEqual(['all × 4900 + 10000 = 14900'])
 })
 
 test('a discount of one invoice is said of one invoice', () => {
-  expect(runs({ discount: once })).toEqual(['1 × 2450 + 0 = 2450', 'all × 4900 + 10000 = 14900'])
-  expect(runs({ discount: once }, 14)).toEqual(['1 × 2450 + 10000 = 12450', 'all × 4900 + 10000 = 14900'])
-  expect(runs({ discount: forever })).toEqual(['1 × 2450 + 0 = 2450', 'all × 2450 + 10000 = 12450'])
+  const oneOfMany = ['1 × 2450 + 10000 = 12450', 'all × 4900 + 10000 = 14900']
+  expect(runs({ discount: once })).toEqual(oneOfMany)
+  expect(runs({ discount: once }, 14)).toEqual(oneOfMany)
+  expect(runs({ discount: forever })).toEqual(['all × 2450 + 10000 = 12450'])
+})
+
+test('the base is of a month: a longer plan has one of them on each invoice, the other months have their own', () => {
+  for (const longer of [{ billing_interval: 'year' }, { interval_count: 3 }]) {
+    expect(due(longer)).toMatchObject({ today_cents: 14_900, monthly_base_cents: 10_000 })
+    expect(runs(longer)).toEqual(['all × 4900 + 10000 = 14900'])
+  }
+})
+
+test('a plan of weeks or days has the first base with it, and those of later months apart', () => {
+  for (const billing_interval of ['week', 'day']) {
+    const shorter = { billing_interval }
+    expect(due(shorter)).toMatchObject({ today_cents: 14_900, monthly_base_cents: 10_000 })
+    expect(runs(shorter)).toEqual(['1 × 4900 + 10000 = 14900', 'all × 4900 + 0 = 4900'])
+  }
 })
 
 test.each<[string, Partial<Order>, number, string[]]>([
-  ['three months, monthly', { discount: months(3) }, 0, ['1 × 2450', '2 × 2450', 'all × 4900']],
+  ['three months, monthly', { discount: months(3) }, 0, ['3 × 2450', 'all × 4900']],
   // The end of the third month is the fourth invoice's beginning, also where months are short.
   ['one month from the 31st', { discount: months(1) }, 0, ['1 × 2450', 'all × 4900']],
   [
@@ -104,6 +120,7 @@ test('amounts of two currencies are never added: what has no rate is not charged
   expect(due({ currency: 'eur' }, 14)).toMatchObject({
     currency: 'eur',
     invoices: [{ count: null, plan_cents: 4_900, platform_base_cents: 0, total_cents: 4_900 }],
+    monthly_base_cents: 0,
     usage_rates: [],
   })
 })

@@ -157,7 +157,7 @@ test('without a trial the first invoice is paid, with the discount', async () =>
   expect((await tenant.createSubscription()).body.data).toMatchObject({ subscription_status: 'active' })
   expect((await tenant.complete()).body.data).toMatchObject({ status: 'completed' })
   await untilSwept(immediate, async () =>
-    (await invoicesOf(immediate, tenant.of.tenantId)).some((invoice) => invoice.amount_paid_cents === 2450),
+    (await invoicesOf(immediate, tenant.of.tenantId)).some((invoice) => invoice.amount_paid_cents === 12_450),
   )
 })
 

@@ -147,7 +147,7 @@ test('a first payment that is declined leads back to the card, and the plan stay
     await page.getByText('nothing was charged').waitFor()
     await who.card(cards.good)
     await who.heading('Start your subscription')
-    expect(await page.locator('.summary').textContent()).toMatch(/Basic plan[\s\S]*Due today\s*\$49\.00/)
+    expect(await page.locator('.summary').textContent()).toMatch(/Basic plan[\s\S]*Due today\s*\$149\.00/)
     await who.press('Start subscription')
     await who.heading('You are all set')
   })
@@ -258,7 +258,7 @@ test('all that will be charged is said on the plan page, truly, for each price a
     expect(await charges.textContent()).toMatch(/Platform fee\s*\$100\.00/)
     await page.getByRole('radio', { name: 'Basic' }).check()
     expect(await charges.textContent()).toMatch(
-      /Due today\s*\$49\.00\s*Then each month\s*\$149\.00 plus usage\s*Plan \$49\.00 \+ platform fee \$100\.00/,
+      /Due today\s*\$149\.00\s*Plan \$49\.00 \+ platform fee \$100\.00\s*Then each month\s*\$149\.00 plus usage/,
     )
     expect(await charges.textContent()).toMatch(/\$0\.10 per 1,000 API calls/)
     await page.getByLabel('Discount code').fill('LAUNCH50')
@@ -268,12 +268,12 @@ test('all that will be charged is said on the plan page, truly, for each price a
       '$24.50 for the first month, then $49.00 per month',
     )
     expect(await charges.textContent()).toMatch(
-      /Due today\s*\$24\.50\s*Then each month\s*\$149\.00 plus usage/,
+      /Due today\s*\$124\.50\s*Plan \$24\.50 \+ platform fee \$100\.00\s*Then each month\s*\$149\.00 plus usage/,
     )
     await page.getByText('Yearly').click()
     await page.getByText('$245.00 for the first year, then $490.00 per year').waitFor()
     expect(await charges.textContent()).toMatch(
-      /Due today\s*\$245\.00\s*Then each year\s*\$590\.00 plus usage/,
+      /Due today\s*\$345\.00[\s\S]*Then each year\s*\$590\.00 plus usage[\s\S]*Each month in between\s*\$100\.00 plus usage\s*Platform fee/,
     )
   })
 })
@@ -348,7 +348,7 @@ test('after the last step there is a summary of what was bought, and a way on', 
     await who.heading('You are all set')
     const bought = page.getByRole('region', { name: 'What you have bought' })
     expect(await bought.textContent()).toMatch(
-      /Basic plan\s*\$49\.00 per month\s*First invoice\s*\$49\.00\s*Then each month\s*\$149\.00 plus usage/,
+      /Basic plan\s*\$49\.00 per month\s*First invoice\s*\$149\.00\s*Plan \$49\.00 \+ platform fee \$100\.00\s*Then each month\s*\$149\.00 plus usage/,
     )
     expect(await barriersOn(page)).toEqual([])
     await page.getByRole('link', { name: 'Continue to your product' }).click()

@@ -51,7 +51,7 @@ export type NewSubscription = z.infer<typeof NewSubscription>
  * bank wants the customer's authentication the subscription waits for it as `incomplete`, and `clientSecret` is for
  * Stripe.js to go on with: it is fetched each time and kept nowhere.
  * @throws NotFound; InvalidRequest on a field; AppError already_subscribed, payment_method_required, card_declined,
- *   conflict for a discount that is used up
+ *   currency_mismatch, conflict for a discount that is used up
  */
 export async function createSubscription(
   context: AppContext,
@@ -103,10 +103,15 @@ async function request(
       ...{ tenantId, askedBy: 'operation', customerId: input.customer_id, trialDays, behavior },
       priceId: input.price_id,
       planId: terms?.price.plan_id ?? '',
+      currency: terms?.price.currency ?? '',
       paymentMethodId: input.payment_method_id ?? null,
       discount: terms?.discount?.terms ?? null,
     }
-    const decision = decideSubscription(await subscriptionKnown(turn.trx, tenantId), wanted, madeBefore)
+    const decision = decideSubscription(
+      await subscriptionKnown(turn.trx, tenantId, turn.now),
+      wanted,
+      madeBefore,
+    )
     if ('objectId' in decision) return decision
     if (terms === null) throw new Conflict('The subscription has ended meanwhile; send the request again')
     const { price, discount } = terms
@@ -120,7 +125,11 @@ type Terms = { price: PriceTerms; discount: ResolvedDiscount | null }
 
 /** Null where there is a live subscription: then there is nothing to pay for, and its discount may be used up by it. */
 async function termsOf(context: AppContext, by: By, input: SubscriptionInput): Promise<Terms | null> {
-  const { customerId, live } = await subscriptionKnown(context.db.reader, input.tenant_id)
+  const { customerId, live } = await subscriptionKnown(
+    context.db.reader,
+    input.tenant_id,
+    context.now().toISOString(),
+  )
   if (customerId !== input.customer_id) throw new NotFound('customer of this tenant')
   if (live !== null) return null
   const stripe = requireStripe(context)

@@ -4,6 +4,7 @@ import { planIdOf } from '../../projections/products.ts'
 import { idOf } from '../../projections/read-value.ts'
 import { askStripe } from '../../stripe/ask-stripe.ts'
 import type { Observation, StripeGateway } from '../../stripe/gateway.ts'
+import { usageProductId } from '../../stripe/usage-product.ts'
 
 /** What a subscription to a price costs, as Stripe has it now. */
 export type PriceTerms = {
@@ -27,13 +28,14 @@ export async function resolvePrice(stripe: StripeGateway, priceId: string): Prom
   )
   const price = seenPrice.object
   if (seenPrice.isDeleted || !price.active) return refuse(`The price "${priceId}" is not offered any more.`)
+  const productId = idOf(price.product) ?? ''
+  if (productId === usageProductId) return refuse(`The price "${priceId}" is of no plan.`)
   if (price.recurring === null)
     return refuse(`The price "${priceId}" is paid once; a subscription needs one that recurs.`)
   const amountCents = fixedAmountCents(price)
   if (amountCents === null)
     return refuse(`The price "${priceId}" has no fixed amount for a period, so it cannot be chosen.`)
 
-  const productId = idOf(price.product) ?? ''
   const { observation: seenProduct } = await askStripe(
     () => stripe.fetch('product', productId),
     () => refuse(`The product of the price "${priceId}" does not exist any more.`),

@@ -2,8 +2,12 @@ import { z } from 'zod'
 import type { SelectedDiscount } from '../../../machines/onboarding-facts.ts'
 import type { Reader } from '../../db/tables.ts'
 import { AppError, NotFound } from '../../errors.ts'
+import { assertCurrency } from '../../pricing/currency.ts'
+import { cardAt, type RateCard } from '../../pricing/price.ts'
+import { readRateCards } from '../../pricing/rate-cards.ts'
 import { type CallParams, keyInMetadata } from '../../stripe/call.ts'
 import { failureOf, inOurTerms } from '../../stripe/failure.ts'
+import { usageProductId } from '../../stripe/usage-product.ts'
 import { findCustomer } from '../../views/customer.ts'
 import { isLive, latestSubscription } from '../../views/subscriptions.ts'
 import type { Decision } from '../ask.ts'
@@ -17,6 +21,8 @@ export type SubscriptionWanted = {
   customerId: string | null
   priceId: string
   planId: string
+  /** The price's. */
+  currency: string
   /** Null: the customer's default. */
   paymentMethodId: string | null
   /** 0: no trial. */
@@ -36,9 +42,15 @@ export type SubscriptionKnown = {
   customerId: string | null
   live: { subscription_id: string; status: string } | null
   underWay: readonly UnderWay[]
+  /** In force now. */
+  card: Pick<RateCard, 'rates' | 'currency'>
 }
 
-export async function subscriptionKnown(reader: Reader, tenantId: string): Promise<SubscriptionKnown> {
+export async function subscriptionKnown(
+  reader: Reader,
+  tenantId: string,
+  now: string,
+): Promise<SubscriptionKnown> {
   const customer = await findCustomer(reader, tenantId)
   const latest = await latestSubscription(reader, tenantId)
   const isAlive = latest !== undefined && isLive(latest)
@@ -46,15 +58,17 @@ export async function subscriptionKnown(reader: Reader, tenantId: string): Promi
     customerId: customer?.customer_id ?? null,
     live: isAlive ? { subscription_id: latest.subscription_id, status: latest.status } : null,
     underWay: await requestsUnderWay(reader, tenantId),
+    card: cardAt(await readRateCards(reader), now),
   }
 }
 
 /**
  * @param madeBefore what the same request has made, where it was sent before
- * @throws NotFound; Conflict while somebody else may be making one; AppError already_subscribed
+ * @throws NotFound; Conflict while somebody else may be making one; AppError already_subscribed,
+ *   currency_mismatch
  */
 export function decideSubscription(
-  { customerId, live, underWay }: SubscriptionKnown,
+  { customerId, live, underWay, card }: SubscriptionKnown,
   wanted: SubscriptionWanted,
   madeBefore: string | null = null,
 ): Decision {
@@ -64,11 +78,14 @@ export function decideSubscription(
   if (live !== null && live.subscription_id === madeBefore) return { objectId: madeBefore }
   if (live !== null)
     throw new AppError('already_subscribed', 'This tenant has a subscription already', { details: live })
-  return { call: 'create_subscription', targetId: null, params: (key) => paramsOf(wanted, key) }
+  assertCurrency(card, wanted.currency)
+  return { call: 'create_subscription', targetId: null, params: (key) => paramsOf(wanted, card, key) }
 }
 
-function paramsOf(wanted: SubscriptionWanted, key: string): CallParams {
+/** Without a trial the platform base of the first month is charged with the plan, in advance as it is. */
+function paramsOf(wanted: SubscriptionWanted, card: SubscriptionKnown['card'], key: string): CallParams {
   const { customerId, priceId, planId, paymentMethodId, trialDays, discount, sessionId } = wanted
+  const baseCents = trialDays === 0 ? card.rates.platform_base.rate_cents : 0
   return {
     customer: customerId,
     items: [{ price: priceId }],
@@ -76,14 +93,23 @@ function paramsOf(wanted: SubscriptionWanted, key: string): CallParams {
     ...(trialDays === 0 ? {} : { trial_period_days: trialDays }),
     ...(paymentMethodId === null ? {} : { default_payment_method: paymentMethodId }),
     ...(discount === null ? {} : { discounts: [redeemed(discount)] }),
+    ...(baseCents === 0 ? {} : { add_invoice_items: [baseItem(wanted, baseCents, key)] }),
     metadata: {
       tenant_id: wanted.tenantId,
       ...(sessionId === undefined ? {} : { session_id: sessionId }),
       plan_id: planId,
       [keyInMetadata]: key,
+      ...(baseCents === 0 ? {} : { stepledger_base_cents: String(baseCents) }),
     },
   }
 }
+
+const baseItem = ({ tenantId, currency }: SubscriptionWanted, baseCents: number, key: string) => ({
+  price_data: { product: usageProductId, currency, unit_amount: baseCents },
+  quantity: 1,
+  discountable: false,
+  metadata: { tenant_id: tenantId, usage_type: 'platform_base', [keyInMetadata]: `${key}:base` },
+})
 
 /** What is read again of the parameters of a call that makes or changes a subscription, as the log has them. */
 const SubscriptionParams = z.looseObject({

@@ -140,7 +140,7 @@ export function addInvoiceItems(
     const price = input.price_data
       ? savePrice(turn, {
           ...input.price_data,
-          product: mustFind(turn, 'product', input.price_data.product, param).id,
+          product: mustFind(turn, 'product', input.price_data.product, `${param}[price_data][product]`).id,
         })
       : mustFind(turn, 'price', input.price ?? '', `${param}[price]`)
     if (price.currency !== subscription.currency)

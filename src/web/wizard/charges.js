@@ -82,6 +82,13 @@ function chargesOf(due, { trialEnds, isBought }) {
           : `The next ${run.count} invoices`
     charges.push(charge(label, run, plusUsage))
   }
+  const isInBetween = (due.invoices.at(-1)?.platform_base_cents ?? 0) > 0
+  if (due.monthly_base_cents > 0)
+    charges.push({
+      label: isInBetween ? 'Each month in between' : 'Each month after the first',
+      amount: `${money(due.monthly_base_cents, currency)}${plusUsage}`,
+      parts: 'Platform fee',
+    })
   return charges
 }
 

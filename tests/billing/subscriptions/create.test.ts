@@ -56,7 +56,7 @@ test('a subscription is paid, shown and known by its plan', async () => {
   const [invoice] = (await service.request('GET', '/billing/invoices/tenant/tenant_a')).body.data.items
   expect(invoice).toMatchObject({
     status: 'paid',
-    total_cents: 4900,
+    total_cents: 14_900,
     subscription_id: reply.body.data.subscription_id,
   })
 })

@@ -31,6 +31,7 @@ test('plans are there at the first request, cheapest first', async () => {
     billing_interval,
     interval_count: 1,
     invoices: [{ count: null, plan_cents, platform_base_cents: 10_000, total_cents: plan_cents + 10_000 }],
+    monthly_base_cents: billing_interval === 'year' ? 10_000 : 0,
     usage_rates: [
       { usage_type: 'agent', rate_cents: 5000, per_units: 1 },
       { usage_type: 'user', rate_cents: 2500, per_units: 1 },

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { type Rates, usageTypes } from '../../../src/log/facts.ts'
 import {
   decideSubscription,
   type SubscriptionKnown,
@@ -10,13 +11,18 @@ import type { OperationUnderWay, StepUnderWay } from '../../../src/outbox/under-
 import { StripeFailure } from '../../../src/stripe/failure.ts'
 import { outcomeOf, refusalOf } from '../../support/outcome.ts'
 
+const base = (rate_cents: number) => {
+  const platform_base = { rate_cents, per_units: 1 }
+  const rates = Object.fromEntries(usageTypes.map((type) => [type, { rate_cents: 1, per_units: 1 }]))
+  return { rates: { ...(rates as Rates), platform_base }, currency: 'usd' }
+}
 const step: StepUnderWay = { askedBy: 'step', key: 'step-1', sessionId: 'session-1' }
 const operation: OperationUnderWay = {
   ...{ askedBy: 'operation', key: 'operation-1', operation: 'cancel', targetId: 'sub_1', params: {} },
 }
 const live = { subscription_id: 'sub_1', status: 'active' }
 const known = (more: Partial<SubscriptionKnown> = {}): SubscriptionKnown => ({
-  ...{ customerId: 'cus_1', live: null, underWay: [] },
+  ...{ customerId: 'cus_1', live: null, underWay: [], card: base(0) },
   ...more,
 })
 const wanted = (
@@ -24,12 +30,18 @@ const wanted = (
   more: Partial<SubscriptionWanted> = {},
 ): SubscriptionWanted => ({
   ...{ tenantId: 'tenant_a', askedBy, customerId: 'cus_1', priceId: 'price_1', planId: 'basic' },
+  currency: 'usd',
   ...{ paymentMethodId: null, trialDays: 0, discount: null, behavior: 'error_if_incomplete' },
   ...more,
 })
 const makesOne = { call: 'create_subscription', targetId: null }
 const notFound = { refused: 'not_found', isPassing: false }
 const hasOne = { refused: 'already_subscribed', details: live, isPassing: false }
+const otherMoney = {
+  refused: 'currency_mismatch',
+  details: { currency: 'eur', rate_card_currency: 'usd' },
+  isPassing: false,
+}
 const comesAgain = { refused: 'conflict', isPassing: true }
 
 describe('given what is known, when a subscription is wanted', () => {
@@ -44,6 +56,9 @@ describe('given what is known, when a subscription is wanted', () => {
     ['the one of this request: that', known({ live }), wanted('operation'), 'sub_1', { objectId: 'sub_1' }],
     ['another than it made: refused', known({ live }), wanted('operation'), 'sub_0', hasOne],
     ['the one it made has ended: another', known(), wanted('operation'), 'sub_1', makesOne],
+    ['a price in other money: refused', known(), wanted('operation', { currency: 'eur' }), null, otherMoney],
+    ['likewise for a step', known(), wanted('step', { currency: 'eur' }), null, otherMoney],
+    ['a live one comes before the money', known({ live }), wanted('step', { currency: 'eur' }), null, hasOne],
     ['a step under way: wait', known({ underWay: [step] }), wanted('operation'), null, comesAgain],
     ['an operation under way: wait', known({ underWay: [operation] }), wanted('step'), null, comesAgain],
     ['its own kind under way: no wait', known({ underWay: [step] }), wanted('step'), null, makesOne],
@@ -101,6 +116,34 @@ describe('the call', () => {
     expect(outcomeOf(() => decideSubscription(known(), wanted('step', more)))).toEqual({
       ...makesOne,
       params,
+    })
+  })
+
+  const withBase = known({ card: base(10_000) })
+  test('charges the platform base of the first month with the plan, which no discount lowers', () => {
+    expect(outcomeOf(() => decideSubscription(withBase, wanted('operation')))).toEqual({
+      ...makesOne,
+      params: {
+        ...bare,
+        add_invoice_items: [
+          {
+            price_data: { product: 'stepledger_usage', currency: 'usd', unit_amount: 10_000 },
+            quantity: 1,
+            discountable: false,
+            metadata: {
+              ...{ tenant_id: 'tenant_a', usage_type: 'platform_base', stepledger_key: 'the-key:base' },
+            },
+          },
+        ],
+        metadata: { ...bare.metadata, stepledger_base_cents: '10000' },
+      },
+    })
+  })
+
+  test('charges no base before a trial: the first paid month is later', () => {
+    expect(outcomeOf(() => decideSubscription(withBase, wanted('step', { trialDays: 14 })))).toEqual({
+      ...makesOne,
+      params: { ...bare, trial_period_days: 14 },
     })
   })
 })

@@ -64,8 +64,8 @@ export function planView(root, wizard) {
     if (price !== undefined) showCharges(charges, discounted.get(price.price_id)?.due ?? price.due)
     else if (any !== undefined) {
       const { currency, invoices } = any.due
-      const baseCents = invoices.at(-1)?.platform_base_cents ?? 0
-      const amount = `${money(baseCents, currency)} on each invoice${trialDays > 0 ? '' : ' from the second on'}`
+      const baseCents = invoices[0]?.platform_base_cents ?? 0
+      const amount = `${money(baseCents, currency)} each month${trialDays > 0 ? ' after the free trial' : ''}`
       const before = baseCents > 0 ? [{ label: 'Platform fee', amount }] : []
       showCharges(charges, { ...any.due, invoices: [] }, { before })
     }
