@@ -22,10 +22,18 @@ export type Known = {
   pauses: readonly Row<'billing_pauses'>[]
   decisions: readonly Row<'billing_usage_decisions'>[]
   cards: readonly RateCard[]
+  /** Customers that Stripe has no more: nothing can be asked of them. */
+  gone: ReadonlySet<string>
 }
 
 export async function knownOf(reader: Reader, tenantId: string): Promise<Known> {
   const db = reader
+  const gone = await db
+    .selectFrom('billing_customers')
+    .select('customer_id')
+    .where('tenant_id', '=', tenantId)
+    .where('is_deleted', '=', 1)
+    .execute()
   return {
     tenantId,
     subscriptions: await db
@@ -69,5 +77,6 @@ export async function knownOf(reader: Reader, tenantId: string): Promise<Known> 
       .orderBy('starts_at')
       .execute(),
     cards: await readRateCards(reader),
+    gone: new Set(gone.map(({ customer_id }) => customer_id)),
   }
 }

@@ -23,6 +23,7 @@ export async function toMake(
 ): Promise<{ dues: Due[]; counted: Counted[] }> {
   const dues: Due[] = []
   const counted: Counted[] = []
+  if (known.gone.has(subscription.customer_id)) return { dues, counted }
   for (const window of windowsOf(known, subscription)) {
     if (window.is_final === 1) dues.push(...storedDues(known, window))
     else if (window.closed_at !== null) counted.push(...(await countDues(turn.trx, known, [window])))

@@ -6,6 +6,7 @@ import type { Fact } from '../../log/facts.ts'
 import { factById } from '../../log/read.ts'
 import { type CallParams, keyInMetadata } from '../../stripe/call.ts'
 import type { CallName } from '../../stripe/calls.ts'
+import { isLive } from '../../views/subscriptions.ts'
 import type { Asker } from './asker.ts'
 import { continueInvoice } from './own-invoice.ts'
 
@@ -40,7 +41,7 @@ export const chargeLine: Asker<LineFact> = {
   async answered(turn, fact, { kind, tenantId }) {
     if (kind === 'delete_invoice_item') await refuse(turn, fact, 'taken_off')
     else await continueOwn(turn, fact)
-    if (tenantId !== null) await billTenant(turn, tenantId)
+    if (tenantId !== null && (await hasEnded(turn, fact))) await billTenant(turn, tenantId)
   },
 
   async refused(turn, fact, effect, { code }) {
@@ -74,6 +75,16 @@ const refuse = (turn: Turn, { stream, tenant_id, data }: LineFact, reason: strin
 async function continueOwn(turn: Turn, { data }: LineFact): Promise<void> {
   if (data.invoice_key !== null)
     await continueInvoice(turn, await factById(turn.trx, data.invoice_key, 'usage.invoice_asked'))
+}
+
+/** Then the last invoice may wait for what became of this line. */
+async function hasEnded({ trx }: Turn, { data }: LineFact): Promise<boolean> {
+  const subscription = await trx
+    .selectFrom('billing_subscriptions')
+    .select('status')
+    .where('subscription_id', '=', data.subscription_id)
+    .executeTakeFirst()
+  return subscription !== undefined && !isLive(subscription)
 }
 
 async function invoiceOf(reader: Reader, lineId: string) {
