@@ -3,7 +3,7 @@ import { streams } from '../log/facts.ts'
 import { lastPosition } from '../log/read.ts'
 import { cardAt } from '../pricing/price.ts'
 import { countDues } from './dues.ts'
-import { chargeKey, firstBaseKey } from './keys.ts'
+import { chargeKey, closingId, firstBaseKey } from './keys.ts'
 import { type Known, knownOf, type Window } from './known.ts'
 import { differencesOf, notesFor } from './lines.ts'
 import { countedDue, makeLines, takesNotes, toMake } from './make.ts'
@@ -100,7 +100,7 @@ async function close(
   const dues = await countDues(turn.trx, known, [{ ...window, ends_at: end }])
   await turn.record(streams.usage(known.tenantId), [
     {
-      fact_id: `window:${window.window_id}:closed`,
+      fact_id: closingId(window.window_id),
       type: 'usage.window_closed',
       tenant_id: known.tenantId,
       data: {

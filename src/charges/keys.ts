@@ -9,3 +9,6 @@ export const chargeKey = (tenantId: string, ...parts: readonly string[]) =>
 
 /** The base that our call has put on a subscription's first invoice. @param made the key of that call */
 export const firstBaseKey = (made: string) => `${made}:base`
+
+/** The fact that closes a window. */
+export const closingId = (windowId: string) => `window:${windowId}:closed`

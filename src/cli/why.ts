@@ -1,5 +1,6 @@
 import { Command } from 'commander'
 import { type Why, why } from '../ops/why.ts'
+import type { WhyLine } from '../ops/why-lines.ts'
 import { causesText } from './causes.ts'
 import { money } from './money.ts'
 import { paint, printJson, printLine, shortValue } from './print.ts'
@@ -37,9 +38,20 @@ async function printWhy({ table, key, column, tenant_id, row, facts, usage_lines
         `  ${change.column.padEnd(width)}  ${shortValue(change.before)} → ${shortValue(change.after)}`,
       )
   }
-  const currency = typeof row.currency === 'string' ? row.currency : null
-  for (const line of usage_lines ?? [])
-    await printLine(
-      `\nusage ${line.usage_type}: ${line.quantity}, ${money(line.amount_cents, currency)}: ${causesText(line.facts)}`,
-    )
+  for (const line of usage_lines ?? []) await printLine(lineText(line))
+}
+
+function lineText(line: WhyLine): string {
+  const { currency, usage_type, kind, quantity, rates, amount_cents, refusal, counted, facts } = line
+  const month = `${line.starts_at.slice(0, 10)} to ${line.ends_at.slice(0, 10)}`
+  const each = rates
+    .map((rate) => `${money(rate.rate_cents, currency)} per ${rate.per_units}`)
+    .join(', then ')
+  const { stream, after_position, upto_position } = counted
+  return [
+    `\n${usage_type} of ${month}: ${quantity} at ${each}: ${kind} of ${money(amount_cents, currency)}`,
+    ...(refusal === null ? [] : [paint('red', `  refused: ${refusal}`)]),
+    `  counted ${stream} after #${after_position} up to #${upto_position}`,
+    `  ${causesText(facts)}  ${paint('dim', line.line_id)}`,
+  ].join('\n')
 }

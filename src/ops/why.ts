@@ -1,32 +1,15 @@
 import { z } from 'zod'
 import type { Database } from '../db/database.ts'
-import { cents, tableRow, timeOut } from '../db/fields.ts'
+import { tableRow } from '../db/fields.ts'
 import { rowsIn } from '../db/table-rows.ts'
 import type { Reader } from '../db/tables.ts'
 import { AppError, NotFound } from '../errors.ts'
-import { usageTypes } from '../log/facts.ts'
 import { lastPosition } from '../log/read.ts'
 import { projections } from '../projections/project.ts'
 import type { Projection } from '../projections/projection.ts'
 import { Cause, causesAt } from './causes.ts'
 import { ColumnChange, columnChanges, type RowChange, rowChanges } from './row-changes.ts'
-
-const BilledLine = z.object({
-  line_id: z.string(),
-  usage_type: z.enum(usageTypes),
-  kind: z.enum(['item', 'first', 'credit_note', 'forgiven']),
-  /** The service month that it is for. */
-  starts_at: timeOut,
-  ends_at: timeOut,
-  quantity: z.string(),
-  amount_cents: cents,
-  /** Why it is not on the invoice after all. */
-  refusal: z.string().nullable(),
-  /** All usage of that month which the log has up to there is counted. */
-  upto_position: z.int(),
-  facts: z.array(Cause),
-})
-type BilledLine = z.infer<typeof BilledLine>
+import { linesBehind, WhyLine } from './why-lines.ts'
 
 export const Why = z.object({
   table: z.string(),
@@ -36,7 +19,10 @@ export const Why = z.object({
   row: tableRow.meta({ description: 'As the log makes it' }),
   /** In their order. Of a column: those that changed it. */
   facts: z.array(Cause.and(z.object({ changes: z.array(ColumnChange) }))),
-  usage_lines: z.array(BilledLine).nullable().meta({ description: 'Of an invoice: the metered usage on it' }),
+  usage_lines: z
+    .array(WhyLine)
+    .nullable()
+    .meta({ description: 'Of an invoice, a window or a line: our lines' }),
 })
 export type Why = z.infer<typeof Why>
 
@@ -62,14 +48,15 @@ export async function why(db: Database, table: string, key: string, column?: str
     const cause = causes.get(change.position)
     return columns.length === 0 || cause === undefined ? [] : [{ ...cause, changes: columns }]
   })
+  const tenant_id = last.after.tenant_id === null ? null : String(last.after.tenant_id)
   return {
     table,
     key,
     column: column ?? null,
-    tenant_id: last.after.tenant_id === null ? null : String(last.after.tenant_id),
+    tenant_id,
     row: last.after,
     facts,
-    usage_lines: table === 'billing_invoices' ? await usageLines(db.reader, key) : null,
+    usage_lines: await linesBehind(db.reader, table, key, tenant_id),
   }
 }
 
@@ -95,23 +82,4 @@ async function changesOf(
     ofTenant === null ? [] : await rowChanges(db, { table, key }, { ...range, foldsTenant: ofTenant })
   // The live row is missing, or says that it is another tenant's: the whole log knows better.
   return changes.length > 0 ? changes : rowChanges(db, { table, key }, { ...range, foldsTenant: undefined })
-}
-
-async function usageLines(reader: Reader, invoiceId: string): Promise<BilledLine[]> {
-  const lines = await reader
-    .selectFrom('billing_usage_lines as l')
-    .innerJoin('billing_windows as w', 'w.window_id', 'l.window_id')
-    .select(['l.line_id', 'l.usage_type', 'l.kind', 'l.quantity', 'l.amount_cents', 'l.refusal'])
-    .select(['w.starts_at', 'w.ends_at', 'l.upto_position', 'l.position'])
-    .where('l.invoice_id', '=', invoiceId)
-    .orderBy('l.position')
-    .execute()
-  const causes = await causesAt(
-    reader,
-    lines.map(({ position }) => position),
-  )
-  return lines.map(({ position, ...line }) => {
-    const cause = causes.get(position)
-    return { ...line, facts: cause === undefined ? [] : [cause] }
-  })
 }

@@ -1,15 +1,19 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { streams } from '../../src/log/facts.ts'
 import { why } from '../../src/ops/why.ts'
 import { eachDatabase, type TestDatabase } from '../support/databases.ts'
-import { at, epoch, observed, recordAll, stripeEvent, tenant } from '../support/facts.ts'
+import { at, epoch, newFact, observed, recordAll, stripeEvent, tenant } from '../support/facts.ts'
 import { invoice, recordIncident, session } from '../support/incident.ts'
+import { januaryId, recordMonth } from '../support/month.ts'
 
 describe.each(eachDatabase)('why on $name', ({ create }) => {
   let db: TestDatabase
   let end: number
+  let month: Awaited<ReturnType<typeof recordMonth>>
   beforeAll(async () => {
     db = await create()
     end = (await recordIncident(db)).end
+    month = await recordMonth(db)
     const coupon = { id: 'SAVE', object: 'coupon', created: epoch, percent_off: 50, duration: 'once' }
     const parked = stripeEvent('customer.updated', 'customer', { id: 'cus_nobody' }, 70, {
       tenantId: null,
@@ -91,18 +95,68 @@ describe.each(eachDatabase)('why on $name', ({ create }) => {
     expect(facts.map(({ version }) => version)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10])
   })
 
-  test('a usage record has the fact that recorded it and the invoice’s that billed it', async () => {
-    const { facts } = await why(db, 'billing_usage_records', 'usg_1', 'invoice_id')
-    expect(facts).toMatchObject([{ position: end + 1, changes: [{ before: null, after: 'in_ada' }] }])
-    const all = await why(db, 'billing_usage_records', 'usg_1')
-    expect(all.facts.map(({ type }) => type)).toEqual(['usage.recorded', 'stripe.event_received'])
+  test('a usage record has the fact that recorded it', async () => {
+    const { facts, usage_lines } = await why(db, 'billing_usage_records', 'usg_1')
+    expect(facts.map(({ type }) => type)).toEqual(['usage.recorded'])
+    expect(usage_lines).toBeNull()
   })
 
-  test('an invoice has the usage behind its lines', async () => {
-    const { usage_lines } = await why(db, 'billing_invoices', 'in_ada')
+  test('an invoice has our lines on it, each with its month, its price, and the positions that prove it', async () => {
+    const { usage_lines } = await why(db, 'billing_invoices', 'in_january')
+    const counted = { stream: streams.usage(tenant), after_position: 0, upto_position: month.upto }
+    const january = { starts_at: '2026-01-01T00:00:10.000Z', ends_at: '2026-02-01T00:00:10.000Z' }
     expect(usage_lines).toMatchObject([
-      { usage_type: 'case', quantity: 3, amount_cents: 3000, facts: [{}, {}] },
-      { usage_type: 'api_call', quantity: 250_000, amount_cents: 2500, facts: [{ type: 'usage.recorded' }] },
+      {
+        ...{ line_id: 'line_cases', usage_type: 'case', kind: 'item', quantity: '3', amount_cents: 3000 },
+        ...january,
+        rates: [{ rate_cents: 1000, per_units: 1 }],
+        refusal: null,
+        counted,
+        facts: [
+          { type: 'usage.line_asked', position: month.end - 3 },
+          { type: 'usage.window_closed', position: month.closed },
+        ],
+      },
+      {
+        ...{ line_id: 'line_calls', quantity: '250000', amount_cents: 2500, counted },
+        rates: [{ rate_cents: 10, per_units: 1000 }],
+      },
+      // Of a month that goes on nothing has closed it.
+      {
+        ...{ line_id: 'line_base', starts_at: january.ends_at, refusal: 'invoice_not_editable', counted },
+        facts: [{ type: 'usage.line_asked' }],
+      },
+    ])
+  })
+
+  test('a line says that it was refused, and by which fact', async () => {
+    const { row, facts, usage_lines } = await why(db, 'billing_usage_lines', 'line_base')
+    expect(row).toMatchObject({ charged_cents: 0, refusal: 'invoice_not_editable' })
+    expect(facts.map(({ type }) => type)).toEqual(['usage.line_asked', 'usage.line_refused'])
+    expect(usage_lines).toMatchObject([{ line_id: 'line_base', quantity: '1', amount_cents: 10_000 }])
+  })
+
+  test('a month has the facts that opened and closed it, and its lines', async () => {
+    const { facts, usage_lines } = await why(db, 'billing_windows', januaryId)
+    expect(facts.map(({ type }) => type)).toEqual([
+      'usage.window_opened',
+      'usage.window_closed',
+      'usage.lines_made',
+    ])
+    expect(usage_lines?.map(({ line_id }) => line_id)).toEqual(['line_cases', 'line_calls'])
+  })
+
+  test('what was counted again begins where the line before it had ended', async () => {
+    const again = newFact('usage.line_asked', {
+      ...{ line_id: 'line_more', subscription_id: 'sub_ada', window_start: at(10), usage_type: 'case' },
+      ...{ kind: 'item', invoice_id: 'in_more', invoice_key: null, customer_id: 'cus_ada', currency: 'usd' },
+      ...{ quantity: '4', amount_cents: 1000, upto_position: month.end, description: 'more' },
+      personal: { reason: null },
+    })
+    await recordAll(db, [again], at(32 * 86_400))
+    const { usage_lines } = await why(db, 'billing_usage_lines', 'line_more')
+    expect(usage_lines).toMatchObject([
+      { quantity: '4', counted: { after_position: month.upto, upto_position: month.end } },
     ])
   })
 

@@ -2,7 +2,7 @@ import { get } from './api.js'
 import { find, h, idOf, time } from './dom.js'
 import { href } from './router.js'
 import { table } from './table.js'
-import { counted, explained, money, spaced } from './words.js'
+import { counted, explained, grouped, money, monthName, spaced } from './words.js'
 
 /**
  * A value that tells its story when it is clicked: the facts that made it.
@@ -50,8 +50,7 @@ async function open(tableName, key, column) {
 }
 
 /** @param {import('../../ops/why.ts').Why} answer */
-function story({ facts, usage_lines, tenant_id, row }) {
-  const currency = typeof row.currency === 'string' ? row.currency : null
+function story({ facts, usage_lines, tenant_id }) {
   return [
     h('p', { role: 'status' }, `${counted(facts.length, 'fact')}, oldest first.`),
     h(
@@ -112,12 +111,33 @@ function story({ facts, usage_lines, tenant_id, row }) {
     usage_lines &&
       usage_lines.length > 0 &&
       table(
-        'Usage on this invoice',
+        'Our lines',
         [
           { head: 'Type', cell: (line) => spaced(line.usage_type), key: true },
+          { head: 'Month', cell: ({ starts_at, ends_at }) => monthName(starts_at, ends_at) },
           { head: 'Quantity', cell: (line) => line.quantity, number: true },
-          { head: 'Amount', cell: (line) => money(line.amount_cents, currency), number: true },
-          { head: 'Facts', cell: (line) => line.facts.length, number: true },
+          {
+            head: 'Rate',
+            cell: ({ rates, currency }) =>
+              rates
+                .map(({ rate_cents, per_units }) =>
+                  per_units === 1
+                    ? money(rate_cents, currency)
+                    : `${money(rate_cents, currency)} per ${grouped(per_units)}`,
+                )
+                .join(', then '),
+          },
+          { head: 'Amount', cell: (line) => money(line.amount_cents, line.currency), number: true },
+          { head: 'Kind', cell: ({ kind, refusal }) => (refusal ? `refused: ${refusal}` : spaced(kind)) },
+          {
+            head: 'Counted',
+            cell: ({ counted: { stream, after_position, upto_position } }) =>
+              h(
+                'a',
+                { href: href('/log', { stream, upTo: upto_position }), onclick: closeWhy },
+                `#${after_position + 1} to #${upto_position}`,
+              ),
+          },
         ],
         usage_lines,
       ),

@@ -48,3 +48,17 @@ export function toneOf(status) {
 export function periodOf({ billing_interval: interval, billing_interval_count: count }) {
   return (count ?? 1) === 1 ? interval : `${count} ${interval}s`
 }
+
+/**
+ * A service month: "March 2026" where it is the calendar's, else "5 Mar to 5 Apr 2026".
+ * @param {string} start @param {string} end
+ */
+export function monthName(start, end) {
+  const isWhole = [start, end].every((time) => time.slice(8) === '01T00:00:00.000Z')
+  if (isWhole) return dateText(start, { month: 'long', year: 'numeric' })
+  const day = /** @type {const} */ ({ day: 'numeric', month: 'short' })
+  return `${dateText(start, day)} to ${dateText(end, { ...day, year: 'numeric' })}`
+}
+
+/** @param {string} iso @param {Intl.DateTimeFormatOptions} parts */
+const dateText = (iso, parts) => new Date(iso).toLocaleDateString('en-GB', { ...parts, timeZone: 'UTC' })
