@@ -1,10 +1,17 @@
-import { type CompiledQuery, type KyselyPlugin, sql } from 'kysely'
+import type { CompiledQuery } from 'kysely'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { billTenant } from '../../src/charges/bill.ts'
+import { nextInvoiceCents } from '../../src/charges/next-invoice.ts'
 import { type CountedWindow, partsOf, partsOutside } from '../../src/charges/quantities.ts'
-import type { Reader } from '../../src/db/tables.ts'
+import { readConfig } from '../../src/config.ts'
 import { usageTypes } from '../../src/log/facts.ts'
+import { ensureRateCard } from '../../src/usage/ensure-rate-card.ts'
+import { usageSummary } from '../../src/views/usage-summary.ts'
 import { createSqlite, type TestDatabase } from '../support/databases.ts'
-import { at, recordAll, tenant, usageRecorded } from '../support/facts.ts'
+import { at, newFact, observed, recordAll, tenant, usageRecorded } from '../support/facts.ts'
+import { listening, planOf } from '../support/plans.ts'
+import { subscription } from '../support/stripe-objects.ts'
+import { transactAt } from '../support/turns.ts'
 
 let db: TestDatabase
 beforeEach(async () => {
@@ -41,7 +48,7 @@ test('every read of a quantity is a range of an index: sums, sets, what is late,
   }
   const plans = new Set<string>()
   for (const query of queries)
-    for (const detail of await planOf(query))
+    for (const detail of await planOf(db.reader, query))
       if (/(SEARCH|SCAN) (billing_|steps|others)/.test(detail)) plans.add(detail)
   const time = 'tenant_id=? AND usage_type=? AND occurred_at'
   const sums = 'tenant_id=? AND usage_type=? AND scale=? AND starts_at'
@@ -56,23 +63,33 @@ test('every read of a quantity is a range of an index: sums, sets, what is late,
   ])
 })
 
-/** Compiles what is asked of the reader, and keeps it. */
-function listening(reader: Reader, queries: CompiledQuery[]): Reader {
-  const plugin: KyselyPlugin = {
-    transformQuery({ node, queryId }) {
-      queries.push(reader.getExecutor().compileQuery(node, queryId))
-      return node
-    },
-    transformResult: async ({ result }) => result,
+test('the status, a summary and the closing of a window scan no table of theirs', async () => {
+  const config = readConfig({ BILLING_CURRENCY: 'usd' })
+  await ensureRateCard({ transact: transactAt(db, at(0)) }, config)
+  const opened = { subscription_id: 'sub_1', start: at(0), end: at(31 * day), has_base: true }
+  await recordAll(db, [
+    observed('subscription', subscription('active'), 1),
+    newFact('usage.window_opened', {
+      ...opened,
+      ...{ is_trial: false, anchor: at(0), counts_from: at(0), currency: 'usd' },
+    }),
+    usageRecorded('one', 43),
+  ])
+  const queries: CompiledQuery[] = []
+  const reader = listening(db.reader, queries)
+  expect(await nextInvoiceCents(reader, tenant)).toBeGreaterThan(0)
+  await usageSummary(reader, { tenantId: tenant, start: at(day), end: at(40 * day), now: new Date(at(day)) })
+  const closing = {
+    ...db,
+    transact: ((work) => db.transact((trx) => work(listening(trx, queries)))) as typeof db.transact,
   }
-  return Object.assign(reader.withPlugin(plugin), { seals: reader.seals })
-}
-
-async function planOf({ sql: text, parameters }: CompiledQuery): Promise<string[]> {
-  const { rows } = await db.reader.executeQuery<{ detail: string }>({
-    ...sql`select 1`.compile(db.reader),
-    sql: `explain query plan ${text}`,
-    parameters,
-  })
-  return rows.map(({ detail }) => detail)
-}
+  await transactAt(closing, at(31 * day))({ actor: 'worker' }, (turn) => billTenant(turn, tenant))
+  const rows = await db.reader.selectFrom('billing_windows').select('closed_at').execute()
+  expect(rows, 'it was closed').toContainEqual({ closed_at: at(31 * day) })
+  const plans = new Set<string>()
+  for (const query of queries)
+    if (!/^insert/i.test(query.sql)) for (const detail of await planOf(db.reader, query)) plans.add(detail)
+  // Of rate cards there are few, and they are everybody's.
+  const scans = [...plans].filter((plan) => /^SCAN (?!billing_rate_cards)(billing_|effects)/.test(plan))
+  expect(scans).toEqual([])
+})
