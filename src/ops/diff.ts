@@ -134,17 +134,22 @@ function ends(changes: RowChange[]): { first: RowChange; last: RowChange } {
   return { first, last }
 }
 
-/**
- * The tables that an amount is made of; the usage's and the base's price depends on the rate card too. What an invoice
- * owes of the platform base is on the next one.
- */
+/** What a month owes and was charged, and for which time. */
+const charged = [
+  'billing_subscriptions',
+  'billing_windows',
+  'billing_window_dues',
+  'billing_usage_lines',
+  'billing_usage_records',
+  'billing_usage_decisions',
+  'billing_pauses',
+]
+
+/** The tables that an amount is made of; what is metered is priced by the rate cards too. */
 const sources: Record<keyof Money, { tables: string[]; isMetered: boolean }> = {
-  next_invoice_cents: {
-    tables: ['billing_subscriptions', 'billing_usage_records', 'billing_usage_lines', 'billing_windows'],
-    isMetered: true,
-  },
+  next_invoice_cents: { tables: [...charged, 'billing_invoices', 'billing_invoice_items'], isMetered: true },
   outstanding_cents: { tables: ['billing_invoices'], isMetered: false },
-  unbilled_usage_cents: { tables: ['billing_usage_records', 'billing_usage_lines'], isMetered: true },
+  unbilled_usage_cents: { tables: charged, isMetered: true },
   subscription_cents: { tables: ['billing_subscriptions'], isMetered: false },
 }
 

@@ -3,15 +3,21 @@ import { diff } from '../../src/ops/diff.ts'
 import { eachDatabase, type TestDatabase } from '../support/databases.ts'
 import { at, otherTenant, recordAll, tenant, usageRecorded } from '../support/facts.ts'
 import { recordIncident, session } from '../support/incident.ts'
+import { recordMonth } from '../support/month.ts'
+
+/** 3 cases, 250,000 calls. */
+const usageCents = 3 * 1000 + 2500
 
 describe.each(eachDatabase)('diff on $name', ({ create }) => {
   let db: TestDatabase
   let positions: Awaited<ReturnType<typeof recordIncident>>
+  let month: Awaited<ReturnType<typeof recordMonth>>
   beforeAll(async () => {
     db = await create()
     positions = await recordIncident(db)
     const others = { ...usageRecorded('usg_other', 70), tenant_id: otherTenant }
     await recordAll(db, [others], at(70))
+    month = await recordMonth(db)
   })
   afterAll(() => db.close())
 
@@ -54,9 +60,7 @@ describe.each(eachDatabase)('diff on $name', ({ create }) => {
 
   test('gives the money before and after in cents, with what it depends on', async () => {
     const { money } = await between(positions.planSelected, positions.end)
-    const usageCents = 3 * 1000 + 2500
     expect(money).toMatchObject([
-      { amount: 'next_invoice_cents', before: null, after: 4900 + 10_000 + usageCents },
       {
         amount: 'outstanding_cents',
         before: 0,
@@ -67,7 +71,36 @@ describe.each(eachDatabase)('diff on $name', ({ create }) => {
       { amount: 'unbilled_usage_cents', before: 0, after: usageCents, delta: usageCents },
       { amount: 'subscription_cents', before: null, after: 4900, delta: 4900 },
     ])
-    expect(money[2]?.facts.map(({ type }) => type)).toEqual(Array(3).fill('usage.recorded'))
+    expect(money[1]?.facts.slice(1).map(({ type }) => type)).toEqual(Array(3).fill('usage.recorded'))
+  })
+
+  test('says how a month moves the next invoice: it opens, it closes, its lines are asked for or refused', async () => {
+    const changes = async (from: number, to: number) =>
+      (await between(from, to)).money.map(({ amount, before, after, facts }) => ({
+        ...{ amount, before, after },
+        facts: facts.map(({ type }) => type).filter((type) => type.startsWith('usage.')),
+      }))
+    const january = 4900 + 10_000 + usageCents
+    expect(await changes(month.opened - 2, month.opened)).toEqual([
+      { amount: 'next_invoice_cents', before: null, after: january, facts: ['usage.window_opened'] },
+    ])
+    // February's base is due at its start, and March's at its end.
+    const closing = { before: january, after: january + 10_000, facts: ['usage.window_closed'] }
+    expect(await changes(month.opened, month.closed)).toEqual([
+      { amount: 'next_invoice_cents', ...closing },
+      {
+        ...{ amount: 'unbilled_usage_cents', facts: ['usage.window_closed'] },
+        ...{ before: usageCents, after: usageCents + 10_000 },
+      },
+    ])
+    const making = ['usage.lines_made', ...Array(3).fill('usage.line_asked'), 'usage.line_refused']
+    expect(await changes(month.closed, month.end)).toEqual([
+      { ...{ amount: 'next_invoice_cents', before: january + 10_000, after: 24_900 }, facts: making },
+      {
+        ...{ amount: 'unbilled_usage_cents', before: usageCents + 10_000, after: 10_000 },
+        facts: making,
+      },
+    ])
   })
 
   test('takes times like positions: what was recorded up to then', async () => {
