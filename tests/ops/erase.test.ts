@@ -13,7 +13,6 @@ describe.each(eachErasing)('on $name', ({ start }) => {
   test('a subscribed tenant, and one with money due, is not erased, and the reply says why', async () => {
     const { service, tenant, rowsOf, erase, hasBought, isSubscribedNoMore, uses, invoices } = it
     await hasBought()
-    await uses()
     const draft = await invoices('draft')
     expect(await erase({ forgive: true })).toMatchObject({
       status: 409,
@@ -21,6 +20,7 @@ describe.each(eachErasing)('on $name', ({ start }) => {
     })
     expect((await service.stripe.invoices.retrieve(draft)).status, 'nothing was forgiven').toBe('draft')
     await isSubscribedNoMore()
+    await uses()
     const refused = await erase()
     expect(refused).toMatchObject({ status: 409, body: { error: { code: 'conflict' } } })
     const { details } = refused.body.error
@@ -43,9 +43,36 @@ describe.each(eachErasing)('on $name', ({ start }) => {
     })
     for (const id of [draft, open]) expect((await service.stripe.invoices.retrieve(id)).status).toBe('void')
     expect(await rowsOf('billing_usage_records')).toMatchObject([
-      { quantity: 2, voided_at: expect.any(String), metadata: null, idempotency_key: null },
+      { quantity: 2, voided_at: null, metadata: null, idempotency_key: null },
     ])
+    expect(await rowsOf('billing_usage_decisions')).toContainEqual(
+      expect.objectContaining({ usage_type: 'case', decision: 'forgiven' }),
+    )
     await isClean()
+  })
+
+  test('what a month owes and was not charged is forgiven by lines of its own, and charged no more', async () => {
+    const own = await start({ BILLING_TRIAL_PERIOD_DAYS: '0' })
+    const { clock } = own.service.sandbox
+    const passes = (seconds: number) => clock.advanceTo(Math.ceil(clock.nowMs() / 1000) + seconds)
+    await own.hasBought()
+    await passes(60)
+    await own.uses(2)
+    await passes(60)
+    await own.isSubscribedNoMore()
+    expect(await own.erase()).toMatchObject({
+      status: 409,
+      body: { error: { details: { due_cents: 2000 } } },
+    })
+    expect(await own.erase({ forgive: true, keep_stripe: true })).toMatchObject({ status: 200 })
+    const forgiven = { kind: 'forgiven', usage_type: 'case', quantity: '2', amount_cents: 2000 }
+    const lines = (await own.rowsOf('billing_usage_lines')).filter(({ kind }) => kind === 'forgiven')
+    expect(lines).toMatchObject([{ ...forgiven, invoice_id: null, charged_cents: 2000 }])
+    await passes(7200)
+    const { data } = await own.service.stripe.invoices.list({ customer: own.tenant.of.customerId })
+    expect(data.map(({ billing_reason }) => billing_reason)).toEqual(['subscription_create'])
+    await own.isClean()
+    await own.close()
   })
 
   test('a voiding that an outage cut off is carried on by the same request, and stands in the way of one that forgives nothing', async () => {

@@ -25,11 +25,11 @@ const databases = [
 /** For `describe.each(eachErasing)('on $name', ({ start }) => …)`. */
 export const eachErasing = databases.map(({ name, create }) => ({
   name,
-  start: async () => {
+  start: async (more: Record<string, string> = {}) => {
     const database = await create()
     const service = await startService({
       webhooks: true,
-      environment: database.url === undefined ? {} : { DATABASE_URL: database.url },
+      environment: { ...more, ...(database.url === undefined ? {} : { DATABASE_URL: database.url }) },
     })
     const close = async () => {
       await service.close()
