@@ -1,10 +1,11 @@
 import { sql } from 'kysely'
 import type { Database } from './database.ts'
-import { tableNames } from './tables.ts'
+import { tableNames, viewNames } from './tables.ts'
 
-/** The tables of the schema that are not there: dropped by hand, or never made. */
+/** The tables and views of the schema that are not there: dropped by hand, or never made. */
 export async function missingTables({ reader, dialect }: Database): Promise<string[]> {
-  const names = sql.join(tableNames)
+  const all = [...tableNames, ...viewNames]
+  const names = sql.join(all)
   const { rows } = await (dialect === 'sqlite'
     ? sql<{
         name: string
@@ -13,5 +14,5 @@ export async function missingTables({ reader, dialect }: Database): Promise<stri
         where relkind in ('r', 'p', 'v', 'm') and pg_table_is_visible(oid) and relname in (${names})`
   ).execute(reader)
   const present = new Set(rows.map(({ name }) => name))
-  return tableNames.filter((name) => !present.has(name))
+  return all.filter((name) => !present.has(name))
 }

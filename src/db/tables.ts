@@ -59,8 +59,10 @@ export const tableNames = keysOf({
   idempotency_keys: true,
   subject_keys: true,
   erased_tenants: true,
-  usage_billing: true,
-} satisfies Record<keyof Tables, true>)
+} satisfies Record<Exclude<keyof Tables, View>, true>)
+
+export type View = 'usage_billing'
+export const viewNames: readonly View[] = ['usage_billing']
 
 /** Where queries run. A function that writes, or that decides on what it reads, takes a `Trx`. */
 export type Reader = Kysely<Tables> & { readonly seals: Seals }

@@ -53,6 +53,7 @@ describe.each(eachDatabase)('on $name', ({ create }) => {
       const dropped = [...tableNames, 'kysely_migration'].filter((table) => !kept.includes(table))
       await db.transact(async (trx) => {
         await sql`drop table if exists stored_form`.execute(trx)
+        await sql`drop view usage_billing`.execute(trx)
         for (const table of dropped) await sql`drop table ${sql.table(table)}`.execute(trx)
       })
       await migrate(db)
