@@ -3,14 +3,15 @@ import { z } from 'zod'
 import { tableOf } from '../db/keys-of.ts'
 import { codeOf } from '../db/private-file.ts'
 import { type Rates, rate, type UsageType, usageTypes } from '../log/facts.ts'
+import type { Prices } from '../ops/supposed.ts'
 import { Misuse } from './misuse.ts'
 
 /**
  * Reads rates to try: a JSON object of `{usage_type: {rate_cents, per_units}}`, or of the settings' names with cents
- * (`{"BILLING_RATE_PER_CASE": 1200}`), or of both. What is left out stays as it is.
+ * (`{"BILLING_RATE_PER_CASE": 1200}`), or of both; and as `plans`, of `{price_id: cents}`. What is left out stays as it is.
  * @throws Misuse
  */
-export async function readRates(file: string): Promise<Partial<Rates>> {
+export async function readRates(file: string): Promise<Prices> {
   const parsed = ratesFile.safeParse(await readJson(file))
   if (!parsed.success)
     throw new Misuse(
@@ -24,8 +25,10 @@ export async function readRates(file: string): Promise<Partial<Rates>> {
     if (given !== undefined) rates[type] = given
     if (cents !== undefined) rates[type] = { rate_cents: cents, per_units: type === 'api_call' ? 1000 : 1 }
   }
-  if (Object.keys(rates).length === 0) throw new Misuse(`${file} has no rate`)
-  return rates
+  const { plans = {} } = parsed.data
+  if (Object.keys(rates).length + Object.keys(plans).length === 0)
+    throw new Misuse(`${file} has no rate and no plan`)
+  return { rates, plans }
 }
 
 /** The settings whose value is the rate; calls are priced by the thousand. */
@@ -41,6 +44,7 @@ const settings = {
 const ratesFile = z.strictObject({
   ...tableOf(usageTypes, () => rate.strict().optional()),
   ...tableOf(Object.values(settings), () => z.int().min(0).optional()),
+  plans: z.record(z.string(), z.int().min(0)).optional(),
 })
 
 async function readJson(file: string): Promise<unknown> {

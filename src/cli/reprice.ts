@@ -1,6 +1,5 @@
 import { Command, InvalidArgumentError } from 'commander'
 import { changesMoreThan, type Delta, type RepriceReport, reprice } from '../ops/reprice.ts'
-import { commandClock } from './command-clock.ts'
 import { Misuse } from './misuse.ts'
 import { money, moneyChange } from './money.ts'
 import { paint, printJson, printLine, printTable } from './print.ts'
@@ -18,8 +17,13 @@ type Options = DatabaseOptions & {
 
 export const repriceCommand = () =>
   new Command('reprice')
-    .description('say what metered usage and the platform base would cost under other rates; change nothing')
-    .requiredOption('--rates <file>', 'JSON: {"case": {"rate_cents": 1200, "per_units": 1}, …}')
+    .description(
+      'say what usage, platform base and plans would cost at other prices, and the next invoices; change nothing',
+    )
+    .requiredOption(
+      '--rates <file>',
+      'JSON: {"case": {"rate_cents": 1200, "per_units": 1}, …, "plans": {"price_…": 5900}}',
+    )
     .option('--tenant <id>', 'only this tenant')
     .option('--from <time>', 'from this UTC time on, in ISO 8601', time)
     .option('--to <time>', 'up to and without this time', time)
@@ -28,12 +32,11 @@ export const repriceCommand = () =>
     .action(async (options: Options) => {
       const { tenant: tenantId, from, to, failAbove } = options
       if (from !== undefined && to !== undefined && to <= from) throw new Misuse('--to must be after --from')
-      const rates = await readRates(options.rates)
+      const prices = await readRates(options.rates)
       await withDatabase(options, async (db) => {
-        const now = await commandClock(options)
         const report = await withProgress(
           'Pricing',
-          (onProgress) => reprice(db, { rates, tenantId, from, to, now: now(), onProgress }),
+          (onProgress) => reprice(db, { ...prices, tenantId, from, to, onProgress }),
           'tenants',
         )
         const isTooMuch = failAbove !== undefined && changesMoreThan(report, failAbove)
@@ -45,14 +48,19 @@ export const repriceCommand = () =>
     })
 
 async function printReport({ tenants, total, currency }: RepriceReport): Promise<void> {
-  const cells = ({ old_cents, new_cents, delta_cents, percent }: Delta) => [
-    money(old_cents, currency),
-    money(new_cents, currency),
-    moneyChange(delta_cents, currency),
-    percent === null ? 'new' : `${percent > 0 ? '+' : ''}${percent} %`,
+  const percentOf = ({ percent }: Delta) =>
+    percent === null ? 'new' : `${percent > 0 ? '+' : ''}${percent} %`
+  const cells = (one: RepriceReport['total']) => [
+    money(one.old_cents, currency),
+    money(one.new_cents, currency),
+    moneyChange(one.delta_cents, currency),
+    percentOf(one),
+    money(one.next_invoice_cents.old_cents, currency),
+    money(one.next_invoice_cents.new_cents, currency),
+    percentOf(one.next_invoice_cents),
   ]
   await printTable(
-    ['tenant', 'old', 'new', 'delta', 'percent'],
+    ['tenant', 'due', 'then', 'delta', 'percent', 'next invoice', 'then', 'percent'],
     [...tenants.map((one) => [one.tenant_id, ...cells(one)]), ['total', ...cells(total)]],
   )
 }

@@ -20,12 +20,16 @@ export const JobRequest = z
       .partialRecord(z.enum(usageTypes), rate)
       .optional()
       .meta({ description: 'For reprice: the rates to try; what is left out stays as it is' }),
+    plans: z
+      .record(z.string(), z.int().min(0))
+      .optional()
+      .meta({ description: 'For reprice: prices of plans to try, in cents by Stripe’s price id' }),
     from: time.optional(),
     to: time.optional(),
   })
-  .refine(({ kind, rates }) => (kind === 'reprice') === (rates !== undefined), {
+  .refine(({ kind, rates, plans }) => (kind === 'reprice') === (rates !== undefined || plans !== undefined), {
     path: ['rates'],
-    message: 'is for reprice, which needs it',
+    message: 'is for reprice, which needs it or plans',
   })
 export type JobRequest = z.infer<typeof JobRequest>
 
@@ -112,8 +116,8 @@ export function startJobs(context: AppContext): Jobs {
 }
 
 function work(
-  { db, now }: AppContext,
-  { kind, tenant_id: tenantId, rates = {}, from, to }: JobRequest,
+  { db }: AppContext,
+  { kind, tenant_id: tenantId, rates = {}, plans = {}, from, to }: JobRequest,
   onProgress: (done: number, total: number) => void,
 ): Promise<object> {
   switch (kind) {
@@ -126,7 +130,7 @@ function work(
     case 'rehearse':
       return rehearse(db, { tenantId, onProgress })
     case 'reprice':
-      return reprice(db, { rates, tenantId, from, to, now: now(), onProgress })
+      return reprice(db, { rates, plans, tenantId, from, to, onProgress })
     default:
       return kind satisfies never
   }

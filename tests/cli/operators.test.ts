@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createSqlite, type TestDatabase } from '../support/databases.ts'
 import { otherTenant, tenant } from '../support/facts.ts'
 import { recordIncident, recordSteps, secrets, session, steps } from '../support/incident.ts'
+import { recordMonth } from '../support/month.ts'
 import { runCli } from '../support/run-cli.ts'
 
 let directory: string
@@ -50,20 +51,28 @@ describe.concurrent('what operators ask', { timeout: 90_000 }, () => {
     expect(reasons.stdout).toContain('ada@example.com → ada@new.example.com')
   })
 
-  test('reprice prices by a file of rates, and fails above a limit', async () => {
+  test('reprice prices by a file of rates and plans, and fails above a limit', async () => {
+    const month = await createSqlite()
+    await recordIncident(month)
+    await recordMonth(month)
     const rates = join(directory, 'rates.json')
     await writeFile(
       rates,
-      '{"case": {"rate_cents": 1200, "per_units": 1}, "BILLING_RATE_PLATFORM_BASE": 11000}',
+      '{"case": {"rate_cents": 1200, "per_units": 1}, "BILLING_RATE_PLATFORM_BASE": 11000, "plans": {"price_basic_monthly": 5900}}',
     )
-    const { code, document } = await json('reprice', '--rates', rates, '--fail-above', '50%')
+    const args = ['reprice', '--rates', rates, '--database', month.url, '--fail-above']
+    const { code, stdout } = await runCli([...args, '50%', '--json'], { cwd: directory })
     expect(code).toBe(0)
-    expect(document.total).toMatchObject({ delta_cents: 600 + 2 * 1000 })
-    const above = await run('reprice', '--rates', rates, '--fail-above', '5%')
+    expect(JSON.parse(stdout).total).toMatchObject({
+      delta_cents: 600 + 1000,
+      next_invoice_cents: { delta_cents: 2000 },
+    })
+    const above = await runCli([...args, '5%'], { cwd: directory })
     expect([above.code, above.stdout]).toEqual([
       1,
-      expect.stringMatching(/total +\$255\.00 +\$281\.00 +\+\$26\.00/),
+      expect.stringMatching(/total +\$155\.00 +\$171\.00 +\+\$16\.00 +\+10\.32 % +\$249\.00 +\$269\.00/),
     ])
+    await month.close()
   })
 
   test('an incident goes into a file without personal data, and comes out of it as it was', async () => {

@@ -21,9 +21,19 @@ test('rates are taken by type, and by the names of the settings', async () => {
   const text =
     '{"case": {"rate_cents": 3, "per_units": 2}, "BILLING_RATE_API_CALL": 12, "BILLING_RATE_PER_USER_MONTHLY": 7}'
   expect(await read(text)).toEqual({
-    case: { rate_cents: 3, per_units: 2 },
-    api_call: { rate_cents: 12, per_units: 1000 },
-    user: { rate_cents: 7, per_units: 1 },
+    rates: {
+      case: { rate_cents: 3, per_units: 2 },
+      api_call: { rate_cents: 12, per_units: 1000 },
+      user: { rate_cents: 7, per_units: 1 },
+    },
+    plans: {},
+  })
+})
+
+test('plans are taken by the ids of their prices, with rates or alone', async () => {
+  expect(await read('{"plans": {"price_basic_monthly": 5900}}')).toEqual({
+    rates: {},
+    plans: { price_basic_monthly: 5900 },
   })
 })
 
@@ -36,7 +46,8 @@ test.each([
     '{"BILLING_RATE_PER_CASE": 3, "case": {"rate_cents": 3, "per_units": 1}}',
     'twice',
   ],
-  ['nothing', '{}', 'has no rate'],
+  ['nothing', '{}', 'has no rate and no plan'],
+  ['a price of a plan that is no number', '{"plans": {"price_a": "59"}}', 'price_a'],
   ['no JSON', 'case: 3', 'is not JSON'],
 ])('rates with %s are refused', async (_, text, message) => {
   const refused = read(text)

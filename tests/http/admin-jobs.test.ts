@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { recordIncident } from '../support/incident.ts'
+import { recordMonth } from '../support/month.ts'
 import { adminKey } from '../support/requests.ts'
 import { type TestApp, testApp } from '../support/test-app.ts'
 
@@ -8,6 +9,7 @@ let app: TestApp
 beforeAll(async () => {
   app = await testApp()
   await recordIncident(app.db)
+  await recordMonth(app.db)
 })
 afterAll(() => app.close())
 
@@ -49,7 +51,7 @@ test('every kind of job runs to its end, with progress and the result that its c
   expect(await finished({ kind: 'rehearse' })).toMatchObject({ result: { sessions: 1, fine: 1 } })
   const rates = { case: { rate_cents: 2000, per_units: 1 } }
   expect(await finished({ kind: 'reprice', rates })).toMatchObject({
-    result: { total: { delta_cents: 3000 } },
+    result: { total: { delta_cents: 3000 }, tenants: [{ next_invoice_cents: { delta_cents: 0 } }] },
   })
   const { items } = (await app.get('/api/v1/admin/jobs', admin)).body.data
   expect(items.map((job: { kind: string }) => job.kind)).toEqual([

@@ -1,86 +1,95 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { changesMoreThan, reprice } from '../../src/ops/reprice.ts'
 import { eachDatabase, type TestDatabase } from '../support/databases.ts'
-import { at, otherTenant, recordAll, stripeEvent, tenant, usageRecorded } from '../support/facts.ts'
-import { invoice, recordIncident } from '../support/incident.ts'
+import { at, otherTenant, recordAll, tenant, usageRecorded } from '../support/facts.ts'
+import { recordIncident } from '../support/incident.ts'
+import { january, recordMonth } from '../support/month.ts'
+
+const day = 86_400
+const dearerCases = { case: { rate_cents: 1200, per_units: 1 } }
+const dearerBase = { platform_base: { rate_cents: 11_000, per_units: 1 } }
 
 describe.each(eachDatabase)('reprice on $name', ({ create }) => {
   let db: TestDatabase
   beforeAll(async () => {
     db = await create()
     await recordIncident(db)
+    await recordMonth(db)
     await recordAll(
       db,
       [
-        // Of 1000 calls for 10 cents: 50 are half a cent, which is rounded up on each line.
-        {
-          ...usageRecorded('usg_late', 32 * 86_400, { usage_type: 'api_call', quantity: 50 }),
-          fact_id: 'late',
-        },
+        usageRecorded('usg_february', 40 * day, { quantity: 2 }),
+        // Of 1000 calls for 10 cents: 50 are half a cent, which is rounded up, once a month.
+        usageRecorded('usg_calls', 41 * day, { usage_type: 'api_call', quantity: 50 }),
         { ...usageRecorded('usg_other', 70, { quantity: 5 }), tenant_id: otherTenant },
-        stripeEvent('invoice.paid', 'invoice', invoice('paid', 20_400), 31 * 86_400 + 1),
       ],
-      at(90),
+      at(42 * day),
     )
   })
   afterAll(() => db.close())
 
-  const options = { now: new Date(at(90)) }
-  const threeCents = { case: { rate_cents: 1200, per_units: 1 } }
+  const repriced = (more: Partial<Parameters<typeof reprice>[1]>) =>
+    reprice(db, { rates: {}, plans: {}, ...more })
+  /** January's base was never due, February's is, and was refused; March's is on the next invoice. */
+  const nextCents = 4900 + 10_000 + 10_000 + 2000 + 1
 
-  test('prices usage and base by both cards, per tenant and in total', async () => {
-    const report = await reprice(db, { ...options, rates: threeCents })
-    expect(report).toMatchObject({ currency: 'usd', from: null, to: null })
-    expect(report.tenants).toEqual([
-      {
-        tenant_id: otherTenant,
-        old_cents: 5000,
-        new_cents: 6000,
-        delta_cents: 1000,
-        percent: 20,
-        usage_cents: expect.objectContaining({ delta_cents: 1000 }),
-        platform_base_cents: { old_cents: 0, new_cents: 0, delta_cents: 0, percent: 0 },
+  test('says what months owe by both cards, and what the next invoice would be, per tenant and in total', async () => {
+    const report = await repriced({ rates: dearerCases })
+    const usage = { old_cents: 5500 + 2001, new_cents: 6100 + 2401, delta_cents: 1000 }
+    const sums = {
+      ...{ old_cents: usage.old_cents + 10_000, new_cents: usage.new_cents + 10_000 },
+      ...{ delta_cents: 1000, percent: 5.71 },
+      usage_cents: { ...usage, percent: 13.33 },
+      platform_base_cents: { old_cents: 10_000, new_cents: 10_000, delta_cents: 0, percent: 0 },
+      // What January owes is charged at January's price.
+      next_invoice_cents: {
+        old_cents: nextCents,
+        new_cents: nextCents + 400,
+        delta_cents: 400,
+        percent: 1.49,
       },
-      {
-        tenant_id: tenant,
-        // Billed: 3 cases, 250,000 calls; not billed: 50 calls; base: the paid invoice's and the next one's.
-        old_cents: 3000 + 2500 + 1 + 20_000,
-        new_cents: 3600 + 2500 + 1 + 20_000,
-        delta_cents: 600,
-        percent: 2.35,
-        usage_cents: expect.objectContaining({ old_cents: 5501, new_cents: 6101 }),
-        platform_base_cents: expect.objectContaining({ old_cents: 20_000, percent: 0 }),
-      },
-    ])
-    expect(report.total).toMatchObject({ old_cents: 30_501, new_cents: 32_101, delta_cents: 1600 })
+    }
+    expect(report).toMatchObject({ currency: 'usd', from: null, to: null, rates: dearerCases, plans: {} })
+    expect(report.tenants).toEqual([{ tenant_id: tenant, ...sums }])
+    expect(report.total).toEqual(sums)
   })
 
-  test('counts what occurred, was invoiced or falls due in the half-open time', async () => {
-    const within = (from: string | undefined, to: string | undefined) =>
-      reprice(db, {
-        ...options,
-        rates: { platform_base: { rate_cents: 0, per_units: 1 } },
-        tenantId: tenant,
-        from,
-        to,
-      })
-    expect((await within(at(20), at(31))).tenants).toMatchObject([{ old_cents: 3000, new_cents: 3000 }])
-    expect((await within(at(30), at(40))).total).toMatchObject({ old_cents: 1000, percent: 0 })
-    const period = await within(at(31 * 86_400), at(31 * 86_400 + 1))
-    expect(period.total).toMatchObject({ old_cents: 20_000, new_cents: 0, percent: -100 })
-    expect((await within(at(90 * 86_400), undefined)).tenants).toEqual([])
+  test('a base that was due at its month’s start keeps its price; the next one has the new one', async () => {
+    const { total } = await repriced({ rates: dearerBase })
+    expect(total.platform_base_cents).toMatchObject({ delta_cents: 1000 })
+    expect(total.next_invoice_cents).toMatchObject({ old_cents: nextCents, delta_cents: 1000 })
   })
 
-  test('a change above the limit is seen in the total, in a tenant, and from nothing', async () => {
-    const report = await reprice(db, { ...options, rates: threeCents })
-    expect(changesMoreThan(report, 20)).toBe(false)
-    expect(changesMoreThan(report, 19.9)).toBe(true)
-    expect(changesMoreThan({ ...report, tenants: [] }, 5.2)).toBe(true)
+  test('a plan’s other price is on the next invoice, and on nothing that months owe', async () => {
+    const { total } = await repriced({ plans: { price_basic_monthly: 5900 } })
+    expect(total).toMatchObject({ delta_cents: 0, next_invoice_cents: { delta_cents: 1000 } })
+    await expect(repriced({ plans: { price_baisc: 5900 } })).rejects.toThrow(
+      'no plan has the price price_baisc',
+    )
+  })
+
+  test('counts the months that the half-open time touches, as wholes', async () => {
+    const within = async (from: string | undefined, to: string | undefined) =>
+      (await repriced({ rates: dearerCases, from, to })).total
+    expect(await within(at(20), at(31))).toMatchObject({ old_cents: 5500, new_cents: 6100 })
+    expect(await within(undefined, january.end)).toMatchObject({ old_cents: 5500 })
+    expect(await within(january.end, undefined)).toMatchObject({ old_cents: 12_001, new_cents: 12_401 })
+    expect(await within(at(90 * day), undefined)).toMatchObject({ old_cents: 0, percent: 0 })
+  })
+
+  test('a change above the limit is seen in the total, in a tenant, in a next invoice, and from nothing', async () => {
+    const report = await repriced({ rates: dearerCases })
+    expect(changesMoreThan(report, 5.71)).toBe(false)
+    expect(changesMoreThan(report, 5.7)).toBe(true)
+    expect(changesMoreThan({ ...report, tenants: [] }, 5.7)).toBe(true)
     expect(changesMoreThan({ ...report, total: { ...report.total, percent: null } }, 1000)).toBe(true)
+    const plans = await repriced({ plans: { price_basic_monthly: 5900 } })
+    expect([changesMoreThan(plans, 3.7), changesMoreThan(plans, 3.8)]).toEqual([true, false])
   })
 
-  test('rates that are those in force change nothing', async () => {
-    const same = await reprice(db, { ...options, rates: { case: { rate_cents: 2000, per_units: 2 } } })
-    expect(same.total.delta_cents).toBe(0)
+  test('prices that are those in force change nothing', async () => {
+    const same = { rates: { case: { rate_cents: 2000, per_units: 2 } }, plans: { price_basic_monthly: 4900 } }
+    const { total } = await repriced(same)
+    expect(total).toMatchObject({ delta_cents: 0, next_invoice_cents: { delta_cents: 0 } })
   })
 })
