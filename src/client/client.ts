@@ -31,6 +31,7 @@ import type {
   SubscriptionInput,
   UsageInput,
   UsageRecord,
+  UsageRecordStanding,
   UsageSummary,
   VoidedUsage,
 } from './types.ts'
@@ -176,9 +177,15 @@ export function createClient(options: { baseUrl: string; key: string; fetch?: ty
     /** 1 to 1000 records, all or none. */
     recordUsageBatch: async (records: UsageInput[], options?: RequestOptions): Promise<UsageRecord[]> =>
       (await post<{ records: UsageRecord[] }>('/billing/usage/batch', { records }, options)).records,
-    /** Takes a record that is not billed yet out of every sum. */
+    /** Takes a record out of every sum; what was charged for it comes back as a credit. */
     voidUsage: (recordId: string, how: { reason?: string } = {}, options?: RequestOptions) =>
       post<VoidedUsage>(`/billing/usage/${idOf(recordId)}/void`, how, options),
+    /** What occurred in a period, by default at any time, latest first: on which invoice it is, and when that was paid. */
+    usageRecords: (
+      tenantId: string,
+      page: PageInput & { period_start?: string; period_end?: string } = {},
+      options?: RequestOptions,
+    ) => list<UsageRecordStanding>(`/billing/usage/tenant/${idOf(tenantId)}/records`, page, options),
     /** Times are ISO 8601; by default this month, UTC. */
     usageSummary: (
       tenantId: string,

@@ -2,7 +2,6 @@ import type { z } from 'zod'
 import type * as customers from '../billing/create-customer.ts'
 import type * as newDiscounts from '../billing/create-discount.ts'
 import type * as discounts from '../billing/discounts.ts'
-import type * as invoices from '../billing/invoices.ts'
 import type * as paymentMethods from '../billing/payment-methods.ts'
 import type * as plans from '../billing/plans.ts'
 import type * as changes from '../billing/subscriptions/change-plan.ts'
@@ -13,8 +12,10 @@ import type * as choices from '../onboarding/select-plan.ts'
 import type * as starts from '../onboarding/start.ts'
 import type * as wizards from '../onboarding/wizard-standing.ts'
 import type * as usage from '../usage/record.ts'
+import type * as records from '../usage/records.ts'
 import type * as voids from '../usage/void.ts'
 import type * as customerViews from '../views/customer.ts'
+import type * as invoices from '../views/invoices.ts'
 import type * as standings from '../views/standing.ts'
 import type * as status from '../views/status.ts'
 import type * as steps from '../views/step-replies.ts'
@@ -70,6 +71,7 @@ export type PaymentMethod = paymentMethods.PaymentMethod
 export type UsageInput = z.input<ReturnType<typeof usage.UsageInput>>
 export type UsageRecord = usage.UsageRecord
 export type VoidedUsage = voids.VoidedUsage
+export type UsageRecordStanding = records.UsageRecordStanding
 export type UsageSummary = summaries.UsageSummary
 export type BillingStatus = status.BillingStatus
 /** `limit`: 1 to 100, by default 20. `cursor`: the `next_cursor` of the page before, which is null after the last. */

@@ -30,6 +30,15 @@ export const time = z.iso
   .transform((value) => new Date(value).toISOString())
   .meta({ type: 'string', format: 'date-time' })
 
+/** The end of a period, which is not part of it. One given as hh:mm:59, without a fraction, is meant to include that second. */
+export const periodEnd = z.iso
+  .datetime({ offset: true, error: 'must be a time such as 2024-01-31T23:59:59Z' })
+  .transform((value) => {
+    const isLastSecond = /:59(Z|[+-][\d:]+)$/i.test(value)
+    return new Date(Date.parse(value) + (isLastSecond ? 1000 : 0)).toISOString()
+  })
+  .meta({ type: 'string', format: 'date-time' })
+
 export const timeOut = z.string().meta({ format: 'date-time' })
 export const cents = z.int()
 

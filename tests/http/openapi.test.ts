@@ -148,6 +148,7 @@ test('every answer of a run over all routes fits the document', async () => {
   await post('/billing/usage/batch', { records: [usage, { ...usage, action: 'set' }] })
   await post(`/billing/usage/${recorded.body.data.record_id}/void`)
   await get(`/billing/usage/tenant/${tenantId}/summary`)
+  await get(`/billing/usage/tenant/${tenantId}/records`)
 
   const tenant = { tenant_id: 'Jeturing_doc', email: 'doc@example.com', name: 'Doc' }
   const customer = await post('/billing/customers', tenant)

@@ -1,9 +1,11 @@
 import { z } from 'zod'
 import type { AppContext } from '../../context.ts'
-import { resourceId, tenantId, text, time } from '../../db/fields.ts'
+import { periodEnd, resourceId, tenantId, text, time } from '../../db/fields.ts'
+import { listOf, PageQuery } from '../../db/page.ts'
 import { AppError, InvalidRequest } from '../../errors.ts'
 import { assertKnownTenant } from '../../projections/tenants.ts'
 import { recordUsage, UsageInput, UsageRecord } from '../../usage/record.ts'
+import { listUsageRecords, UsageRecordStanding } from '../../usage/records.ts'
 import { VoidedUsage, voidUsage } from '../../usage/void.ts'
 import { UsageSummary, usageSummary } from '../../views/usage-summary.ts'
 import { assertTenant } from '../auth.ts'
@@ -65,7 +67,8 @@ export function usageRoutes(context: AppContext) {
         method: 'post',
         path: '/billing/usage/{id}/void',
         tag: 'Usage',
-        summary: 'Take a record that is not billed yet out of every sum',
+        summary: 'Take a record out of every sum',
+        description: 'What was charged for it comes back as a credit, on the invoice of the next window end.',
         allow: ['platform'],
         params: z.object({ id: resourceId }),
         body: z.strictObject({ reason: text(500).optional() }),
@@ -82,17 +85,32 @@ export function usageRoutes(context: AppContext) {
         summary: 'Usage and its price in a period, by default this month (UTC)',
         allow: ['platform', 'tenant'],
         params: z.object({ tenant_id: tenantId }),
-        query: z.object({ period_start: time.optional(), period_end: time.optional() }),
+        query: Period,
         reply: UsageSummary,
       },
       async ({ params: { tenant_id: tenantId }, query }) => {
         const now = context.now()
         const { period_start: start = monthOf(now, 0), period_end: end = monthOf(now, 1) } = query
-        if (end <= start)
-          throw new InvalidRequest([{ path: 'period_end', message: 'must be after period_start' }])
+        assertPeriod(start, end)
         const { reader } = context.db
         await assertKnownTenant(reader, tenantId)
         return usageSummary(reader, { tenantId, start, end, now })
+      },
+    ),
+    route(
+      {
+        method: 'get',
+        path: '/billing/usage/tenant/{tenant_id}/records',
+        tag: 'Usage',
+        summary: 'The records of a period, by default of all times, latest first: on which invoice each is',
+        allow: ['platform', 'tenant'],
+        params: z.object({ tenant_id: tenantId }),
+        query: PageQuery.extend(Period.shape),
+        reply: listOf(UsageRecordStanding),
+      },
+      ({ params, query: { period_start: start, period_end: end, ...page } }) => {
+        if (start !== undefined && end !== undefined) assertPeriod(start, end)
+        return listUsageRecords(context.db.reader, params.tenant_id, { start, end }, page)
       },
     ),
   ]
@@ -101,6 +119,19 @@ export function usageRoutes(context: AppContext) {
 const tenantsUsage =
   "A tenant's own key adds usage: it sets none and records no `platform_base` (403), and its `idempotency_key`s live " +
   "apart from the platform's."
+
+/** Half-open: what occurred at `period_end` is not in it. */
+const Period = z.object({
+  period_start: time.optional(),
+  period_end: periodEnd
+    .optional()
+    .meta({ param: { description: 'Not part of the period, but for the second hh:mm:59' } }),
+})
+
+/** @throws InvalidRequest */
+function assertPeriod(start: string, end: string): void {
+  if (end <= start) throw new InvalidRequest([{ path: 'period_end', message: 'must be after period_start' }])
+}
 
 /** What a tenant records of itself only ever makes its bill larger. @throws AppError forbidden */
 function assertAdded(inputs: readonly UsageInput[]): void {
