@@ -13,7 +13,8 @@ export function modelNumbers(picture: Picture, periods: readonly Period[]): Numb
     const name = `invoice ${invoice.invoice}`
     numbers.set(`${name} status`, invoice.status)
     numbers.set(`${name} total`, String(invoice.totalCents))
-    numbers.set(`${name} paid`, String(invoice.paidCents))
+    numbers.set(`${name} credited`, String(invoice.creditedCents))
+    numbers.set(`${name} from balance`, String(invoice.balanceCents))
     if (invoice.status !== 'draft') numbers.set(`${name} outstanding`, String(invoice.outstandingCents))
   }
   for (const { record, invoice, billedAt } of picture.records) {
@@ -23,8 +24,6 @@ export function modelNumbers(picture: Picture, periods: readonly Period[]): Numb
   numbers.set('status next_invoice_amount_cents', textOr(picture.nextInvoiceAmountCents))
   numbers.set('status is_delinquent', String(picture.isDelinquent))
   numbers.set('status outstanding_balance_cents', String(picture.outstandingCents))
-  numbers.set('access', picture.access.access)
-  numbers.set('access until', timeText(picture.access.until))
   for (const period of periods) addSummary(numbers, picture, period)
   return numbers
 }

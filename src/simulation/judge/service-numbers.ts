@@ -1,3 +1,4 @@
+import type { BillingStatus, UsageSummary } from '../../client/types.ts'
 import type { Reader, Row } from '../../db/tables.ts'
 import type { World } from '../world/world.ts'
 import type { Period } from './model-numbers.ts'
@@ -12,24 +13,15 @@ export async function serviceNumbers({ ask, db }: Pick<World, 'ask' | 'db'>, of:
   await addWindows(numbers, db.reader, tenantId)
   await addLines(numbers, db.reader, of)
   await addInvoices(numbers, db.reader, of)
-  const status = await ask<Status>('GET', `/billing/status/tenant/${tenantId}`)
+  await addRecords(numbers, db.reader, of)
+  const status = await ask<BillingStatus>('GET', `/billing/status/tenant/${tenantId}`)
   numbers.set('status next_invoice_amount_cents', textOr(status?.next_invoice_amount_cents ?? null))
   numbers.set('status is_delinquent', String(status?.is_delinquent))
   numbers.set('status outstanding_balance_cents', String(status?.outstanding_balance_cents))
-  const access = await ask<Access>('GET', `/billing/access/tenant/${tenantId}`)
-  numbers.set('access', access?.access ?? nothing)
-  numbers.set('access until', timeText(access?.until ?? null))
   for (const period of of.periods) await addSummary(numbers, ask, tenantId, period)
-  await addRecords(numbers, ask, of)
   return numbers
 }
 
-type Status = {
-  next_invoice_amount_cents: number | null
-  is_delinquent: boolean
-  outstanding_balance_cents: number
-}
-type Access = { access: string; until: string | null }
 type Ask = World['ask']
 
 async function addWindows(numbers: Numbers, reader: Reader, tenantId: string): Promise<void> {
@@ -92,7 +84,8 @@ async function addInvoices(numbers: Numbers, reader: Reader, { tenantId, nameOf 
     const name = `invoice ${nameOf(invoice.invoice_id)}`
     numbers.set(`${name} status`, invoice.status)
     numbers.set(`${name} total`, String(invoice.status === 'deleted' ? 0 : invoice.total_cents))
-    numbers.set(`${name} paid`, String(invoice.amount_paid_cents))
+    numbers.set(`${name} credited`, String(invoice.credited_cents))
+    numbers.set(`${name} from balance`, String(invoice.balance_cents))
     if (invoice.status !== 'draft') numbers.set(`${name} outstanding`, String(outstandingOf(invoice)))
   }
 }
@@ -100,35 +93,27 @@ async function addInvoices(numbers: Numbers, reader: Reader, { tenantId, nameOf 
 const outstandingOf = ({ status, amount_remaining_cents }: Row<'billing_invoices'>) =>
   status === 'open' ? amount_remaining_cents : 0
 
-type Line = { quantity: number; amount_cents: number }
-type Summary = {
-  usage: (Line & { usage_type: string; billed: Line; unbilled: Line; forgiven?: Line })[]
-}
-
 async function addSummary(numbers: Numbers, ask: Ask, tenantId: string, period: Period): Promise<void> {
   const [start, end] = [period.start, period.end].map((time) => new Date(time).toISOString())
   const path = `/billing/usage/tenant/${tenantId}/summary?period_start=${start}&period_end=${end}`
-  const summary = await ask<Summary>('GET', path)
-  for (const { usage_type, quantity, amount_cents, billed, unbilled, forgiven } of summary?.usage ?? [])
+  const summary = await ask<UsageSummary>('GET', path)
+  for (const line of summary?.usage ?? []) {
+    const { billed, unbilled, forgiven } = line
     numbers.set(
-      `summary ${timeText(period.start)}/${timeText(period.end)} ${usage_type}`,
-      `${quantity}: ${amount_cents} = ${billed.amount_cents} billed + ${unbilled.amount_cents} unbilled + ${forgiven?.amount_cents ?? 0} forgiven`,
+      `summary ${timeText(period.start)}/${timeText(period.end)} ${line.usage_type}`,
+      `${line.quantity}: ${line.amount_cents} = ${billed.amount_cents} billed + ${unbilled.amount_cents} unbilled + ${forgiven.amount_cents} forgiven`,
     )
+  }
 }
 
-type Records = {
-  items: { record_id: string; invoice_id: string | null; billed_at: string | null }[]
-  next_cursor: string | null
-}
-
-async function addRecords(numbers: Numbers, ask: Ask, { tenantId, nameOf }: Asked): Promise<void> {
-  for (let cursor: string | null = ''; cursor !== null; ) {
-    const path: string = `/billing/usage/tenant/${tenantId}/records?limit=100${cursor && `&cursor=${cursor}`}`
-    const page: Records | undefined = await ask<Records>('GET', path)
-    for (const { record_id, invoice_id, billed_at } of page?.items ?? []) {
-      numbers.set(`record ${record_id} invoice`, invoice_id === null ? nothing : nameOf(invoice_id))
-      numbers.set(`record ${record_id} is billed`, String(billed_at !== null))
-    }
-    cursor = page?.next_cursor ?? null
+async function addRecords(numbers: Numbers, reader: Reader, { tenantId, nameOf }: Asked): Promise<void> {
+  const records = await reader
+    .selectFrom('usage_billing')
+    .selectAll()
+    .where('tenant_id', '=', tenantId)
+    .execute()
+  for (const { record_id, invoice_id, billed_at } of records) {
+    numbers.set(`record ${record_id} invoice`, invoice_id === null ? nothing : nameOf(invoice_id))
+    numbers.set(`record ${record_id} is billed`, String(billed_at !== null))
   }
 }

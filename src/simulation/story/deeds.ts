@@ -17,7 +17,6 @@ export type Deed =
   | { do: 'pause' }
   | { do: 'new_card'; works: boolean }
   | { do: 'void_invoice'; pick: number }
-  | { do: 'rebill'; pick: number }
   | { do: 'retry_invoice'; pick: number }
 
 /** At `at`, unix seconds, by the tenant of that number. */

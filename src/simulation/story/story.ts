@@ -86,7 +86,6 @@ function turnsIn(chance: Chance, tenant: number, at: number): Step[] {
       ...(chance.happens(0.4) ? [voided] : []),
       step(later(3, 40), { do: 'new_card', works: true }),
       ...(chance.happens(0.5) ? [step(41, { do: 'retry_invoice', pick: chance.fraction() })] : []),
-      ...(chance.happens(0.6) ? [step(later(41, 60), { do: 'rebill', pick: chance.fraction() })] : []),
     ]
   }
   return []

@@ -9,8 +9,6 @@ export type Tenant = {
   records: string[]
 }
 
-type Invoice = { invoice_id: string; status: string }
-
 /** Makes every tenant a customer with a card, and the plans that the catalogue lacks. */
 export async function openTenants(world: World, count: number): Promise<Tenant[]> {
   const { ask, stripe } = world
@@ -80,14 +78,12 @@ export async function perform(world: World, tenant: Tenant, deed: Deed, at: numb
     case 'new_card':
       await giveCard(world, customerId, deed.works)
       return
+    // Somebody does this at Stripe.
     case 'void_invoice':
-      await ofInvoice('open', 'void', deed.pick)
+      await ofOpenInvoice(deed.pick, (id) => world.stripe.invoices.voidInvoice(id))
       return
     case 'retry_invoice':
-      await ofInvoice('open', 'retry', deed.pick)
-      return
-    case 'rebill':
-      await ofInvoice('void', 'rebill', deed.pick)
+      await ofOpenInvoice(deed.pick, (id) => world.stripe.invoices.pay(id).catch(unlessDeclined))
       return
     default:
       deed satisfies never
@@ -100,12 +96,15 @@ export async function perform(world: World, tenant: Tenant, deed: Deed, at: numb
       await ask('POST', `/billing/subscriptions/${subscription.subscription_id}/${verb}`, body)
   }
 
-  async function ofInvoice(status: string, verb: string, pick: number): Promise<void> {
-    const page = await ask<{ items: Invoice[] }>('GET', `/billing/invoices/tenant/${tenantId}?limit=100`)
-    const some = (page?.items ?? []).filter((invoice) => invoice.status === status).reverse()
-    const invoice = some[Math.floor(pick * some.length)]
-    if (invoice !== undefined) await ask('POST', `/billing/invoices/${invoice.invoice_id}/${verb}`, {})
+  async function ofOpenInvoice(pick: number, act: (id: string) => Promise<unknown>): Promise<void> {
+    const { data } = await world.stripe.invoices.list({ customer: customerId, status: 'open', limit: 100 })
+    const invoice = data.toReversed()[Math.floor(pick * data.length)]
+    if (invoice?.id !== undefined) await act(invoice.id)
   }
+}
+
+function unlessDeclined(error: unknown): void {
+  if (!(error instanceof Error && 'statusCode' in error && error.statusCode === 402)) throw error
 }
 
 async function giveCard({ stripe }: World, customer: string, works: boolean): Promise<void> {
