@@ -1,5 +1,17 @@
 /** What a tenant may use of what was bought. */
-export type Access = 'full' | 'grace' | 'suspended' | 'none'
+export const accesses = ['full', 'grace', 'suspended', 'none'] as const
+export type Access = (typeof accesses)[number]
+
+/** Why a tenant has the access that it has. */
+export const accessReasons = [
+  ...(['subscription_active', 'trialing', 'ends_at_period_end'] as const),
+  ...(['payment_failed', 'grace_over', 'unpaid', 'paused', 'ended', 'unknown_status'] as const),
+  ...(['incomplete', 'never_subscribed'] as const),
+] as const
+export type AccessReason = (typeof accessReasons)[number]
+
+/** From the first failed payment until access is suspended, where nothing else is set. */
+export const defaultGraceDays = 14
 
 /** A subscription may wait for its first payment; then it runs, and ends. It never goes back to an earlier stage. */
 const stages = { waiting: 0, running: 1, ended: 2 } as const
@@ -54,4 +66,22 @@ export function accessOf(
   if (failingSince === null) return { access, until: access === 'full' ? subscription.endsAt : null }
   const until = new Date(Date.parse(failingSince) + graceDays * 86_400_000).toISOString()
   return now < until ? { access: 'grace', until } : { access: 'suspended', until: null }
+}
+
+/** Why `accessOf` says so. @param access as it does */
+export function reasonFor(
+  subscription: { status: string; endsAt: string | null } | undefined,
+  access: Access,
+): AccessReason {
+  if (subscription === undefined) return 'never_subscribed'
+  const { status, endsAt } = subscription
+  if (access === 'none') return 'incomplete'
+  if (access === 'grace') return 'payment_failed'
+  if (access === 'full') {
+    if (endsAt !== null) return 'ends_at_period_end'
+    return status === 'trialing' ? 'trialing' : 'subscription_active'
+  }
+  if (isUsable(status)) return 'grace_over'
+  if (hasEnded(status)) return 'ended'
+  return status === 'unpaid' || status === 'paused' ? status : 'unknown_status'
 }

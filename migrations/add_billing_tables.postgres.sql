@@ -256,6 +256,17 @@ CREATE TABLE IF NOT EXISTS billing_pauses (
 );
 CREATE INDEX IF NOT EXISTS billing_pauses_by_tenant ON billing_pauses (tenant_id, paused_at);
 
+CREATE TABLE IF NOT EXISTS billing_access (
+  tenant_id TEXT NOT NULL PRIMARY KEY,
+  access TEXT NOT NULL CHECK (access IN ('full', 'grace', 'suspended', 'none')),
+  until TEXT,
+  reason TEXT NOT NULL,
+  failing_since TEXT,
+  since TEXT NOT NULL,
+  last_position BIGINT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS billing_access_by_access ON billing_access (access);
+
 CREATE TABLE IF NOT EXISTS billing_usage_decisions (
   decision_id TEXT NOT NULL PRIMARY KEY,
   tenant_id TEXT NOT NULL,

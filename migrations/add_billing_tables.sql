@@ -272,6 +272,18 @@ CREATE TABLE IF NOT EXISTS billing_pauses (
 );
 CREATE INDEX IF NOT EXISTS billing_pauses_by_tenant ON billing_pauses (tenant_id, paused_at);
 
+-- What a tenant may use, as it last changed. A grace period that has ended since counts as over, recorded or not.
+CREATE TABLE IF NOT EXISTS billing_access (
+  tenant_id TEXT NOT NULL PRIMARY KEY,
+  access TEXT NOT NULL CHECK (access IN ('full', 'grace', 'suspended', 'none')),
+  until TEXT, -- null: no end is in sight
+  reason TEXT NOT NULL,
+  failing_since TEXT, -- of what is owed; or when the subscription was first seen past due
+  since TEXT NOT NULL, -- it has this access
+  last_position BIGINT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS billing_access_by_access ON billing_access (access);
+
 -- What an operator has decided: claimed and forgiven is usage of a time outside all windows, released a window's held amount.
 CREATE TABLE IF NOT EXISTS billing_usage_decisions (
   decision_id TEXT NOT NULL PRIMARY KEY,

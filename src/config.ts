@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { defaultGraceDays } from '../machines/subscription.ts'
 import { parseKey } from './db/personal-key-file.ts'
 
 /**
@@ -35,6 +36,8 @@ export type Config = {
   rates: Record<'agent' | 'user' | 'case' | 'event_ingestion' | 'api_call' | 'platform_base', number>
   currency: string
   trialPeriodDays: number
+  /** From the first failed payment until access is suspended. */
+  graceDays: number
 }
 
 /** Thrown by `readConfig`: `lines` has one line per variable (name, what is wrong, what is accepted). */
@@ -131,6 +134,7 @@ export function readConfig(environment: Record<string, string | undefined>): Con
     },
     currency: env.BILLING_CURRENCY,
     trialPeriodDays: env.BILLING_TRIAL_PERIOD_DAYS,
+    graceDays: env.BILLING_GRACE_DAYS,
   }
 }
 
@@ -229,6 +233,7 @@ const variables = z.object({
     .regex(/^[a-z]{3}$/, 'a three-letter ISO 4217 code such as usd')
     .default('usd'),
   BILLING_TRIAL_PERIOD_DAYS: whole(0, 730, 'a whole number of days from 0 to 730', 14),
+  BILLING_GRACE_DAYS: whole(0, 365, 'a whole number of days from 0 to 365', defaultGraceDays),
 })
 
 /** The path of a SQLite database. */

@@ -2,6 +2,7 @@ import type { Turn } from '../effects/turn.ts'
 import { streams } from '../log/facts.ts'
 import { lastPosition } from '../log/read.ts'
 import { cardAt } from '../pricing/price.ts'
+import { followAccess } from './access.ts'
 import { countDues } from './dues.ts'
 import { chargeKey, closingId, firstBaseKey } from './keys.ts'
 import { type Known, knownOf, type Window } from './known.ts'
@@ -14,7 +15,7 @@ import { windowToClose, windowToOpen } from './windows.ts'
 
 /**
  * Does for a tenant all that is due by now, in the order of time: windows open and close, lines are made on drafts of renewals and on
- * invoices of our own. Then sets the timer for what comes next. Called when Stripe shows a subscription or an invoice, by the timer,
+ * invoices of our own; what the tenant may use follows its payments. Then sets the timer for what comes next. Called when Stripe shows a subscription or an invoice, by the timer,
  * and by whoever changes what is due; called twice, it does nothing more.
  */
 export async function billTenant(turn: Turn, tenantId: string): Promise<void> {
@@ -218,6 +219,7 @@ async function wakeForNext(turn: Turn, known: Known): Promise<void> {
   const times = [
     openWindow(known)?.ends_at,
     nextMoment(known, turn.now)?.at,
+    await followAccess(turn, tenantId),
     draft && latest(draft.at, later(turn.now, minuteMs)),
   ].filter((time) => time !== undefined)
   const dueAt = times.sort()[0]
@@ -255,7 +257,14 @@ export async function wakeBilling(turn: Turn): Promise<void> {
       ),
     )
     .execute()
-  for (const { tenant_id } of rows) await turn.wake({ ...billTimer(tenant_id), dueAt: turn.now })
+  // The setting of the grace period may have changed.
+  const late = await turn.trx
+    .selectFrom('billing_access')
+    .select('tenant_id')
+    .where('failing_since', 'is not', null)
+    .execute()
+  for (const { tenant_id } of [...rows, ...late])
+    await turn.wake({ ...billTimer(tenant_id), dueAt: turn.now })
 }
 
 /** A subscription has ended while its renewal was a draft: our items are taken off that again, for the last invoice. */

@@ -29,6 +29,7 @@ import type {
   StartedSession,
   Subscription,
   SubscriptionInput,
+  TenantAccess,
   UsageInput,
   UsageRecord,
   UsageRecordStanding,
@@ -195,6 +196,9 @@ export function createClient(options: { baseUrl: string; key: string; fetch?: ty
     /** Where a tenant stands: customer, subscription, what is owed, what the next invoice will be. */
     billingStatus: async (tenantId: string, options?: RequestOptions): Promise<BillingStatus> =>
       read(await send('GET', `/billing/status/tenant/${idOf(tenantId)}`, options)),
+    /** What a tenant may use, until when and why. */
+    access: (tenantId: string, options?: RequestOptions) =>
+      get<TenantAccess>(`/billing/access/tenant/${idOf(tenantId)}`, options),
   }
 }
 

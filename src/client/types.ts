@@ -14,6 +14,7 @@ import type * as wizards from '../onboarding/wizard-standing.ts'
 import type * as usage from '../usage/record.ts'
 import type * as records from '../usage/records.ts'
 import type * as voids from '../usage/void.ts'
+import type * as access from '../views/access.ts'
 import type * as customerViews from '../views/customer.ts'
 import type * as invoices from '../views/invoices.ts'
 import type * as standings from '../views/standing.ts'
@@ -73,6 +74,7 @@ export type UsageRecord = usage.UsageRecord
 export type VoidedUsage = voids.VoidedUsage
 export type UsageRecordStanding = records.UsageRecordStanding
 export type UsageSummary = summaries.UsageSummary
+export type TenantAccess = access.TenantAccess
 export type BillingStatus = status.BillingStatus
 /** `limit`: 1 to 100, by default 20. `cursor`: the `next_cursor` of the page before, which is null after the last. */
 export type PageInput = { limit?: number | undefined; cursor?: string | undefined }

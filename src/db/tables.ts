@@ -1,4 +1,5 @@
 import type { Insertable, Kysely, Selectable, Transaction } from 'kysely'
+import type { Access, AccessReason } from '../../machines/subscription.ts'
 import { keysOf } from './keys-of.ts'
 import type { UsageType } from './usage-types.ts'
 
@@ -16,6 +17,7 @@ export type Tables = {
   billing_window_dues: BillingWindowDues
   billing_usage_lines: BillingUsageLines
   billing_pauses: BillingPauses
+  billing_access: BillingAccess
   billing_usage_decisions: BillingUsageDecisions
   billing_payment_methods: BillingPaymentMethods
   billing_discounts: BillingDiscounts
@@ -46,6 +48,7 @@ export const tableNames = keysOf({
   billing_window_dues: true,
   billing_usage_lines: true,
   billing_pauses: true,
+  billing_access: true,
   billing_usage_decisions: true,
   billing_payment_methods: true,
   billing_discounts: true,
@@ -330,6 +333,16 @@ type BillingPauses = {
   paused_at: string
   resumed_at: string | null
   billed_at: string | null
+  last_position: number
+}
+
+type BillingAccess = {
+  tenant_id: string
+  access: Access
+  until: string | null
+  reason: AccessReason
+  failing_since: string | null
+  since: string
   last_position: number
 }
 

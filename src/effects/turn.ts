@@ -1,4 +1,5 @@
 import type { Logger } from 'pino'
+import { defaultGraceDays } from '../../machines/subscription.ts'
 import type { Database } from '../db/database.ts'
 import { inSavepoint } from '../db/savepoint.ts'
 import type { Trx } from '../db/tables.ts'
@@ -15,6 +16,8 @@ export type Turn = {
   now: string
   by: By
   log: Logger
+  /** BILLING_GRACE_DAYS, by which access is decided. */
+  graceDays: number
   /**
    * Appends facts to a stream and brings the tables up to date: the only way that anything enters the log. Returns the
    * facts that are new.
@@ -56,13 +59,19 @@ type Outbox = { owner: Owner; committed(effects: TurnEffects): void }
 /** Effects that a turn has asked for: those that wait for nothing, and those that its caller carries out. */
 type TurnEffects = { due: NewEffect[]; claimed: NewEffect[] }
 
-export function transactOn(on: { db: Database; now: () => Date; log: Logger }, outbox: Outbox): Transact {
+/** @param on.graceDays by default as the setting's */
+export function transactOn(
+  on: { db: Database; now: () => Date; log: Logger; graceDays?: number },
+  outbox: Outbox,
+): Transact {
+  const { graceDays = defaultGraceDays, log } = on
   return async (by, work) => {
     // Begun again where the database was busy.
     let effects: TurnEffects = { due: [], claimed: [] }
     const result = await on.db.transact((trx) => {
       effects = { due: [], claimed: [] }
-      return work(turnOf(trx, { by, log: on.log, now: on.now().toISOString(), owner: outbox.owner, effects }))
+      const now = on.now().toISOString()
+      return work(turnOf(trx, { by, log, graceDays, now, owner: outbox.owner, effects }))
     })
     if (effects.due.length + effects.claimed.length > 0) outbox.committed(effects)
     return result
@@ -71,14 +80,15 @@ export function transactOn(on: { db: Database; now: () => Date; log: Logger }, o
 
 function turnOf(
   trx: Trx,
-  of: { by: By; now: string; log: Logger; owner: Owner; effects: TurnEffects },
+  of: Pick<Turn, 'by' | 'now' | 'log' | 'graceDays'> & { owner: Owner; effects: TurnEffects },
 ): Turn {
-  const { by, now, log, owner, effects } = of
+  const { by, now, log, graceDays, owner, effects } = of
   return {
     trx,
     now,
     by,
     log,
+    graceDays,
     record: (stream, facts, expectedVersion, snapshot) =>
       record(
         trx,

@@ -142,28 +142,36 @@ const byName: Record<string, unknown> = {
   to: '1',
 }
 
-/** Where a step leaves the session: `method path` -> fields. */
-export const exampleOverrides: Record<string, Record<string, unknown>> = Object.fromEntries(
-  (
-    [
-      ['step/create-customer', 'customer_created', 'setup_payment', ['setup_payment', 'cancel']],
-      ['step/setup-payment', 'payment_setup', 'select_plan', ['setup_payment', 'select_plan', 'cancel']],
-      ['step/preview-plan', 'payment_setup', 'select_plan', ['setup_payment', 'select_plan', 'cancel']],
+/** Of fields that go together: `method path` -> fields. Where a step leaves the session, among them. */
+export const exampleOverrides: Record<string, Record<string, unknown>> = {
+  'get /api/v1/billing/access/tenant/{tenant_id}': {
+    access: 'grace',
+    until: '2026-03-29T12:00:00.000Z',
+    reason: 'payment_failed',
+    subscription_status: 'past_due',
+  },
+  ...Object.fromEntries(
+    (
       [
-        'step/select-plan',
-        'plan_selected',
-        'create_subscription',
-        ['setup_payment', 'select_plan', 'create_subscription', 'cancel'],
-      ],
-      ['step/create-subscription', 'subscription_created', 'complete', ['complete']],
-      ['complete', 'completed', null, []],
-      ['cancel', 'cancelled', null, []],
-    ] as const
-  ).map(([path, status, next_step, allowed_events]) => [
-    `post /api/v1/onboarding/${path}`,
-    { status, next_step, allowed_events },
-  ]),
-)
+        ['step/create-customer', 'customer_created', 'setup_payment', ['setup_payment', 'cancel']],
+        ['step/setup-payment', 'payment_setup', 'select_plan', ['setup_payment', 'select_plan', 'cancel']],
+        ['step/preview-plan', 'payment_setup', 'select_plan', ['setup_payment', 'select_plan', 'cancel']],
+        [
+          'step/select-plan',
+          'plan_selected',
+          'create_subscription',
+          ['setup_payment', 'select_plan', 'create_subscription', 'cancel'],
+        ],
+        ['step/create-subscription', 'subscription_created', 'complete', ['complete']],
+        ['complete', 'completed', null, []],
+        ['cancel', 'cancelled', null, []],
+      ] as const
+    ).map(([path, status, next_step, allowed_events]) => [
+      `post /api/v1/onboarding/${path}`,
+      { status, next_step, allowed_events },
+    ]),
+  ),
+}
 
 /** Beside what must be there: what shows a request's point, as the guide has it. */
 export const requestExamples: Record<string, Record<string, unknown>> = {

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { onboardingFacts, type Unopened } from '../../machines/onboarding-facts.ts'
+import { accesses, accessReasons } from '../../machines/subscription.ts'
 import { tableOf } from '../db/keys-of.ts'
 import type { Subject } from '../db/tables.ts'
 import { usageTypes } from '../db/usage-types.ts'
@@ -103,6 +104,18 @@ const billingFacts = {
     /** As it came, without its texts. */
     object: raw,
     personal: texts,
+  }),
+
+  /**
+   * What the tenant may use is another than before, or until when. `failing_since`: the first failure of what is owed and
+   * could not be collected, or when the subscription was first seen past due.
+   */
+  'access.changed': z.object({
+    access: z.enum(accesses),
+    until: time.nullable(),
+    reason: z.enum(accessReasons),
+    from: z.enum(accesses),
+    failing_since: time.nullable(),
   }),
 
   'usage.recorded': z.object({

@@ -35,7 +35,13 @@ const worker = { actor: 'worker' }
  * @param on.sandboxClock while it plays a move, what is due is looked for when it calls (`catchUp`), and at no other time
  */
 export function effectRunner(
-  on: { db: Database; log: Logger; now: () => Date; sandboxClock?: SandboxClock | undefined },
+  on: {
+    db: Database
+    log: Logger
+    now: () => Date
+    graceDays?: number
+    sandboxClock?: SandboxClock | undefined
+  },
   handlers: EffectHandlers,
 ): { effects: EffectRunner; transact: Transact } {
   const { db, log } = on

@@ -1,6 +1,7 @@
 import type { Trx } from '../db/tables.ts'
 import type { Fact } from '../log/facts.ts'
 import type { Snapshot } from '../session/session.ts'
+import { access } from './access.ts'
 import { customers } from './customers.ts'
 import { discounts } from './discounts.ts'
 import { erasedTenants } from './erased-tenants.ts'
@@ -43,6 +44,7 @@ export const projections: readonly Projection[] = [
   usageLines,
   pauses,
   usageDecisions,
+  access,
   stripeEvents,
   erasedTenants,
 ]

@@ -81,6 +81,7 @@ test('every billing route is in the description of the API', async () => {
     '/billing/subscriptions/{id}/resume',
     '/billing/subscriptions/{id}/pause',
     '/billing/status/tenant/{tenant_id}',
+    '/billing/access/tenant/{tenant_id}',
     '/billing/invoices/tenant/{tenant_id}',
     '/billing/payment-methods/tenant/{tenant_id}',
     '/billing/plans',

@@ -137,7 +137,7 @@ test('every answer of a run over all routes fits the document', async () => {
   await other.cancel()
 
   const { tenantId } = one.of
-  for (const path of ['customers', 'subscriptions', 'invoices', 'payment-methods', 'status'])
+  for (const path of ['customers', 'subscriptions', 'invoices', 'payment-methods', 'status', 'access'])
     await get(`/billing/${path}/tenant/${tenantId}`)
   await get('/billing/status/tenant/nobody')
   await get('/billing/plans')

@@ -138,8 +138,11 @@ describe.each(['lives on', 'ends'] as const)('a tenant who %s', (fate) => {
 
 const asked = ['customer', 'subscription', 'invoice', 'payment_method', 'product', 'price']
 
-/** Windows and lines depend on when something becomes known, and these deliveries all come at one moment. */
-const byTheHour = ['billing_windows', 'billing_window_dues', 'billing_usage_lines', 'billing_pauses']
+/** Windows, lines and access depend on when something becomes known, and these deliveries all come at one moment. */
+const byTheHour = [
+  ...['billing_windows', 'billing_window_dues', 'billing_usage_lines', 'billing_pauses'],
+  'billing_access',
+]
 
 /** `as_of` says how new the sighting is that a row shows, and how an event came in depends on what came before it. */
 function comparable(tables: Record<string, object[]>): Record<string, Record<string, unknown>[]> {

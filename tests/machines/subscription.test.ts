@@ -7,6 +7,7 @@ import {
   isInOrder,
   isLate,
   isUsable,
+  reasonFor,
   stagesFrom,
 } from '../../machines/subscription.ts'
 
@@ -76,4 +77,26 @@ test.each(['active', 'past_due', 'trialing'])(
 test('a failed payment takes nothing from who has nothing', () => {
   expect(accessOf({ status: 'incomplete', endsAt: null }, failing).access).toBe('none')
   expect(accessOf({ status: 'unpaid', endsAt: null }, failing).access).toBe('suspended')
+})
+
+test.each<[status: string, access: Access, reason: string]>([
+  ['trialing', 'full', 'trialing'],
+  ['active', 'full', 'subscription_active'],
+  ['past_due', 'grace', 'payment_failed'],
+  ['active', 'grace', 'payment_failed'],
+  ['active', 'suspended', 'grace_over'],
+  ['past_due', 'suspended', 'grace_over'],
+  ['unpaid', 'suspended', 'unpaid'],
+  ['paused', 'suspended', 'paused'],
+  ['canceled', 'suspended', 'ended'],
+  ['a status of next year', 'suspended', 'unknown_status'],
+  ['incomplete', 'none', 'incomplete'],
+  ['incomplete_expired', 'none', 'incomplete'],
+])('%s and %s: because of %s', (status, access, reason) =>
+  expect(reasonFor({ status, endsAt: null }, access)).toBe(reason),
+)
+
+test('who never subscribed, and what ends with its period, have reasons of their own', () => {
+  expect(reasonFor(undefined, 'none')).toBe('never_subscribed')
+  expect(reasonFor({ status: 'trialing', endsAt }, 'full')).toBe('ends_at_period_end')
 })

@@ -1,10 +1,11 @@
 import { z } from 'zod'
 import type { AppContext } from '../../context.ts'
 import { tenantId } from '../../db/fields.ts'
+import { TenantAccess, tenantAccess } from '../../views/access.ts'
 import { BillingStatus, billingStatus } from '../../views/status.ts'
 import { route } from '../route.ts'
 
-/** The one reply without an envelope. */
+/** The status is the one reply without an envelope. */
 export const statusRoutes = (context: AppContext) => [
   route(
     {
@@ -18,5 +19,17 @@ export const statusRoutes = (context: AppContext) => [
       isBare: true,
     },
     async ({ params, c }) => c.json(await billingStatus(context, params.tenant_id)),
+  ),
+  route(
+    {
+      method: 'get',
+      path: '/billing/access/tenant/{tenant_id}',
+      tag: 'Status',
+      summary: 'What a tenant may use, until when and why; works without Stripe',
+      allow: ['platform', 'tenant'],
+      params: z.object({ tenant_id: tenantId }),
+      reply: TenantAccess,
+    },
+    ({ params }) => tenantAccess(context, params.tenant_id),
   ),
 ]

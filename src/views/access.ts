@@ -1,0 +1,44 @@
+import { z } from 'zod'
+import { accesses, accessReasons } from '../../machines/subscription.ts'
+import { accessOfTenant } from '../charges/access.ts'
+import type { AppContext } from '../context.ts'
+import { timeOut } from '../db/fields.ts'
+import { lastPosition } from '../log/read.ts'
+import { readConsistently } from '../projections/consistent-read.ts'
+import { assertKnownTenant } from '../projections/tenants.ts'
+
+/** What a tenant may use, and why. The subscription is that of the last service month, or else the one made last. */
+export const TenantAccess = z
+  .object({
+    tenant_id: z.string(),
+    access: z.enum(accesses),
+    until: timeOut.nullable().meta({
+      description: 'The end of the grace period, or of the paid time of a subscription that ends',
+    }),
+    reason: z.enum(accessReasons),
+    subscription_status: z.string().nullable(),
+    plan_id: z.string().nullable(),
+    position: z.int().meta({ description: 'Of the last fact in the log that is counted in' }),
+  })
+  .meta({ id: 'TenantAccess' })
+export type TenantAccess = z.infer<typeof TenantAccess>
+
+/** As of now, from the tables alone: works without Stripe. @throws NotFound for a tenant nobody knows */
+export function tenantAccess({ db, now, config }: AppContext, tenantId: string): Promise<TenantAccess> {
+  return readConsistently(db, async (reader) => {
+    await assertKnownTenant(reader, tenantId)
+    const { access, until, reason, subscription } = await accessOfTenant(reader, tenantId, {
+      now: now().toISOString(),
+      graceDays: config.graceDays,
+    })
+    return {
+      tenant_id: tenantId,
+      access,
+      until,
+      reason,
+      subscription_status: subscription?.status ?? null,
+      plan_id: subscription?.plan_id ?? null,
+      position: await lastPosition(reader),
+    }
+  })
+}
