@@ -6,15 +6,14 @@ import { cents, tableRow, timeOut } from '../db/fields.ts'
 import { type Page, type PageQuery, pageOf } from '../db/page.ts'
 import type { Reader, Row } from '../db/tables.ts'
 import { NotFound } from '../errors.ts'
-import { type UsageType, usageTypes } from '../log/facts.ts'
-import { priceLine } from '../pricing/price.ts'
-import { readRateCards } from '../pricing/rate-cards.ts'
+import { usageTypes } from '../log/facts.ts'
 import { erasedTenants, knownTenants } from '../projections/tenants.ts'
 import { findCustomer } from '../views/customer.ts'
 import { BillingStatus, standingOf } from '../views/status.ts'
 import { isLive } from '../views/subscriptions.ts'
-import { usageSummary } from '../views/usage-summary.ts'
 import { listSessions, SessionListing } from './sessions.ts'
+import { monthsOf, TenantMonth } from './tenant-months.ts'
+import { UsageDay, usageByDay } from './usage-by-day.ts'
 
 /** The subscription is the live one, or the last one. `created_at`: when the tenant was first heard of. */
 export const TenantListing = z
@@ -120,18 +119,11 @@ export const TenantView = z.object({
   subscriptions: z.array(tableRow),
   invoices: z.array(tableRow),
   payment_methods: z.array(tableRow),
-  /** As recorded and not voided; days and types without usage are left out. */
   usage: z
-    .array(
-      TypeLine.extend({
-        day: z.string().meta({ format: 'date' }),
-        amount_cents: cents.nullable().meta({ description: 'null: a level is priced once a month' }),
-      }),
-    )
-    .meta({ description: 'Of the last 35 days; amounts are rounded per day, unlike an invoice’s' }),
-  month: z
-    .object({ start: timeOut, lines: z.array(TypeLine) })
-    .meta({ description: 'This month so far, UTC, as the usage’s summary prices it' }),
+    .array(UsageDay)
+    .meta({ description: 'Of the last 35 days, UTC; days and types without any are left out' }),
+  /** Newest first. */
+  months: z.array(TenantMonth),
   /** Whenever it occurred. */
   unbilled: z.object({ lines: z.array(TypeLine), amount_cents: cents }),
 })
@@ -166,48 +158,12 @@ export async function showTenant(context: AppContext, tenantId: string): Promise
     invoices: (await rowsOf(reader, 'billing_invoices', [tenantId])).sort(newestFirst),
     payment_methods: (await rowsOf(reader, 'billing_payment_methods', [tenantId])).sort(newestFirst),
     usage: await usageByDay(reader, tenantId, context.now()),
-    month: await usageOfMonth(reader, tenantId, context.now()),
+    months: await monthsOf(reader, tenantId),
     unbilled: {
       lines: unbilled,
       amount_cents: unbilled.reduce((sum, { amount_cents }) => sum + amount_cents, 0),
     },
   }
-}
-
-async function usageOfMonth(reader: Reader, tenantId: string, now: Date): Promise<TenantView['month']> {
-  const [year, month] = [now.getUTCFullYear(), now.getUTCMonth()]
-  const start = new Date(Date.UTC(year, month)).toISOString()
-  const end = new Date(Date.UTC(year, month + 1)).toISOString()
-  const { usage } = await usageSummary(reader, { tenantId, start, end, now })
-  const lines = usage.filter(({ quantity, amount_cents }) => quantity > 0 || amount_cents > 0)
-  return {
-    start,
-    lines: lines.map(({ usage_type, quantity, amount_cents }) => ({ usage_type, quantity, amount_cents })),
-  }
-}
-
-const levels: readonly UsageType[] = ['agent', 'user']
-const shownDays = 35
-
-async function usageByDay(reader: Reader, tenantId: string, now: Date): Promise<TenantView['usage']> {
-  const since = new Date(now.getTime() - shownDays * 86_400_000).toISOString().slice(0, 10)
-  const rows = await reader
-    .selectFrom('billing_usage_records')
-    .select(['usage_type', 'action', 'quantity', 'occurred_at', 'position'])
-    .$narrowType<{ usage_type: UsageType }>()
-    .where('tenant_id', '=', tenantId)
-    .where('voided_at', 'is', null)
-    .where('occurred_at', '>=', since)
-    .execute()
-  const cards = await readRateCards(reader)
-  const days = Map.groupBy(rows, ({ occurred_at }) => occurred_at.slice(0, 10))
-  return [...days.keys()].sort().flatMap((day) => {
-    const byType = Map.groupBy(days.get(day) ?? [], ({ usage_type }) => usage_type)
-    return [...byType.keys()].sort().map((usage_type) => {
-      const { quantity, amount_cents } = priceLine(byType.get(usage_type) ?? [], cards)
-      return { day, usage_type, quantity, amount_cents: levels.includes(usage_type) ? null : amount_cents }
-    })
-  })
 }
 
 type TenantTable =

@@ -1,6 +1,17 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { record } from '../../src/projections/record.ts'
-import { at, epoch, newFact, observed, recordAll, stripeEvent, tenant } from '../support/facts.ts'
+import {
+  at,
+  epoch,
+  newFact,
+  observed,
+  recordAll,
+  stripeEvent,
+  tenant,
+  usageRecorded,
+} from '../support/facts.ts'
+import { recordIncident } from '../support/incident.ts'
+import { januaryId, recordMonth } from '../support/month.ts'
 import { adminKey } from '../support/requests.ts'
 import { type TestApp, testApp } from '../support/test-app.ts'
 
@@ -87,32 +98,14 @@ test('a tenant has its names, company and e-mail, as last said', async () => {
   ])
 })
 
-test('a level’s month is its level and no sum of its days, at the price of the usage’s summary', async () => {
-  const usage = (usage_type: string, quantity: number, occurred_at: string) => ({
-    tenant_id: 'tenant_a',
-    action: usage_type === 'agent' ? 'set' : 'increment',
-    ...{ usage_type, quantity, occurred_at },
-  })
-  const days = Array.from(
-    { length: 14 },
-    (_, day) => `2026-03-${String(day + 1).padStart(2, '0')}T08:00:00.000Z`,
-  )
-  const records = days.flatMap((day) => [usage('agent', 5, day), usage('case', 2, day)])
-  const sent = await app.post('/api/v1/billing/usage/batch', { records })
-  expect(sent.status).toBe(200)
-  const { month, usage: byDay } = await get('/tenants/tenant_a')
-  const summary = (
-    await app.get(
-      '/api/v1/billing/usage/tenant/tenant_a/summary?period_start=2026-03-01T00:00:00Z&period_end=2026-04-01T00:00:00Z',
-    )
-  ).body.data.usage.filter(({ quantity }: { quantity: number }) => quantity > 0)
-  expect(month.start).toBe('2026-03-01T00:00:00.000Z')
-  expect(month.lines).toMatchObject([
-    { usage_type: 'agent', quantity: 5 },
-    { usage_type: 'case', quantity: 28 },
+test('a tenant has its months, and what it used on each day', async () => {
+  await recordIncident(app.db)
+  await recordMonth(app.db)
+  await recordAll(app.db, [usageRecorded('usg_today', 73 * 86_400, { quantity: 4 })], at(73 * 86_400))
+  const { months, usage } = await get(`/tenants/${tenant}`)
+  expect(months).toMatchObject([
+    { is_open: true, dues: [{ usage_type: 'platform_base' }] },
+    { window_id: januaryId, is_open: false, lines: [{ line_id: 'line_cases' }, { line_id: 'line_calls' }] },
   ])
-  for (const [index, line] of summary.entries()) expect(line).toMatchObject(month.lines[index])
-  const agents = byDay.filter((one: { usage_type: string }) => one.usage_type === 'agent')
-  expect(agents).toHaveLength(14)
-  expect(agents[0]).toMatchObject({ quantity: 5, amount_cents: null })
+  expect(usage).toEqual([{ day: '2026-03-15', usage_type: 'case', quantity: '4' }])
 })

@@ -70,7 +70,7 @@ const files = [
   ...['overview', 'sessions', 'session', 'tenants', 'tenant', 'log', 'jobs', 'webhooks', 'effects'].map(
     (view) => `views/${view}.js`,
   ),
-  ...['then.js', 'tenant-tables.js', 'job-result.js'].map((part) => `views/${part}`),
+  ...['then.js', 'tenant-months.js', 'tenant-tables.js', 'job-result.js'].map((part) => `views/${part}`),
 ]
 
 const packaged = {

@@ -6,24 +6,20 @@ import { counted, grouped, money, spaced } from './words.js'
 /** @typedef {TenantView['usage'][number]} UsageDay */
 
 /**
- * Usage by day: one chart per type, since their sizes differ by thousands, and the same numbers as a table. What it comes
- * to is the month's, as it is priced: a level, such as the agents, is no sum of its days.
- * @param {Pick<TenantView, 'usage' | 'month'>} tenant
+ * Usage by day: one chart per type, since their sizes differ by thousands, and the same numbers as a table. Beside it stands what
+ * the open month has so far: a level, such as the agents, is no sum of its days.
+ * @param {Pick<TenantView, 'usage' | 'months'>} tenant
  * @param {AbortSignal} signal
- * @param {string | null | undefined} currency
  */
-export function usageCharts({ usage, month }, signal, currency) {
+export function usageCharts({ usage, months }, signal) {
   if (usage.length === 0) return h('p', { class: 'empty' }, 'No usage in the last 35 days.')
   const days = daysOf(usage)
   const types = [...Map.groupBy(usage, ({ usage_type }) => usage_type)]
+  const open = months.find(({ is_open }) => is_open)
   return h(
     'div',
     null,
-    h(
-      'div',
-      { class: 'charts' },
-      ...types.map(([type, rows]) => chart(type, rows, days, { month, signal, currency })),
-    ),
+    h('div', { class: 'charts' }, ...types.map(([type, rows]) => chart(type, rows, days, { open, signal }))),
     h(
       'details',
       null,
@@ -33,12 +29,7 @@ export function usageCharts({ usage, month }, signal, currency) {
         [
           { head: 'Day', cell: ({ day }) => day, key: true },
           { head: 'Type', cell: ({ usage_type }) => spaced(usage_type) },
-          { head: 'Quantity', cell: ({ quantity }) => grouped(quantity), number: true },
-          {
-            head: 'Amount',
-            cell: ({ amount_cents }) => (amount_cents === null ? null : money(amount_cents, currency)),
-            number: true,
-          },
+          { head: 'Quantity', cell: ({ quantity }) => grouped(BigInt(quantity)), number: true },
         ],
         usage.toReversed(),
       ),
@@ -50,26 +41,22 @@ export function usageCharts({ usage, month }, signal, currency) {
  * @param {string} type
  * @param {readonly UsageDay[]} rows
  * @param {string[]} days
- * @param {{ month: TenantView['month'], signal: AbortSignal, currency: string | null | undefined }} options
+ * @param {{ open: TenantView['months'][number] | undefined, signal: AbortSignal }} options
  */
-function chart(type, rows, days, { month, signal, currency }) {
-  const line = month.lines.find(({ usage_type }) => usage_type === type)
-  const total = `${grouped(line?.quantity ?? 0)} in ${month.start.slice(0, 7)}`
+function chart(type, rows, days, { open, signal }) {
+  const due = open?.dues.find(({ usage_type }) => usage_type === type)
+  const total = due ? `${grouped(BigInt(due.quantity))} in this month so far` : 'none in this month'
   const place = h('div', {
     class: 'plot',
     role: 'img',
     'aria-label': `${spaced(type)} per day: ${total}, ${counted(rows.length, 'day')} shown; the table below has each`,
   })
   draw(place, rows, days, signal).catch(() => place.replaceChildren('The picture cannot be drawn here.'))
+  const cost = due ? `: ${money(Number(due.due_cents), open?.currency)}` : ''
   return h(
     'figure',
     null,
-    h(
-      'figcaption',
-      null,
-      `${spaced(type)} `,
-      h('span', { class: 'hint' }, `${total}: ${money(line?.amount_cents ?? 0, currency)}`),
-    ),
+    h('figcaption', null, `${spaced(type)} `, h('span', { class: 'hint' }, `${total}${cost}`)),
     place,
   )
 }
@@ -78,7 +65,7 @@ function chart(type, rows, days, { month, signal, currency }) {
 async function draw(place, rows, days, signal) {
   const module = '/console/vendor/uPlot.esm.js'
   const { default: UPlot } = /** @type {{ default: typeof import('uplot') }} */ (await import(module))
-  const quantities = new Map(rows.map(({ day, quantity }) => [day, quantity]))
+  const quantities = new Map(rows.map(({ day, quantity }) => [day, Number(quantity)]))
   /** @type {import('uplot').AlignedData} */
   const values = [days.map((day) => Date.parse(day) / 1000), days.map((day) => quantities.get(day) ?? 0)]
   const plot = () => {

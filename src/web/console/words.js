@@ -15,7 +15,7 @@ export function money(cents, currency) {
 /** @param {number} count @param {string} one @param {string} [many] */
 export const counted = (count, one, many = `${one}s`) => `${grouped(count)} ${count === 1 ? one : many}`
 
-/** @param {number} count */
+/** @param {number | bigint} count */
 export const grouped = (count) => new Intl.NumberFormat('en').format(count)
 
 /** `payment_setup.idle` → `payment setup · idle`. @param {string | null} place */

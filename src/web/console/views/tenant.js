@@ -7,6 +7,7 @@ import { usageCharts } from '../usage-chart.js'
 import { why } from '../why.js'
 import { money, spaced } from '../words.js'
 import { sessionTable } from './sessions.js'
+import { monthsPart } from './tenant-months.js'
 import {
   discountTable,
   invoiceTable,
@@ -44,7 +45,8 @@ export async function tenantView({ id, signal }) {
       part('Discounts', discountTable(tenant.subscriptions)),
       part('Invoices', invoiceTable(tenant.invoices)),
       part('Payment methods', paymentMethodTable(tenant.payment_methods)),
-      part('Usage', usageCharts(tenant, signal, currencyOf(tenant))),
+      part('Months', monthsPart(tenant, currencyOf(tenant))),
+      part('Usage', usageCharts(tenant, signal)),
       part('Not billed yet', unbilledTable(tenant.unbilled, currencyOf(tenant))),
       part(
         facts.length < shownFacts ? 'Facts' : `The last ${shownFacts} facts`,
