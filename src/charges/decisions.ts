@@ -1,6 +1,6 @@
 import { counts, type UsageType, usageTypes } from '../db/usage-types.ts'
 import type { Turn } from '../effects/turn.ts'
-import { Conflict, NotFound } from '../errors.ts'
+import { AppError, NotFound } from '../errors.ts'
 import { streams } from '../log/facts.ts'
 import { lastPosition } from '../log/read.ts'
 import { billTenant } from './bill.ts'
@@ -22,7 +22,7 @@ export type Decision = {
 /**
  * Nobody has to pay what a window owes and was not charged yet, or without a window the usage of all times outside windows so far.
  * @returns the cents that were forgiven of the window
- * @throws NotFound; Conflict where nothing is to be forgiven
+ * @throws NotFound; AppError conflict where nothing is to be forgiven
  */
 export async function forgiveUsage(turn: Turn, decision: Decision): Promise<bigint> {
   const known = await knownOf(turn.trx, decision.tenantId)
@@ -31,7 +31,7 @@ export async function forgiveUsage(turn: Turn, decision: Decision): Promise<bigi
     return 0n
   }
   const cents = await forgiveWindow(turn, known, windowAt(known, decision.windowStart), decision)
-  if (cents === 0n) throw new Conflict('Nothing is due of this window that was not charged')
+  if (cents === 0n) throw refused('Nothing is due of this window that was not charged')
   return cents
 }
 
@@ -56,7 +56,7 @@ async function forgiveWindow(
     const cents = due.cents - chargedCents(known.lines, due)
     if (due.type !== (decision.type ?? due.type) || cents <= 0n) continue
     if (cents > BigInt(Number.MAX_SAFE_INTEGER))
-      throw new Conflict('This is more than can be stated exactly: void the records that are wrong')
+      throw refused('This is more than can be stated exactly: void the records that are wrong')
     forgiven += cents
     const line_id = chargeKey(
       known.tenantId,
@@ -124,7 +124,7 @@ async function decideOnGaps(
   }
 }
 
-/** A window's amount above Stripe's largest is meant as it is. @throws NotFound; Conflict where nothing is held */
+/** A window's amount above Stripe's largest is meant as it is. @throws NotFound; AppError conflict where nothing is held */
 export async function releaseUsage(
   turn: Turn,
   { tenantId, windowStart, type, reason }: Decision,
@@ -140,7 +140,7 @@ export async function releaseUsage(
   )
     .flat()
     .filter((due) => due.state === 'held' && due.type === (type ?? due.type))
-  if (held.length === 0) throw new Conflict('Nothing is held')
+  if (held.length === 0) throw refused('Nothing is held')
   for (const due of held)
     await turn.record(streams.usage(tenantId), [
       {
@@ -161,7 +161,7 @@ export async function releaseUsage(
 /**
  * What our lines of a voided invoice asked for is due again, or of another one the difference to what was edited at Stripe.
  * @returns the cents that are due again; below zero they are a credit
- * @throws Conflict where there is nothing to bring back
+ * @throws AppError conflict where there is nothing to bring back
  */
 export async function rebillInvoice(
   turn: Turn,
@@ -177,7 +177,7 @@ export async function rebillInvoice(
     line.charged_cents - (invoice.status === 'void' ? 0 : line.item_cents)
   const cents = lines.reduce((sum, line) => sum + rest(line), 0)
   if (lines.every((line) => rest(line) === 0))
-    throw new Conflict(
+    throw refused(
       'Nothing of ours on this invoice can be brought back: it is neither voided nor edited, or that was done',
     )
   await turn.record(streams.usage(tenantId), [
@@ -197,3 +197,6 @@ function windowAt({ windows }: Known, start: string): Window {
   if (window === undefined) throw new NotFound('window that starts then')
   return window
 }
+
+/** No use in sending the same request again. */
+const refused = (message: string) => new AppError('conflict', message)

@@ -24,6 +24,7 @@ import type {
   PlanChange,
   PlanChoice,
   Position,
+  Rebilling,
   SelectedPlan,
   SessionChange,
   StartedSession,
@@ -156,6 +157,15 @@ export function createClient(options: { baseUrl: string; key: string; fetch?: ty
     /** Newest first. */
     invoices: (tenantId: string, page: PageInput = {}, options?: RequestOptions) =>
       list<Invoice>(`/billing/invoices/tenant/${idOf(tenantId)}`, page, options),
+    /** Collects an open one now. */
+    retryInvoice: (invoiceId: string, how: { reason?: string } = {}, options?: RequestOptions) =>
+      post<Invoice>(`/billing/invoices/${idOf(invoiceId)}/retry`, how, options),
+    /** What it asked for is forgiven. */
+    voidInvoice: (invoiceId: string, how: { reason?: string } = {}, options?: RequestOptions) =>
+      post<Invoice>(`/billing/invoices/${idOf(invoiceId)}/void`, how, options),
+    /** Makes usage and platform base of a voided one due again, or what was edited off one at Stripe. */
+    rebillInvoice: (invoiceId: string, how: { reason?: string } = {}, options?: RequestOptions) =>
+      post<Rebilling>(`/billing/invoices/${idOf(invoiceId)}/rebill`, how, options),
     /** Those attached to the tenant's customer, newest first. */
     paymentMethods: (tenantId: string, page: PageInput = {}, options?: RequestOptions) =>
       list<PaymentMethod>(`/billing/payment-methods/tenant/${idOf(tenantId)}`, page, options),

@@ -2,6 +2,7 @@ import type { z } from 'zod'
 import type * as customers from '../billing/create-customer.ts'
 import type * as newDiscounts from '../billing/create-discount.ts'
 import type * as discounts from '../billing/discounts.ts'
+import type * as rebillings from '../billing/invoices/rebill.ts'
 import type * as paymentMethods from '../billing/payment-methods.ts'
 import type * as plans from '../billing/plans.ts'
 import type * as changes from '../billing/subscriptions/change-plan.ts'
@@ -67,7 +68,9 @@ export type PlanChange = z.input<typeof changes.PlanChange>
 export type ChangePreview = previews.ChangePreview
 export type DiscountInput = z.input<typeof newDiscounts.DiscountInput>
 export type Discount = discounts.Discount
+/** Its total is paid, outstanding, written off, forgiven, credited and balance together. */
 export type Invoice = invoices.Invoice
+export type Rebilling = rebillings.Rebilling
 export type PaymentMethod = paymentMethods.PaymentMethod
 export type UsageInput = z.input<ReturnType<typeof usage.UsageInput>>
 export type UsageRecord = usage.UsageRecord

@@ -33,6 +33,7 @@ const operations = [
   'create_discount',
   'delete_discount',
   'void_invoice',
+  'pay_invoice',
   'delete_customer',
 ] as const
 export type Operation = (typeof operations)[number]
@@ -57,7 +58,8 @@ const billingFacts = {
     operation: z.enum(operations),
     idempotency_key: id,
     target_id: id.nullable(),
-    personal: z.object({ params: raw }),
+    /** `reason`: why, where somebody was asked to say. */
+    personal: z.object({ params: raw, reason: z.string().optional() }),
   }),
   'billing.operation_succeeded': z.object({
     operation: z.enum(operations),

@@ -20,6 +20,8 @@ export type Order = {
   by: By
   /** The client's Idempotency-Key. */
   clientKey?: string | undefined
+  /** Why, as the caller has said. */
+  reason?: string | undefined
   /** What goes before it: an operation of this tenant that has not ended. By default any. */
   waitsFor?: (earlier: OperationUnderWay) => boolean
   /** Whether an operation of this kind that has not ended is this one, asked for before a crash or an outage. */
@@ -92,7 +94,7 @@ async function earliest(reader: Reader, { tenantId, waitsFor = () => true }: Ord
 /** Records that an operation was asked for. Returns the effect that carries it out, for the turn to ask for. */
 export async function recordRequest(
   turn: Turn,
-  { tenantId, operation }: Pick<Order, 'tenantId' | 'operation'>,
+  { tenantId, operation, reason }: Pick<Order, 'tenantId' | 'operation' | 'reason'>,
   { call, targetId, params }: Request,
   key: string,
 ): Promise<NewEffect> {
@@ -102,7 +104,10 @@ export async function recordRequest(
       fact_id: key,
       type: 'billing.operation_requested',
       tenant_id: tenantId,
-      data: { operation, idempotency_key: key, target_id: targetId, personal: { params: params(key) } },
+      data: {
+        ...{ operation, idempotency_key: key, target_id: targetId },
+        personal: { params: params(key), ...(reason !== undefined && { reason }) },
+      },
     },
   ])
   return { effectId: key, tenantId, stream, kind: call, params: { fact_id: key } } as NewEffect

@@ -1,11 +1,10 @@
 import type { Reader } from '../db/tables.ts'
 import { effectKinds } from '../effects/kinds.ts'
 import { Conflict } from '../errors.ts'
-import type { Operation } from '../log/facts.ts'
+import { type Operation, streams } from '../log/facts.ts'
 import { factById } from '../log/read.ts'
 import { livingPersonal } from '../log/subject.ts'
 import { callNames } from '../stripe/calls.ts'
-import { invoiceCalls } from '../stripe/invoice-calls.ts'
 
 /** A request of Stripe that was asked for and has not ended: it may be making what another one is about to make. */
 export type UnderWay = StepUnderWay | OperationUnderWay
@@ -18,14 +17,15 @@ export type OperationUnderWay = {
   params: Record<string, unknown>
 }
 
-/** Those of a tenant, or of the catalogue (null), oldest first. What is done to our own invoices stands in nobody's way. */
+/** Those of a tenant, or of the catalogue (null), oldest first. What months of usage ask for stands in nobody's way. */
 export async function requestsUnderWay(reader: Reader, tenantId: string | null): Promise<UnderWay[]> {
   const rows = await reader
     .selectFrom('effects')
     .select(['effect_id', 'params'])
-    .where('kind', 'in', blocking)
+    .where('kind', 'in', callNames)
     .where('status', '=', 'pending')
     .where('tenant_id', tenantId === null ? 'is' : '=', tenantId)
+    .where('stream', '!=', streams.usage(tenantId ?? ''))
     .orderBy('created_at')
     .orderBy('effect_id')
     .execute()
@@ -48,8 +48,6 @@ export async function operationsUnderWay(
 ): Promise<OperationUnderWay[]> {
   return (await requestsUnderWay(reader, tenantId)).filter((each) => each.askedBy === 'operation')
 }
-
-const blocking = callNames.filter((name) => name === 'void_invoice' || !(name in invoiceCalls))
 
 /**
  * Each of the two who ask lets the other's request end first.

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { z } from 'zod'
 import type { Reply } from '../support/requests.ts'
 import { type Service, startService } from '../support/service.ts'
-import { wizard } from '../support/wizard.ts'
+import { settled, wizard } from '../support/wizard.ts'
 
 type Schema = Record<string, unknown>
 type Content = Record<string, { schema: Schema; example?: unknown }>
@@ -24,7 +24,7 @@ let service: Service
 let document: Document
 
 beforeAll(async () => {
-  service = await startService()
+  service = await startService({ webhooks: true })
   document = (await (await service.app.request('/openapi.json')).json()) as Document
 })
 afterAll(() => service.close())
@@ -92,6 +92,16 @@ test('every operation has a name, a summary, a described tag, its errors, and ex
       misfit({ $ref: '#/components/schemas/Error' }, content['application/json']?.example),
     ).toBeUndefined()
 })
+
+/** The trial is over, and its usage and the next base are on the draft of the first paid month. */
+async function draftOfRenewal(tenantId: string): Promise<string> {
+  const { clock } = service.sandbox
+  await clock.advanceTo(Math.ceil(clock.nowMs() / 1000) + 14 * 86_400 + 1800)
+  const { items } = (await service.request('GET', `/billing/invoices/tenant/${tenantId}`)).body.data
+  const draft = items.find(({ status }: { status: string }) => status === 'draft')
+  expect(draft.lines).not.toEqual([])
+  return draft.invoice_id
+}
 
 test('every answer of a run over all routes fits the document', async () => {
   const answered = new Set<string>()
@@ -173,6 +183,19 @@ test('every answer of a run over all routes fits the document', async () => {
   await get('/billing/discounts/DOC25')
   await asked('DELETE', '/billing/discounts/DOC25')
   await get('/billing/discounts/DOC25')
+
+  const invoiceId = await draftOfRenewal(one.of.tenantId)
+  for (const verb of ['retry', 'void', 'rebill']) await post(`/billing/invoices/${invoiceId}/${verb}`)
+  const { id } = await service.stripe.invoices.create({ customer: one.of.customerId, currency: 'usd' })
+  const item = { customer: one.of.customerId, currency: 'usd', amount: 500 }
+  await service.stripe.invoiceItems.create({ ...item, invoice: id ?? '' })
+  const [card] = (await service.stripe.paymentMethods.list({ customer: one.of.customerId })).data
+  const invoice_settings = { default_payment_method: card?.id ?? '' }
+  await service.stripe.customers.update(one.of.customerId, { invoice_settings })
+  await service.stripe.invoices.finalizeInvoice(id ?? '', { auto_advance: false })
+  await settled(service)
+  await post(`/billing/invoices/${id}/retry`)
+  await get(`/billing/invoices/tenant/${tenantId}`)
 
   const left = operations()
     .filter(({ operation }) => !['Operators', 'Service', 'Webhooks'].includes(operation.tags[0] ?? ''))
