@@ -97,13 +97,16 @@ test('what a window owes is not compared while something has come that was not c
     voided(used3, '2026-02-12'),
   )
   const positionOf = (kind: string) => history.findLast((entry) => entry.kind === kind)?.position ?? 0
-  const madeAt = (position: number) =>
-    uncounted(history, [fact('usage.lines_made', position, 0, { subscription_id: 'sub_1' })])
+  const windows = [{ window_start: '2026-01-01T00:00:00.000Z', dues: [] }]
+  const countedAt = (position: number) =>
+    uncounted(history, [
+      fact('usage.lines_made', position, 0, { subscription_id: 'sub_1', counted: windows }),
+    ])
   const due = 'window sub_1 2026-01-01 case due'
-  expect(madeAt(positionOf('usage') - 0.5)(due)).toBe(true)
-  expect(madeAt(positionOf('usage_void') - 0.5)(due)).toBe(true)
-  expect(madeAt(1_000)(due)).toBe(false)
-  expect(madeAt(0)('window sub_1 2026-01-01 case charged')).toBe(false)
+  expect(countedAt(positionOf('usage') - 0.5)(due)).toBe(true)
+  expect(countedAt(positionOf('usage_void') - 0.5)(due)).toBe(true)
+  expect(countedAt(1_000)(due)).toBe(false)
+  expect(countedAt(0)('window sub_1 2026-01-01 case charged')).toBe(false)
 })
 
 test('a history is told in a line an entry', () => {

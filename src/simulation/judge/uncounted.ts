@@ -1,5 +1,6 @@
 import type { Fact } from '../../log/facts.ts'
 import type { Entry, History } from '../model.ts'
+import { windowName } from './numbers.ts'
 
 /**
  * The service keeps what a window owes as it was last counted, and counts again when it makes lines: until then the model
@@ -7,14 +8,17 @@ import type { Entry, History } from '../model.ts'
  */
 export function uncounted(history: History, facts: readonly Fact[]): (number: string) => boolean {
   const counted = new Map<string, number>()
-  for (const fact of facts)
-    if (fact.type === 'usage.window_closed' || fact.type === 'usage.lines_made')
-      counted.set(fact.data.subscription_id, fact.position)
+  const count = (subscription: string, start: string, position: number) =>
+    counted.set(windowName(subscription, start), position)
+  for (const { type, data, position } of facts) {
+    if (type === 'usage.window_closed') count(data.subscription_id, data.start, position)
+    if (type === 'usage.lines_made')
+      for (const { window_start } of data.counted) count(data.subscription_id, window_start, position)
+  }
   return (number) => {
-    const [, subscription = '', type = ''] =
-      /^window (\S+) \S+ (\S+) (due|quantity|state)$/.exec(number) ?? []
-    if (subscription === '') return false
-    const position = counted.get(subscription) ?? 0
+    const [, window = '', type = ''] = /^(window \S+ \S+) (\S+) (due|quantity|state)$/.exec(number) ?? []
+    if (window === '') return false
+    const position = counted.get(window) ?? 0
     return history.some((entry) => entry.position > position && concerns(entry, type, history))
   }
 }

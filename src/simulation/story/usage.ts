@@ -16,7 +16,7 @@ export function usageIn(
     const edge = edgeIn(from, to, anchor)
     const at =
       edge !== undefined && chance.happens(0.3)
-        ? Math.min(to, Math.max(from, edge + chance.between(-90, 100) * minute))
+        ? Math.min(to, Math.max(from, edge + chance.between(-90, 100) * minute + chance.between(1, 59)))
         : chance.between(from, to)
     const used: Step[] = [{ at, tenant, deed: useOf(chance) }]
     if (chance.happens(0.12))
