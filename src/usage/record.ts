@@ -177,7 +177,7 @@ export async function appendUsage(
       decided.some(({ starts_at, ends_at }) => starts_at <= time && time < ends_at)
     const facts = ofTenant.map((one) => ({ ...one, data: { ...one.data, is_late: isLate(one.occurred_at) } }))
     const appended = await turn.record(streams.usage(tenantId), facts)
-    if (windows.length > 0 && windows.every(({ isOpen }) => !isOpen)) await billTenant(turn, tenantId)
+    if (ofTenant.some(({ occurred_at }) => isAfterEnd(windows, occurred_at))) await billTenant(turn, tenantId)
     recorded.push(...appended.filter((fact) => fact.type === 'usage.recorded'))
   }
   return recorded
@@ -224,10 +224,20 @@ const decisionsSince = (trx: Trx, tenantId: string, time: string) =>
     .where('ends_at', '>', time)
     .execute()
 
+/** Whether it is of a window whose subscription has ended: it waits for no window's end. */
+const isAfterEnd = (windows: Awaited<ReturnType<typeof windowsSince>>, time: string) =>
+  windows.some(
+    ({ starts_at, ends_at, isOpen, subscription_id }) =>
+      !isOpen &&
+      starts_at <= time &&
+      time < ends_at &&
+      !windows.some((other) => other.isOpen && other.subscription_id === subscription_id),
+  )
+
 async function windowsSince(trx: Trx, tenantId: string, time: string) {
   const windows = await trx
     .selectFrom('billing_windows')
-    .select(['starts_at', 'ends_at', 'closed_at', 'draft_id', 'billed_at'])
+    .select(['subscription_id', 'starts_at', 'ends_at', 'closed_at', 'draft_id', 'billed_at'])
     .where('tenant_id', '=', tenantId)
     .where('ends_at', '>', time)
     .execute()

@@ -55,3 +55,19 @@ test('on a monthly plan each month is on its renewal, which is what the status h
   expect(of('Agents'), 'a level carries over').toEqual([[50_000], [50_000]])
   expect((await verifyTables(service.context.db)).ok).toBe(true)
 })
+
+test('what comes late for a subscription that has ended is billed an hour later, also while another one runs', async () => {
+  await tenant.to('createSubscription')
+  const { tenantId: tenant_id, customerId: customer_id, subscriptionId } = tenant.of
+  await days(3)
+  await service.request('POST', `/billing/subscriptions/${subscriptionId}/cancel`, { at_period_end: false })
+  const occurred_at = new Date(service.sandbox.clock.nowMs() - 86_400_000).toISOString()
+  await days(1)
+  const again = { tenant_id, customer_id, price_id: 'price_basic_monthly', payment_method_id: 'pm_card_visa' }
+  expect((await service.request('POST', '/billing/subscriptions', again)).status).toBe(200)
+  await days(1)
+  await use('case', 4, { occurred_at })
+  await days(1)
+  const [last] = (await invoices()).slice(-1)
+  expect(last).toMatchObject({ billing_reason: 'manual', status: 'paid', total: 4000 })
+})
