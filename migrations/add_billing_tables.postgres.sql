@@ -138,6 +138,8 @@ CREATE TABLE IF NOT EXISTS billing_invoices (
   last_position BIGINT NOT NULL
 );
 CREATE INDEX IF NOT EXISTS billing_invoices_by_tenant ON billing_invoices (tenant_id, created_at, invoice_id);
+CREATE INDEX IF NOT EXISTS billing_invoices_failing ON billing_invoices (payment_failed_at)
+  WHERE made_under IS NOT NULL AND status = 'open' AND payment_failed_at IS NOT NULL;
 
 CREATE TABLE IF NOT EXISTS billing_invoice_items (
   item_id TEXT NOT NULL PRIMARY KEY,
@@ -201,6 +203,7 @@ CREATE TABLE IF NOT EXISTS billing_windows (
   closed_at TEXT,
   draft_id TEXT,
   draft_again_at TEXT,
+  missed_at TEXT,
   billed_at TEXT,
   late_at TEXT,
   is_final BIGINT NOT NULL,
@@ -208,6 +211,7 @@ CREATE TABLE IF NOT EXISTS billing_windows (
 );
 CREATE INDEX IF NOT EXISTS billing_windows_by_tenant ON billing_windows (tenant_id, starts_at);
 CREATE INDEX IF NOT EXISTS billing_windows_open ON billing_windows (tenant_id) WHERE closed_at IS NULL;
+CREATE INDEX IF NOT EXISTS billing_windows_missed ON billing_windows (tenant_id) WHERE missed_at IS NOT NULL;
 
 CREATE TABLE IF NOT EXISTS billing_window_dues (
   due_id TEXT NOT NULL PRIMARY KEY,
@@ -220,6 +224,7 @@ CREATE TABLE IF NOT EXISTS billing_window_dues (
   last_position BIGINT NOT NULL
 );
 CREATE INDEX IF NOT EXISTS billing_window_dues_by_window ON billing_window_dues (tenant_id, window_id);
+CREATE INDEX IF NOT EXISTS billing_window_dues_stuck ON billing_window_dues (state, tenant_id) WHERE state <> 'priced';
 
 CREATE TABLE IF NOT EXISTS billing_usage_lines (
   line_id TEXT NOT NULL PRIMARY KEY,
@@ -244,6 +249,7 @@ CREATE INDEX IF NOT EXISTS billing_usage_lines_by_window ON billing_usage_lines 
 CREATE INDEX IF NOT EXISTS billing_usage_lines_by_tenant ON billing_usage_lines (tenant_id, position);
 CREATE INDEX IF NOT EXISTS billing_usage_lines_by_invoice ON billing_usage_lines (invoice_id);
 CREATE INDEX IF NOT EXISTS billing_usage_lines_by_key ON billing_usage_lines (invoice_key);
+CREATE INDEX IF NOT EXISTS billing_usage_lines_refused ON billing_usage_lines (refusal) WHERE refusal IS NOT NULL;
 
 CREATE TABLE IF NOT EXISTS billing_pauses (
   pause_id TEXT NOT NULL PRIMARY KEY,

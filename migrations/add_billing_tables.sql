@@ -148,6 +148,8 @@ CREATE TABLE IF NOT EXISTS billing_invoices (
   last_position BIGINT NOT NULL
 );
 CREATE INDEX IF NOT EXISTS billing_invoices_by_tenant ON billing_invoices (tenant_id, created_at, invoice_id);
+CREATE INDEX IF NOT EXISTS billing_invoices_failing ON billing_invoices (payment_failed_at)
+  WHERE made_under IS NOT NULL AND status = 'open' AND payment_failed_at IS NOT NULL;
 
 -- What lies on a customer's next invoice, or on one that is made: Stripe's invoice items.
 CREATE TABLE IF NOT EXISTS billing_invoice_items (
@@ -214,6 +216,7 @@ CREATE TABLE IF NOT EXISTS billing_windows (
   closed_at TEXT, -- null: open
   draft_id TEXT, -- the invoice of the renewal at its end, where one was seen
   draft_again_at TEXT, -- when lines were made on that once more
+  missed_at TEXT, -- when it was seen that the draft had become final without its lines
   billed_at TEXT, -- when the lines for its end were made
   late_at TEXT, -- when lines are made for what came after the subscription's end
   is_final BIGINT NOT NULL, -- counted when no usage could be recorded for it any more
@@ -221,6 +224,7 @@ CREATE TABLE IF NOT EXISTS billing_windows (
 );
 CREATE INDEX IF NOT EXISTS billing_windows_by_tenant ON billing_windows (tenant_id, starts_at);
 CREATE INDEX IF NOT EXISTS billing_windows_open ON billing_windows (tenant_id) WHERE closed_at IS NULL;
+CREATE INDEX IF NOT EXISTS billing_windows_missed ON billing_windows (tenant_id) WHERE missed_at IS NOT NULL;
 
 -- What each window owes for each type, as last counted. Decimal text: it may be more than 2^53.
 CREATE TABLE IF NOT EXISTS billing_window_dues (
@@ -234,6 +238,7 @@ CREATE TABLE IF NOT EXISTS billing_window_dues (
   last_position BIGINT NOT NULL
 );
 CREATE INDEX IF NOT EXISTS billing_window_dues_by_window ON billing_window_dues (tenant_id, window_id);
+CREATE INDEX IF NOT EXISTS billing_window_dues_stuck ON billing_window_dues (state, tenant_id) WHERE state <> 'priced';
 
 -- What was asked for: the difference of due and charged of one window and type at one moment.
 CREATE TABLE IF NOT EXISTS billing_usage_lines (
@@ -259,6 +264,7 @@ CREATE INDEX IF NOT EXISTS billing_usage_lines_by_window ON billing_usage_lines 
 CREATE INDEX IF NOT EXISTS billing_usage_lines_by_tenant ON billing_usage_lines (tenant_id, position);
 CREATE INDEX IF NOT EXISTS billing_usage_lines_by_invoice ON billing_usage_lines (invoice_id);
 CREATE INDEX IF NOT EXISTS billing_usage_lines_by_key ON billing_usage_lines (invoice_key);
+CREATE INDEX IF NOT EXISTS billing_usage_lines_refused ON billing_usage_lines (refusal) WHERE refusal IS NOT NULL;
 
 -- The time in which a subscription's collection was paused.
 CREATE TABLE IF NOT EXISTS billing_pauses (

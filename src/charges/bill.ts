@@ -3,6 +3,7 @@ import { streams } from '../log/facts.ts'
 import { lastPosition } from '../log/read.ts'
 import { cardAt } from '../pricing/price.ts'
 import { followAccess } from './access.ts'
+import { tellStuck } from './alarms.ts'
 import { countDues } from './dues.ts'
 import { chargeKey, closingId, firstBaseKey } from './keys.ts'
 import { type Known, knownOf, type Window } from './known.ts'
@@ -98,7 +99,9 @@ async function close(
   window: Window,
   { end, next }: NonNullable<ReturnType<typeof windowToClose>>,
 ): Promise<void> {
-  const dues = await countDues(turn.trx, known, [{ ...window, ends_at: end }])
+  const counted = await countDues(turn.trx, known, [{ ...window, ends_at: end }])
+  const dues = counted.filter(({ quantity, cents }) => quantity > 0n || cents > 0n).map(countedDue)
+  tellStuck(turn, known.tenantId, window.window_id, dues)
   await turn.record(streams.usage(known.tenantId), [
     {
       fact_id: closingId(window.window_id),
@@ -108,7 +111,7 @@ async function close(
         subscription_id: window.subscription_id,
         start: window.starts_at,
         end,
-        dues: dues.filter(({ quantity, cents }) => quantity > 0n || cents > 0n).map(countedDue),
+        dues,
         rate_card_id: cardAt(known.cards, end).rate_card_id,
         upto_position: await lastPosition(turn.trx),
         next,
@@ -135,6 +138,10 @@ function make(turn: Turn, known: Known, moment: Moment): Promise<void> {
       })
     }
     case 'missed':
+      turn.log.error(
+        { tenant_id: known.tenantId, invoice_id: moment.invoice.invoice_id },
+        'the draft of a renewal was final before its lines were on it',
+      )
       return makeLines(turn, known, subscription, {
         ...of,
         window_start: moment.window.starts_at,

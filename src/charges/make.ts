@@ -4,6 +4,8 @@ import type { NewEffect } from '../effects/effects.ts'
 import type { Turn } from '../effects/turn.ts'
 import { type FactData, streams } from '../log/facts.ts'
 import { lastPosition } from '../log/read.ts'
+import { windowId } from '../projections/windows.ts'
+import { tellStuck } from './alarms.ts'
 import { type Counted, countDue, countDues, storedDues } from './dues.ts'
 import { chargeKey } from './keys.ts'
 import { type Known, knownOf, type Subscription, type Window } from './known.ts'
@@ -65,6 +67,9 @@ export async function makeLines(
       ? { dues: [], counted: [] }
       : await toMake(turn, known, subscription, { openToo: of.moment === 'pause' })
   const upto_position = await lastPosition(turn.trx)
+  const changes = changesIn(known, counted)
+  for (const { window_start, dues: changed } of changes)
+    tellStuck(turn, known.tenantId, windowId(subscription.subscription_id, window_start), changed)
   const isNew = await turn.record(streams.usage(known.tenantId), [
     {
       fact_id: `lines:${key}`,
@@ -73,7 +78,7 @@ export async function makeLines(
       data: {
         ...moment,
         subscription_id: subscription.subscription_id,
-        counted: changesIn(known, counted),
+        counted: changes,
         upto_position,
       },
     },

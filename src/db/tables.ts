@@ -280,6 +280,7 @@ type BillingWindows = {
   closed_at: string | null
   draft_id: string | null
   draft_again_at: string | null
+  missed_at: string | null
   billed_at: string | null
   late_at: string | null
   is_final: Flag

@@ -70,13 +70,37 @@ export function createMetrics({ db, log, now, stripe }: AppContext): Metrics {
     registers,
   })
 
+  const stuckDues = new Gauge({
+    name: 'stepledger_dues_stuck',
+    help: 'Amounts of closed months that cannot be charged: held (more than one amount may be), unpriced (in another currency than the rates)',
+    labelNames: ['state'],
+    registers,
+  })
+  const missed = new Gauge({
+    name: 'stepledger_missed',
+    help: 'Since ever: lines that Stripe has refused, drafts of renewals that were final before their lines were on them',
+    labelNames: ['what'],
+    registers,
+  })
+  const seconds = new Gauge({
+    name: 'stepledger_second_subscriptions',
+    help: 'Live subscriptions beside the first one of their tenant: nothing is metered for them',
+    registers,
+  })
+  const failing = new Gauge({
+    name: 'stepledger_own_invoices_failing',
+    help: 'Open invoices of our own whose payment has failed',
+    registers,
+  })
+
   return {
     observe({ method, route, status, durationMs }) {
       requests.inc({ method, route, status })
       duration.observe({ method, route }, durationMs / 1000)
     },
     async scrape() {
-      const ofTables = [position, effects, timers, retrying, oldest, webhooks]
+      const single = [position, timers, oldest, seconds, failing]
+      const ofTables = [...single, effects, retrying, webhooks, stuckDues, missed]
       for (const gauge of ofTables) gauge.reset()
       try {
         const gauges = await tableGauges(db.reader)
@@ -84,6 +108,10 @@ export function createMetrics({ db, log, now, stripe }: AppContext): Metrics {
         position.set(gauges.logPosition)
         timers.set(gauges.timers)
         oldest.set(since === null ? 0 : Math.max(0, (now().getTime() - Date.parse(since)) / 1000))
+        seconds.set(gauges.secondSubscriptions)
+        failing.set(gauges.failingInvoices)
+        for (const [state, count] of Object.entries(gauges.stuckDues)) stuckDues.set({ state }, count)
+        for (const [what, count] of Object.entries(gauges.missed)) missed.set({ what }, count)
         for (const [kind, count] of Object.entries(byKind)) retrying.set({ kind }, count)
         for (const [status, count] of Object.entries(gauges.effectsByStatus)) effects.set({ status }, count)
         for (const [disposition, count] of Object.entries(gauges.webhooksByDisposition))
@@ -91,7 +119,7 @@ export function createMetrics({ db, log, now, stripe }: AppContext): Metrics {
       } catch (error) {
         // The requests' own numbers are what explains a database that is away.
         log.warn({ err: error }, 'the tables could not be counted for /metrics')
-        for (const gauge of [position, timers, oldest]) gauge.remove()
+        for (const gauge of single) gauge.remove()
       }
       return { text: await register.metrics(), contentType: register.contentType }
     },

@@ -1,3 +1,4 @@
+import { tellSecond } from '../charges/alarms.ts'
 import { billTenant } from '../charges/bill.ts'
 import type { Trx } from '../db/tables.ts'
 import type { Turn } from '../effects/turn.ts'
@@ -60,8 +61,10 @@ function refreshCredited(turn: Turn, { object, tenantId, cause }: Sighting): Pro
   return enqueueRefresh(turn, { objectType: 'invoice', objectId, tenantId }, cause)
 }
 
-async function billOwner(turn: Turn, { tenantId }: Sighting): Promise<void> {
-  if (tenantId !== null) await billTenant(turn, tenantId)
+async function billOwner(turn: Turn, { tenantId, objectType }: Sighting): Promise<void> {
+  if (tenantId === null) return
+  if (objectType === 'subscription') await tellSecond(turn, tenantId)
+  await billTenant(turn, tenantId)
 }
 
 /** A `created` is never the later one, and what is deleted stays so, where its id is not used again. */

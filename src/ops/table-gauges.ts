@@ -1,11 +1,13 @@
 import type { Reader } from '../db/tables.ts'
 import { lastPosition } from '../log/read.ts'
+import { type MoneyGauges, moneyGauges } from './money-gauges.ts'
 import { type OutboxGauges, outboxGauges } from './outbox-gauges.ts'
 
-type TableGauges = OutboxGauges & {
-  logPosition: number
-  webhooksByDisposition: Record<string, number>
-}
+type TableGauges = OutboxGauges &
+  MoneyGauges & {
+    logPosition: number
+    webhooksByDisposition: Record<string, number>
+  }
 
 /** Counts for /metrics and the overview, taken from the tables at the moment. */
 export async function tableGauges(reader: Reader): Promise<TableGauges> {
@@ -16,6 +18,7 @@ export async function tableGauges(reader: Reader): Promise<TableGauges> {
     .execute()
   return {
     ...(await outboxGauges(reader)),
+    ...(await moneyGauges(reader)),
     logPosition: await lastPosition(reader),
     webhooksByDisposition: Object.fromEntries(
       webhooks.map(({ disposition, count }) => [disposition, Number(count)]),

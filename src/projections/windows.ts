@@ -102,6 +102,7 @@ const unbilled = {
   closed_at: null,
   draft_id: null,
   draft_again_at: null,
+  missed_at: null,
   billed_at: null,
   late_at: null,
   is_final: 0,
@@ -142,7 +143,10 @@ async function markMade(trx: Trx, fact: Fact<'usage.lines_made'>): Promise<void>
     draft: { draft_id: invoice_id },
     again: { draft_again_at: fact.occurred_at },
     window_end: { billed_at: fact.occurred_at },
-    missed: invoice_id === null ? {} : { draft_id: invoice_id, draft_again_at: fact.occurred_at },
+    missed:
+      invoice_id === null
+        ? {}
+        : { draft_id: invoice_id, draft_again_at: fact.occurred_at, missed_at: fact.occurred_at },
     late: { late_at: null },
     pause: {},
   }[moment]
