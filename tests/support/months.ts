@@ -60,11 +60,7 @@ export async function openMonths(options: ServiceOptions = {}) {
       return (await stripe.prices.create({ product: 'prod_basic', currency, recurring, unit_amount })).id
     },
     nextCents: async () => (await ask('GET', `/billing/status/tenant/${tenantId}`)).next_invoice_amount_cents,
-    /** Every invoice as Stripe has it, in the order in which they were made: `2026-02-01T00:00 paid 17900: plan 4900, …`. */
-    invoices: async () => {
-      const { data } = await stripe.invoices.list({ customer: customerId, limit: 100 })
-      return data.map(shown).reverse()
-    },
+    invoices: () => invoicesOf(stripe, customerId),
     addsUp: () => addUp(service, customerId),
     /** It adds up, and the model of money says the same. */
     async isRight(): Promise<void> {
@@ -108,6 +104,12 @@ export async function addUp(
     const charged = own.reduce((sum, { charged_cents }) => sum + charged_cents, 0)
     expect(charged, `${window_id} ${usage_type}`).toBe(Number(due_cents))
   }
+}
+
+/** Every invoice as Stripe has it, in the order in which they were made: `2026-02-01T00:00 paid 17900: plan 4900, …`. */
+export async function invoicesOf(stripe: Stripe, customer: string): Promise<string[]> {
+  const { data } = await stripe.invoices.list({ customer, limit: 100 })
+  return data.map(shown).reverse()
 }
 
 const shown = ({ created, status, total, lines }: Stripe.Invoice) =>
