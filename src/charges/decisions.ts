@@ -9,7 +9,9 @@ import { gapsOf, lastOf } from './gaps.ts'
 import { chargeKey } from './keys.ts'
 import { type Known, knownOf, type Window } from './known.ts'
 import { chargedCents } from './lines.ts'
+import { isoOf } from './months.ts'
 import { openWindow, subscriptionOf } from './subscription.ts'
+import { ofGaps } from './summary.ts'
 
 /** What an operator decides about, and why. `type` null: all of them. */
 export type Decision = {
@@ -21,15 +23,12 @@ export type Decision = {
 
 /**
  * Nobody has to pay what a window owes and was not charged yet, or without a window the usage of all times outside windows so far.
- * @returns the cents that were forgiven of the window
+ * @returns the cents that were forgiven
  * @throws NotFound; AppError conflict where nothing is to be forgiven
  */
 export async function forgiveUsage(turn: Turn, decision: Decision): Promise<bigint> {
   const known = await knownOf(turn.trx, decision.tenantId)
-  if (decision.windowStart === null) {
-    await decideOnGaps(turn, known, decision, 'forgiven')
-    return 0n
-  }
+  if (decision.windowStart === null) return decideOnGaps(turn, known, decision, 'forgiven')
   const cents = await forgiveWindow(turn, known, windowAt(known, decision.windowStart), decision)
   if (cents === 0n) throw refused('Nothing is due of this window that was not charged')
   return cents
@@ -39,7 +38,7 @@ export async function forgiveUsage(turn: Turn, decision: Decision): Promise<bigi
 export async function forgiveAll(turn: Turn, tenantId: string, reason: string): Promise<void> {
   const known = await knownOf(turn.trx, tenantId)
   for (const window of known.windows) await forgiveWindow(turn, known, window, { type: null, reason })
-  await decideOnGaps(turn, known, { type: null, reason }, 'forgiven')
+  await recordOnGaps(turn, known, { type: null, reason }, 'forgiven')
 }
 
 async function forgiveWindow(
@@ -95,12 +94,29 @@ async function forgiveWindow(
 
 /**
  * Counts of times outside windows, so far, go to the window that is open, or else to the next one to begin.
+ * @returns the cents that they come to
+ * @throws AppError conflict where there are none
  */
-export async function claimUsage(turn: Turn, decision: Omit<Decision, 'windowStart'>): Promise<void> {
-  await decideOnGaps(turn, await knownOf(turn.trx, decision.tenantId), decision, 'claimed')
+export async function claimUsage(turn: Turn, decision: Omit<Decision, 'windowStart'>): Promise<bigint> {
+  return decideOnGaps(turn, await knownOf(turn.trx, decision.tenantId), decision, 'claimed')
 }
 
 async function decideOnGaps(
+  turn: Turn,
+  known: Known,
+  of: Pick<Decision, 'type' | 'reason'>,
+  decision: 'claimed' | 'forgiven',
+): Promise<bigint> {
+  const period = { from: isoOf(0), to: turn.now }
+  let cents = 0n
+  for (const type of usageTypes.filter((each) => each === (of.type ?? each)))
+    cents += (await ofGaps(turn.trx, known, period, type)).unbilled
+  if (cents === 0n) throw refused('Nothing outside all service months is due that was not decided on')
+  await recordOnGaps(turn, known, of, decision)
+  return cents
+}
+
+async function recordOnGaps(
   turn: Turn,
   known: Known,
   { type, reason }: Pick<Decision, 'type' | 'reason'>,
@@ -124,11 +140,15 @@ async function decideOnGaps(
   }
 }
 
-/** A window's amount above Stripe's largest is meant as it is. @throws NotFound; AppError conflict where nothing is held */
+/**
+ * A window's amount above Stripe's largest is meant as it is.
+ * @returns the cents that were held
+ * @throws NotFound; AppError conflict where nothing is held
+ */
 export async function releaseUsage(
   turn: Turn,
   { tenantId, windowStart, type, reason }: Decision,
-): Promise<void> {
+): Promise<bigint> {
   const known = await knownOf(turn.trx, tenantId)
   const windows = windowStart === null ? known.windows : [windowAt(known, windowStart)]
   const held = (
@@ -156,6 +176,7 @@ export async function releaseUsage(
       },
     ])
   await billTenant(turn, tenantId)
+  return held.reduce((sum, { cents }) => sum + cents, 0n)
 }
 
 /**

@@ -1,11 +1,9 @@
 import { Command } from 'commander'
-import { type Config, readConfig } from '../config.ts'
-import { createLog } from '../logging/log-output.ts'
 import { erase } from '../ops/erase.ts'
-import { commandClock } from './command-clock.ts'
 import { printJson, printLine } from './print.ts'
 import type { LoadMain } from './service.ts'
-import { type DatabaseOptions, withDatabase } from './with-database.ts'
+import { withContext } from './with-context.ts'
+import type { DatabaseOptions } from './with-database.ts'
 
 type EraseOptions = DatabaseOptions & { tenant: string; forgive?: boolean; keepStripe?: boolean }
 
@@ -17,11 +15,7 @@ export const eraseCommand = (loadMain: LoadMain) =>
     .option('--keep-stripe', 'leave the customer at Stripe; by default the service deletes it')
     .option('--json', 'print {"tenant_id", "erased_at", "keeps_stripe", "is_scrubbed"}')
     .action((options: EraseOptions) =>
-      withDatabase(options, async (db) => {
-        const config = configOf(process.env)
-        const { createContext } = await loadMain()
-        const now = await commandClock(options)
-        const context = createContext({ config, db, log: logOf(config), now })
+      withContext(options, loadMain, async (context) => {
         const { tenant: tenantId, forgive = false, keepStripe = false } = options
         const erasure = await erase(context, { actor: 'cli' }, { tenantId, forgive, keepStripe })
         if (options.json) return printJson(erasure)
@@ -36,14 +30,3 @@ export const eraseCommand = (loadMain: LoadMain) =>
           )
       }),
     )
-
-/** Where the service's own sandbox listens, should Stripe be asked. */
-function configOf(environment: NodeJS.ProcessEnv): Config {
-  const config = readConfig(environment)
-  const { stripe } = config
-  if (stripe.mode !== 'sandbox' || stripe.apiBase !== undefined) return config
-  return { ...config, stripe: { ...stripe, apiBase: `http://127.0.0.1:${stripe.sandboxPort}` } }
-}
-
-const logOf = ({ adminApiKey, stripe }: Config) =>
-  createLog({ level: 'error', secrets: [adminApiKey, stripe.secretKey], destination: process.stderr })

@@ -48,6 +48,8 @@ const commands: Record<string, (loadMain: LoadMain) => Promise<Command>> = {
   export: async () => (await import('./export.ts')).exportCommand(),
   simulate: async () => (await import('./simulate.ts')).simulateCommand(),
   keys: async () => (await import('./keys.ts')).keysCommand(),
+  invoices: async (loadMain) => (await import('./invoices.ts')).invoicesCommand(loadMain),
+  usage: async (loadMain) => (await import('./usage.ts')).usageCommand(loadMain),
   erase: async (loadMain) => (await import('./erase.ts')).eraseCommand(loadMain),
 }
 
@@ -59,7 +61,7 @@ function withExitOverride(command: Command): Command {
 }
 
 /** These do nothing themselves. */
-const groups = ['keys', 'sessions']
+const groups = ['keys', 'sessions', 'invoices', 'usage']
 
 const databaseOption = () =>
   new Option(

@@ -25,6 +25,7 @@ import { adminOutboxRoutes } from './routes/admin-outbox.ts'
 import { adminOverviewRoutes } from './routes/admin-overview.ts'
 import { adminSessionRoutes } from './routes/admin-sessions.ts'
 import { adminTenantRoutes } from './routes/admin-tenants.ts'
+import { adminUsageRoutes } from './routes/admin-usage.ts'
 import { type ClockFollower, clockFollowerRoutes } from './routes/clock-follower.ts'
 import { customerRoutes } from './routes/customers.ts'
 import { discountRoutes } from './routes/discounts.ts'
@@ -54,6 +55,7 @@ const resources: ((context: AppContext, live: LiveStreams) => Route[])[] = [
   adminSessionRoutes,
   adminEventRoutes,
   adminTenantRoutes,
+  adminUsageRoutes,
   adminExportRoutes,
   adminJobRoutes,
   adminOutboxRoutes,
