@@ -6,12 +6,14 @@ import type {
   ApplicantCorrection,
   BillingStatus,
   CancelledSession,
+  CardSetup,
   ChangePreview,
   CompletedSession,
   CorrectedApplicant,
   CreatedCustomer,
   CreatedSubscription,
   Customer,
+  CustomerChange,
   CustomerInput,
   Discount,
   DiscountInput,
@@ -23,6 +25,7 @@ import type {
   Plan,
   PlanChange,
   PlanChoice,
+  PortalSession,
   Position,
   Rebilling,
   SelectedPlan,
@@ -63,6 +66,8 @@ export function createClient(options: { baseUrl: string; key: string; fetch?: ty
   const get = async <T>(path: string, options?: RequestOptions) => dataOf<T>(await send('GET', path, options))
   const post = async <T>(path: string, body: object, options?: RequestOptions) =>
     dataOf<T>(await send('POST', path, { ...options, body }))
+  const patch = async <T>(path: string, body: object, options?: RequestOptions) =>
+    dataOf<T>(await send('PATCH', path, { ...options, body }))
   const remove = async <T>(path: string, options?: RequestOptions) =>
     dataOf<T>(await send('DELETE', path, options))
   const list = <T>(path: string, page: PageInput, options?: RequestOptions) =>
@@ -129,6 +134,8 @@ export function createClient(options: { baseUrl: string; key: string; fetch?: ty
       post<Customer>('/billing/customers', customer, options),
     customer: (tenantId: string, options?: RequestOptions) =>
       get<Customer>(`/billing/customers/tenant/${idOf(tenantId)}`, options),
+    changeCustomer: (tenantId: string, change: CustomerChange, options?: RequestOptions) =>
+      patch<Customer>(`/billing/customers/tenant/${idOf(tenantId)}`, change, options),
 
     /** One live subscription per tenant. */
     subscribe: (subscription: SubscriptionInput, options?: RequestOptions) =>
@@ -169,6 +176,19 @@ export function createClient(options: { baseUrl: string; key: string; fetch?: ty
     /** Those attached to the tenant's customer, newest first. */
     paymentMethods: (tenantId: string, page: PageInput = {}, options?: RequestOptions) =>
       list<PaymentMethod>(`/billing/payment-methods/tenant/${idOf(tenantId)}`, page, options),
+    /**
+     * The secret for Stripe.js to confirm another card with, which then pays from there on.
+     * @param returnUrl of an allowed origin
+     */
+    setUpCard: (tenantId: string, returnUrl: string, options?: RequestOptions) =>
+      post<CardSetup>(
+        '/billing/payment-methods/setup',
+        { tenant_id: tenantId, return_url: returnUrl },
+        options,
+      ),
+    /** An address of Stripe's customer portal, to send the browser to at once. @param returnUrl of an allowed origin */
+    openPortal: (tenantId: string, returnUrl: string, options?: RequestOptions) =>
+      post<PortalSession>('/billing/portal', { tenant_id: tenantId, return_url: returnUrl }, options),
 
     /** Again with the same terms: the same one. */
     createDiscount: (discount: DiscountInput, options?: RequestOptions) =>

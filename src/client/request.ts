@@ -9,7 +9,7 @@ export type RequestOptions = {
 
 /** @internal */
 type Send = (
-  method: 'GET' | 'POST' | 'DELETE',
+  method: 'GET' | 'POST' | 'PATCH' | 'DELETE',
   path: string,
   options?: RequestOptions & {
     body?: object | undefined

@@ -1,10 +1,13 @@
 import type { z } from 'zod'
+import type * as customerChanges from '../billing/change-customer.ts'
 import type * as customers from '../billing/create-customer.ts'
 import type * as newDiscounts from '../billing/create-discount.ts'
 import type * as discounts from '../billing/discounts.ts'
 import type * as rebillings from '../billing/invoices/rebill.ts'
 import type * as paymentMethods from '../billing/payment-methods.ts'
 import type * as plans from '../billing/plans.ts'
+import type * as portals from '../billing/portal.ts'
+import type * as cardSetups from '../billing/set-up-card.ts'
 import type * as changes from '../billing/subscriptions/change-plan.ts'
 import type * as newSubscriptions from '../billing/subscriptions/create.ts'
 import type * as previews from '../billing/subscriptions/preview-change.ts'
@@ -60,6 +63,8 @@ export type CancelledSession = standings.Standing
 export type Plan = plans.Plan
 export type CustomerInput = z.input<typeof customers.CustomerInput>
 export type Customer = customerViews.Customer
+/** What is left out stays as it is; the address is replaced as a whole. */
+export type CustomerChange = z.input<typeof customerChanges.CustomerChange>
 export type SubscriptionInput = z.input<typeof newSubscriptions.SubscriptionInput>
 export type Subscription = subscriptions.Subscription
 /** With `requires_action`, Stripe.js goes on with `client_secret`. */
@@ -72,6 +77,8 @@ export type Discount = discounts.Discount
 export type Invoice = invoices.Invoice
 export type Rebilling = rebillings.Rebilling
 export type PaymentMethod = paymentMethods.PaymentMethod
+export type CardSetup = cardSetups.CardSetup
+export type PortalSession = portals.PortalSession
 export type UsageInput = z.input<ReturnType<typeof usage.UsageInput>>
 export type UsageRecord = usage.UsageRecord
 export type VoidedUsage = voids.VoidedUsage

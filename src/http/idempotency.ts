@@ -9,7 +9,7 @@ import {
   releaseIdempotencyKey,
   storeReply,
 } from './idempotency-keys.ts'
-import { withoutSecrets, withSecrets } from './secrets-in-replies.ts'
+import { isSecret, withoutSecrets, withSecrets } from './secrets-in-replies.ts'
 
 /**
  * `Idempotency-Key` on any POST: the same key, route and body answers the stored reply, with the header
@@ -54,7 +54,7 @@ export function idempotency(context: AppContext) {
       const { status } = c.res
       const isUndone = undone.has(status) || c.get('errorCode') === 'idempotency_mismatch'
       if (claim.state === 'first' && isUndone) await releaseIdempotencyKey(db, claim.held)
-      if (status < 200 || status > 299) return
+      if (status < 200 || status > 299 || isSecret(c.req.path)) return
       await storeReply(db, claim.held, { status, reply: withoutSecrets(await c.res.clone().text()) })
     } catch (error) {
       // What was done is done, and answered: without a stored reply the same request is carried out again.

@@ -179,6 +179,10 @@ export const requestExamples: Record<string, Record<string, unknown>> = {
   'post /api/v1/onboarding/applicant': { company_name: 'ACME Corp' },
   'post /api/v1/onboarding/step/preview-plan': { discount_code: 'LAUNCH50' },
   'post /api/v1/onboarding/step/select-plan': { discount_code: 'LAUNCH50' },
+  'patch /api/v1/billing/customers/tenant/{tenant_id}': {
+    email: 'billing@example.com',
+    address: { line1: '1 Main Street', city: 'Springfield', postal_code: '12345', country: 'US' },
+  },
   'post /api/v1/billing/subscriptions': { trial_period_days: 14, discount_code: 'LAUNCH50' },
   'post /api/v1/billing/discounts': {
     code: 'SUMMER2024',

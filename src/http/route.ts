@@ -23,7 +23,11 @@ const tenantsWrites = { steps: ['tenant', 'session'], usage: ['tenant'] } as con
 /** A read is for whom it names. A write is never a tenant's, unless it says which of the two it is. */
 type Access =
   | { method: 'get'; allow: readonly Exclude<Scope, 'admin'>[]; tenants?: never }
-  | { method: 'post' | 'delete'; allow: readonly 'platform'[]; tenants?: keyof typeof tenantsWrites }
+  | {
+      method: 'post' | 'patch' | 'delete'
+      allow: readonly 'platform'[]
+      tenants?: keyof typeof tenantsWrites
+    }
 
 /** A request as its handler gets it: parsed. */
 export type Call<P extends Fields, Q extends Fields, B extends z.ZodType> = {

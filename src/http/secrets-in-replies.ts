@@ -8,6 +8,9 @@ type Reply = { data?: Record<string, unknown> }
 /** The secrets that a reply may hold, in its `data`. None is ever stored. */
 const secrets = ['key', 'session_token', 'client_secret'] as const
 
+/** Whose whole reply is one: it is not stored, and the same request again is carried out again. */
+export const isSecret = (path: string) => path === '/api/v1/billing/portal'
+
 /** A reply as it may be stored: null stands where a secret was. */
 export function withoutSecrets(reply: string): string {
   const { data, ...rest }: Reply = JSON.parse(reply)

@@ -25,6 +25,7 @@ export type Rates = z.infer<typeof rates>
 const operations = [
   'create_customer',
   'update_customer',
+  'create_setup_intent',
   'create_subscription',
   'change_plan',
   'cancel',

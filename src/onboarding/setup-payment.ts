@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { isAbandoned } from '../../machines/onboarding-steps.ts'
+import { allowedUrl } from '../auth/allowed-url.ts'
 import { type AppContext, requireStripe } from '../context.ts'
 import { resourceId } from '../db/fields.ts'
 import type { Turn } from '../effects/turn.ts'
@@ -11,7 +12,6 @@ import { setupIntentParams } from '../outbox/requests/create-setup-intent.ts'
 import { nextAttempt, pendingCall } from '../session/calls.ts'
 import { refusedElsewhere, takeStep } from './access.ts'
 import { afterAnswer } from './after-answer.ts'
-import { allowedUrl } from './allowed-url.ts'
 
 export const SetupInput = z.strictObject({
   session_id: resourceId,

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { z } from 'zod'
 import type { Applicant } from '../../machines/onboarding-facts.ts'
+import { allowedUrl } from '../auth/allowed-url.ts'
 import { derivedUuid } from '../auth/derived-uuid.ts'
 import type { AppContext } from '../context.ts'
 import { text } from '../db/fields.ts'
@@ -12,7 +13,6 @@ import { canonicalJson } from '../log/canonical-json.ts'
 import { findFact } from '../log/read.ts'
 import { assertNotErased } from '../projections/tenants.ts'
 import { loadOwnSession } from './access.ts'
-import { allowedUrl } from './allowed-url.ts'
 
 export const ApplicantInput = z.strictObject({
   email: z.email('must be an e-mail address').max(254),

@@ -68,6 +68,8 @@ export type StripeGateway = {
   objectsOf(customerId: string, since: number): Promise<Observation[]>
   /** What the next invoice would be after a change. Changes nothing. */
   preview(params: Stripe.InvoiceCreatePreviewParams): Promise<Stripe.Invoice>
+  /** The address of a session of Stripe's customer portal: whoever has it is the customer. Never store it. */
+  portal(customerId: string, returnUrl: string): Promise<string>
   /** Whether Stripe answers and takes our key: for /health/ready. */
   healthy(): Promise<Health>
   /** How Stripe has answered this process so far. */
@@ -245,6 +247,8 @@ export function stripeGateway(stripe: Stripe): StripeGateway {
       return events.reverse()
     },
     preview: (params) => attempt(() => stripe.invoices.createPreview(params)),
+    portal: (customer, return_url) =>
+      attempt(async () => (await stripe.billingPortal.sessions.create({ customer, return_url })).url),
     healthy() {
       if (performance.now() - lastGood < trustMs) return Promise.resolve({ ok: true })
       probe ??= ask().finally(() => {

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { z } from 'zod'
 import type { Reply } from '../support/requests.ts'
 import { type Service, startService } from '../support/service.ts'
-import { settled, wizard } from '../support/wizard.ts'
+import { returnUrl, settled, wizard } from '../support/wizard.ts'
 
 type Schema = Record<string, unknown>
 type Content = Record<string, { schema: Schema; example?: unknown }>
@@ -162,6 +162,9 @@ test('every answer of a run over all routes fits the document', async () => {
 
   const tenant = { tenant_id: 'Jeturing_doc', email: 'doc@example.com', name: 'Doc' }
   const customer = await post('/billing/customers', tenant)
+  await asked('PATCH', '/billing/customers/tenant/Jeturing_doc', { phone: '+1234567890' })
+  for (const path of ['payment-methods/setup', 'portal'])
+    await post(`/billing/${path}`, { tenant_id: 'Jeturing_doc', return_url: returnUrl })
   const cardless = {
     tenant_id: 'Jeturing_doc',
     customer_id: customer.body.data.customer_id,

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { CustomerChange, changeCustomer } from '../../billing/change-customer.ts'
 import { CustomerInput, createCustomer } from '../../billing/create-customer.ts'
 import type { AppContext } from '../../context.ts'
 import { tenantId } from '../../db/fields.ts'
@@ -31,5 +32,19 @@ export const customerRoutes = (context: AppContext) => [
       reply: Customer,
     },
     ({ params }) => customerOf(context.db.reader, params.tenant_id),
+  ),
+  route(
+    {
+      method: 'patch',
+      path: '/billing/customers/tenant/{tenant_id}',
+      tag: 'Customers',
+      summary: 'Change the e-mail address, name, phone or postal address of the tenant’s customer',
+      description: 'What is left out stays as it is; the postal address is replaced as a whole.',
+      allow: ['platform'],
+      params: z.object({ tenant_id: tenantId }),
+      body: CustomerChange,
+      reply: Customer,
+    },
+    ({ by, params, body }) => changeCustomer(context, by, params.tenant_id, body),
   ),
 ]

@@ -10,7 +10,7 @@ export const customerChange = ({ email, name, company_name, phone }: Applicant) 
 })
 
 /** Stripe's parameters of a customer that are fields of our requests. */
-const customerFields = { email: 'email', name: 'name', phone: 'phone' }
+const customerFields = { email: 'email', name: 'name', phone: 'phone', address: 'address' }
 
 /** What Stripe refuses about a person, without what it quotes. */
 export const customerRefusal = (error: unknown) =>
