@@ -28,6 +28,7 @@ import type {
   PortalSession,
   Position,
   Rebilling,
+  RecordedUsage,
   SelectedPlan,
   SessionChange,
   StartedSession,
@@ -204,7 +205,7 @@ export function createClient(options: { baseUrl: string; key: string; fetch?: ty
       remove<Discount>(`/billing/discounts/${idOf(code)}`, options),
 
     recordUsage: (usage: UsageInput, options?: RequestOptions) =>
-      post<UsageRecord>('/billing/usage', usage, options),
+      post<RecordedUsage>('/billing/usage', usage, options),
     /** 1 to 1000 records, all or none. */
     recordUsageBatch: async (records: UsageInput[], options?: RequestOptions): Promise<UsageRecord[]> =>
       (await post<{ records: UsageRecord[] }>('/billing/usage/batch', { records }, options)).records,

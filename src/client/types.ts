@@ -81,6 +81,7 @@ export type CardSetup = cardSetups.CardSetup
 export type PortalSession = portals.PortalSession
 export type UsageInput = z.input<ReturnType<typeof usage.UsageInput>>
 export type UsageRecord = usage.UsageRecord
+export type RecordedUsage = usage.RecordedUsage
 export type VoidedUsage = voids.VoidedUsage
 export type UsageRecordStanding = records.UsageRecordStanding
 export type UsageSummary = summaries.UsageSummary

@@ -61,6 +61,14 @@ export const UsageRecord = z
   .meta({ id: 'UsageRecord' })
 export type UsageRecord = z.infer<typeof UsageRecord>
 
+export const RecordedUsage = UsageRecord.extend({
+  warning: z.literal('over_limit').optional().meta({
+    description:
+      'Its month comes to more than Stripe takes as one amount, and is held until records are voided or it is released',
+  }),
+}).meta({ id: 'RecordedUsage' })
+export type RecordedUsage = z.infer<typeof RecordedUsage>
+
 /** What is wrong with a quantity of 0 to 1,000,000,000, by what it is a quantity of. */
 function quantityProblem({
   usage_type,

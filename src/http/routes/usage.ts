@@ -1,10 +1,11 @@
 import { z } from 'zod'
+import { overLimit } from '../../charges/over-limit.ts'
 import type { AppContext } from '../../context.ts'
 import { periodEnd, resourceId, tenantId, text, time } from '../../db/fields.ts'
 import { listOf, PageQuery } from '../../db/page.ts'
 import { AppError, InvalidRequest } from '../../errors.ts'
 import { assertKnownTenant } from '../../projections/tenants.ts'
-import { recordUsage, UsageInput, UsageRecord } from '../../usage/record.ts'
+import { RecordedUsage, recordUsage, UsageInput, UsageRecord } from '../../usage/record.ts'
 import { listUsageRecords, UsageRecordStanding } from '../../usage/records.ts'
 import { VoidedUsage, voidUsage } from '../../usage/void.ts'
 import { UsageSummary, usageSummary } from '../../views/usage-summary.ts'
@@ -15,6 +16,7 @@ import { route } from '../route.ts'
 /** Metering: works without Stripe. */
 export function usageRoutes(context: AppContext) {
   const usageInput = UsageInput(context.now)
+  const isOverLimit = overLimit(context.db.reader)
   const recorded = (
     { by, clientKey: key }: { by: ApiCaller; clientKey: string | undefined },
     inputs: UsageInput[],
@@ -40,12 +42,12 @@ export function usageRoutes(context: AppContext) {
         path: '/billing/usage',
         summary: 'Record usage',
         body: usageInput,
-        reply: UsageRecord,
+        reply: RecordedUsage,
       },
       async (call) => {
         const [record] = await recorded(call, [call.body], (_index, field) => field)
         if (record === undefined) throw new Error('recordUsage answered nothing for a record')
-        return record
+        return (await isOverLimit(record)) ? { ...record, warning: 'over_limit' as const } : record
       },
     ),
     route(
