@@ -124,6 +124,7 @@ CREATE TABLE IF NOT EXISTS billing_invoices (
   balance_cents BIGINT NOT NULL,
   attempt_count BIGINT NOT NULL,
   payment_failed_at TEXT,
+  next_attempt_at TEXT,
   period_start TEXT,
   period_end TEXT,
   boundary_at TEXT,
@@ -411,6 +412,7 @@ CREATE TABLE IF NOT EXISTS stripe_events (
   last_position BIGINT NOT NULL
 );
 CREATE INDEX IF NOT EXISTS stripe_events_parked ON stripe_events (disposition, customer_id);
+CREATE INDEX IF NOT EXISTS stripe_events_by_customer ON stripe_events (customer_id, type, created_at);
 
 CREATE TABLE IF NOT EXISTS erased_tenants (
   tenant_id TEXT NOT NULL PRIMARY KEY,

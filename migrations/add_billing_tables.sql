@@ -134,6 +134,7 @@ CREATE TABLE IF NOT EXISTS billing_invoices (
   balance_cents BIGINT NOT NULL, -- taken from the balance of the customer, below zero put on it
   attempt_count BIGINT NOT NULL,
   payment_failed_at TEXT,
+  next_attempt_at TEXT, -- by Stripe itself
   period_start TEXT,
   period_end TEXT,
   boundary_at TEXT, -- of a renewal: where the period begins that the plan is charged for
@@ -433,6 +434,7 @@ CREATE TABLE IF NOT EXISTS stripe_events (
   last_position BIGINT NOT NULL
 );
 CREATE INDEX IF NOT EXISTS stripe_events_parked ON stripe_events (disposition, customer_id);
+CREATE INDEX IF NOT EXISTS stripe_events_by_customer ON stripe_events (customer_id, type, created_at);
 
 -- The tenants whose personal data was destroyed.
 CREATE TABLE IF NOT EXISTS erased_tenants (

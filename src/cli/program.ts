@@ -47,6 +47,7 @@ const commands: Record<string, (loadMain: LoadMain) => Promise<Command>> = {
   backup: async () => (await import('./backup.ts')).backupCommand(),
   export: async () => (await import('./export.ts')).exportCommand(),
   simulate: async () => (await import('./simulate.ts')).simulateCommand(),
+  tenants: async () => (await import('./tenants.ts')).tenantsCommand(),
   keys: async () => (await import('./keys.ts')).keysCommand(),
   invoices: async (loadMain) => (await import('./invoices.ts')).invoicesCommand(loadMain),
   usage: async (loadMain) => (await import('./usage.ts')).usageCommand(loadMain),
@@ -61,7 +62,7 @@ function withExitOverride(command: Command): Command {
 }
 
 /** These do nothing themselves. */
-const groups = ['keys', 'sessions', 'invoices', 'usage']
+const groups = ['keys', 'sessions', 'tenants', 'invoices', 'usage']
 
 const databaseOption = () =>
   new Option(

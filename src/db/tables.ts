@@ -214,6 +214,7 @@ type BillingInvoices = Mirror & {
   balance_cents: number
   attempt_count: number
   payment_failed_at: string | null
+  next_attempt_at: string | null
   period_start: string | null
   period_end: string | null
   boundary_at: string | null

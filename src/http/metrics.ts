@@ -69,6 +69,18 @@ export function createMetrics({ db, log, now, stripe }: AppContext): Metrics {
     labelNames: ['disposition'],
     registers,
   })
+  const tenants = new Gauge({
+    name: 'stepledger_tenants',
+    help: 'Tenants that have ever had a subscription, by what they may use: full, grace, suspended, none',
+    labelNames: ['access'],
+    registers,
+  })
+  const delinquent = new Gauge({
+    name: 'stepledger_delinquent_cents',
+    help: 'What is left to pay of open invoices whose payment has failed, in minor units of the currency',
+    labelNames: ['currency'],
+    registers,
+  })
 
   const stuckDues = new Gauge({
     name: 'stepledger_dues_stuck',
@@ -100,7 +112,7 @@ export function createMetrics({ db, log, now, stripe }: AppContext): Metrics {
     },
     async scrape() {
       const single = [position, timers, oldest, seconds, failing]
-      const ofTables = [...single, effects, retrying, webhooks, stuckDues, missed]
+      const ofTables = [...single, effects, retrying, webhooks, stuckDues, missed, tenants, delinquent]
       for (const gauge of ofTables) gauge.reset()
       try {
         const gauges = await tableGauges(db.reader)
@@ -116,6 +128,9 @@ export function createMetrics({ db, log, now, stripe }: AppContext): Metrics {
         for (const [status, count] of Object.entries(gauges.effectsByStatus)) effects.set({ status }, count)
         for (const [disposition, count] of Object.entries(gauges.webhooksByDisposition))
           webhooks.set({ disposition }, count)
+        for (const [access, count] of Object.entries(gauges.tenantsByAccess)) tenants.set({ access }, count)
+        for (const [currency, sum] of Object.entries(gauges.delinquentCents))
+          delinquent.set({ currency }, sum)
       } catch (error) {
         // The requests' own numbers are what explains a database that is away.
         log.warn({ err: error }, 'the tables could not be counted for /metrics')

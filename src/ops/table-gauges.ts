@@ -1,5 +1,6 @@
 import type { Reader } from '../db/tables.ts'
 import { lastPosition } from '../log/read.ts'
+import { delinquentCents } from './delinquents.ts'
 import { type MoneyGauges, moneyGauges } from './money-gauges.ts'
 import { type OutboxGauges, outboxGauges } from './outbox-gauges.ts'
 
@@ -7,6 +8,9 @@ type TableGauges = OutboxGauges &
   MoneyGauges & {
     logPosition: number
     webhooksByDisposition: Record<string, number>
+    tenantsByAccess: Record<string, number>
+    /** By currency. */
+    delinquentCents: Record<string, number>
   }
 
 /** Counts for /metrics and the overview, taken from the tables at the moment. */
@@ -16,7 +20,14 @@ export async function tableGauges(reader: Reader): Promise<TableGauges> {
     .select((eb) => ['disposition', eb.fn.countAll<number>().as('count')])
     .groupBy('disposition')
     .execute()
+  const tenants = await reader
+    .selectFrom('billing_access')
+    .select((eb) => ['access', eb.fn.countAll<number>().as('count')])
+    .groupBy('access')
+    .execute()
   return {
+    tenantsByAccess: Object.fromEntries(tenants.map(({ access, count }) => [access, Number(count)])),
+    delinquentCents: await delinquentCents(reader),
     ...(await outboxGauges(reader)),
     ...(await moneyGauges(reader)),
     logPosition: await lastPosition(reader),

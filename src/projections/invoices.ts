@@ -98,6 +98,7 @@ function columnsOf(
     balance_cents: movedToBalance(object),
     attempt_count: attemptCount,
     payment_failed_at: hasFailed ? isoTime(asOf) : null,
+    next_attempt_at: timeOf(object.next_payment_attempt),
     period_start: timeOf(object.period_start),
     period_end: timeOf(object.period_end),
     boundary_at: boundaryOf(object),

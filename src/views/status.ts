@@ -17,7 +17,9 @@ export const BillingStatus = z
     subscription_status: z.string().nullable(),
     trial_ends_at: timeOut.nullable(),
     current_period_end: timeOut.nullable(),
-    is_delinquent: z.boolean(),
+    is_delinquent: z.boolean().meta({
+      description: 'A payment of an open invoice has failed, or the subscription is past due or unpaid',
+    }),
     /** What is left to pay of the open invoices. */
     outstanding_balance_cents: cents,
     next_invoice_amount_cents: cents.nullable().meta({
@@ -48,7 +50,6 @@ export async function standingOf(context: AppContext, tenantId: string): Promise
     trial_ends_at: subscription?.trial_ends_at ?? null,
     current_period_end: subscription?.current_period_end ?? null,
     is_delinquent:
-      customer?.is_delinquent === 1 ||
       (subscription !== undefined && isLate(subscription.status)) ||
       invoices.some((invoice) => hasFailed(invoice, subscription)),
     outstanding_balance_cents: invoices.reduce((sum, invoice) => sum + invoice.amount_remaining_cents, 0),

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import type { AppContext } from '../../context.ts'
 import { tenantId, text } from '../../db/fields.ts'
 import { listOf, PageQuery } from '../../db/page.ts'
+import { Delinquent, listDelinquents } from '../../ops/delinquents.ts'
 import { Erasure, erase } from '../../ops/erase.ts'
 import { listTenants, showTenant, TenantListing, TenantView } from '../../ops/tenants.ts'
 import { route } from '../route.ts'
@@ -27,6 +28,20 @@ export const adminTenantRoutes = (context: AppContext) => [
       reply: listOf(TenantListing),
     },
     ({ query: { query, ...page } }) => listTenants(context.db.reader, query, page),
+  ),
+  // Before the tenant of that name, whom nobody has.
+  route(
+    {
+      method: 'get',
+      path: '/admin/tenants/delinquent',
+      tag: 'Operators',
+      summary: 'Tenants whose payments fail, the latest to begin first',
+      allow: [],
+      query: PageQuery,
+      reply: listOf(Delinquent),
+    },
+    ({ query }) =>
+      listDelinquents(context.db.reader, query, { now: context.now(), graceDays: context.config.graceDays }),
   ),
   route(
     {

@@ -113,9 +113,7 @@ function statusList({ status, customer, subscriptions, invoices }) {
     ),
     ...pair(
       'is_delinquent',
-      owed
-        ? ofInvoice(yesNo(status.is_delinquent))
-        : ofCustomer(yesNo(status.is_delinquent), 'is_delinquent'),
+      owed ? ofInvoice(yesNo(status.is_delinquent)) : subscription(yesNo(status.is_delinquent), 'status'),
     ),
     ...pair('outstanding_balance_cents', ofInvoice(money(status.outstanding_balance_cents, currency))),
     ...pair(
