@@ -32,7 +32,7 @@ export function chargedCents(lines: readonly Line[], due: Due): bigint {
   return asked + least(forgiven, rest)
 }
 
-/** Those that can become lines. A released amount above the largest goes in lines of at most that, one an invoice. */
+/** Those that can become lines. A released amount above the largest goes on several invoices. */
 export function differencesOf(dues: readonly Due[], lines: readonly Line[]): Difference[] {
   return dues
     .filter(({ state }) => state === 'priced')
@@ -41,14 +41,23 @@ export function differencesOf(dues: readonly Due[], lines: readonly Line[]): Dif
 }
 
 /**
- * What of the differences fits on an invoice beside the lines that are `onIt`: what is due, then credits, the oldest window's first, as
- * long as the sum of ours stays at zero or above; the last one in part.
+ * What of the differences fits on an invoice beside the lines that are `onIt`: what is due, the oldest window's first, as long as the
+ * whole is no more than Stripe takes, then credits in the same order as long as the sum of ours stays at zero or above; the last one
+ * in part.
+ * @param others the cents on it that are not ours, such as the plan
  */
-export function fitting(differences: readonly Difference[], onIt: readonly Line[]): Difference[] {
-  const asked = differences.map(({ due, cents }) => ({
-    due,
-    cents: least(cents, largestCents - lying(linesOf(onIt, due))),
-  }))
+export function fitting(
+  differences: readonly Difference[],
+  onIt: readonly Line[],
+  others: bigint,
+): Difference[] {
+  let left = largestCents - others - lying(onIt)
+  const asked = differences.map(({ due, cents }) => {
+    if (cents < 0n) return { due, cents }
+    const fits = least(cents, left > 0n ? left : 0n)
+    left -= fits
+    return { due, cents: fits }
+  })
   let room = lying(onIt) + asked.reduce((sum, { cents }) => (cents > 0n ? sum + cents : sum), 0n)
   const fit = asked.map(({ due, cents }) => {
     if (cents > 0n) return { due, cents }
@@ -83,4 +92,5 @@ export function notesFor(
 export const least = (a: bigint, b: bigint) => (a < b ? a : b)
 const sumOf = (lines: readonly Line[]) =>
   lines.reduce((sum, { charged_cents }) => sum + BigInt(charged_cents), 0n)
-const lying = (lines: readonly Line[]) => lines.reduce((sum, { item_cents }) => sum + BigInt(item_cents), 0n)
+export const lying = (lines: readonly Line[]) =>
+  lines.reduce((sum, { item_cents }) => sum + BigInt(item_cents), 0n)

@@ -8,8 +8,8 @@ import { windowId } from '../projections/windows.ts'
 import { tellStuck } from './alarms.ts'
 import { type Counted, countDue, countDues, storedDues } from './dues.ts'
 import { chargeKey } from './keys.ts'
-import { type Known, knownOf, type Subscription, type Window } from './known.ts'
-import { type Difference, type Due, differencesOf, fitting, notesFor } from './lines.ts'
+import { type Known, knownOf, type Line, type Subscription, type Window } from './known.ts'
+import { type Difference, type Due, differencesOf, fitting, lying, notesFor } from './lines.ts'
 import { isOver, windowsOf } from './subscription.ts'
 import { lineText } from './words.ts'
 
@@ -86,24 +86,34 @@ export async function makeLines(
   if (isNew.length === 0 || target === null) return
   const onIt =
     'invoiceId' in target ? known.lines.filter(({ invoice_id }) => invoice_id === target.invoiceId) : []
-  const fit = fitting(differencesOf(dues, known.lines), onIt)
+  const fit = fitting(differencesOf(dues, known.lines), onIt, othersOn(known, target, onIt))
   if ('invoiceKey' in target && fit.length > 0) await askInvoice(turn, known, subscription, target.invoiceKey)
   for (const difference of fit)
     await askLine(turn, known, subscription, difference, { kind: 'item', target, upto_position })
   if (isOver(subscription)) await askNotes(turn, known.tenantId, subscription, dues, upto_position)
 }
 
+/** The cents of an invoice that are not ours. */
+function othersOn({ invoices }: Known, target: Target, onIt: readonly Line[]): bigint {
+  if (!('invoiceId' in target)) return 0n
+  const invoice = invoices.find(({ invoice_id }) => invoice_id === target.invoiceId)
+  const others = BigInt(invoice?.total_cents ?? 0) - lying(onIt)
+  return others > 0n ? others : 0n
+}
+
 /** By window, what it owes now and did not when it was counted last. */
-function changesIn(known: Known, counted: readonly Due[]): LinesMade['counted'] {
-  return [...Map.groupBy(counted, ({ window }) => window)].map(([window, dues]) => {
-    const before = storedDues(known, window)
-    const isSame = (due: Due) =>
-      before.some(
-        ({ type, quantity, cents, state }) =>
-          type === due.type && quantity === due.quantity && cents === due.cents && state === due.state,
-      )
-    return { window_start: window.starts_at, dues: dues.filter((due) => !isSame(due)).map(countedDue) }
-  })
+function changesIn({ dues: before }: Known, counted: readonly Due[]): LinesMade['counted'] {
+  const isSame = ({ window, type, quantity, cents, state }: Due) => {
+    const due = before.find(
+      ({ window_id, usage_type }) => window_id === window.window_id && usage_type === type,
+    )
+    if (due === undefined) return quantity === 0n && cents === 0n && state === 'priced'
+    return due.quantity === String(quantity) && due.due_cents === String(cents) && due.state === state
+  }
+  return [...Map.groupBy(counted, ({ window }) => window)].map(([{ starts_at }, dues]) => ({
+    window_start: starts_at,
+    dues: dues.filter((due) => !isSame(due)).map(countedDue),
+  }))
 }
 
 export const countedDue = ({ type, quantity, cents, state }: Due) => ({

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { releaseUsage } from '../../src/charges/decisions.ts'
 import { type Months, openMonths } from '../support/months.ts'
 
 let tenant: Months
@@ -73,6 +74,38 @@ test('a credit larger than the next month is carried on', async () => {
     '2026-03-01T00:00 paid 4900: Cases 1 Jan -10000, Platform base 1 Mar 10000, plan 4900',
     '2026-04-01T00:00 paid 4900: Cases 1 Jan -10000, Platform base 1 Apr 10000, plan 4900',
     '2026-05-01T00:00 paid 4900: Cases 1 Jan -10000, Platform base 1 May 10000, plan 4900',
+  ])
+  await tenant.isRight()
+})
+
+test('an amount above the largest that Stripe takes is on no invoice until it is released', async () => {
+  await tenant.subscribes()
+  await tenant.uses('case', 100_000)
+  await tenant.uses('agent', 1, { action: 'set' })
+  await tenant.to('2026-02-02T00:00')
+  const { service, tenantId } = tenant
+  await service.context.transact({ actor: 'cli' }, (turn) =>
+    releaseUsage(turn, { tenantId, windowStart: '2026-01-01T00:00:00.000Z', type: 'case', reason: 'meant' }),
+  )
+  await tenant.to('2026-04-01T02:00')
+  expect(await tenant.invoices()).toEqual([
+    '2026-01-01T00:00 paid 14900: First base 10000, plan 4900',
+    '2026-02-01T00:00 paid 19900: Agents 1 Jan 5000, Platform base 1 Feb 10000, plan 4900',
+    '2026-03-01T00:00 paid 99999999: Cases 1 Jan 99995099, plan 4900',
+    '2026-04-01T00:00 paid 39801: Agents 1 Feb 5000, Agents 1 Mar 5000, Cases 1 Jan 4901, Platform base 1 Apr 10000, Platform base 1 Mar 10000, plan 4900',
+  ])
+  await tenant.isRight()
+})
+
+test('two amounts that together are more than Stripe takes go on two invoices', async () => {
+  await tenant.subscribes()
+  await tenant.uses('case', 60_000)
+  await tenant.uses('agent', 12_000)
+  await tenant.to('2026-03-01T02:00')
+  expect(await tenant.invoices()).toEqual([
+    '2026-01-01T00:00 paid 14900: First base 10000, plan 4900',
+    '2026-02-01T00:00 paid 99999999: Agents 1 Jan 60000000, Cases 1 Jan 39995099, plan 4900',
+    '2026-03-01T00:00 paid 20029801: Cases 1 Jan 20004901, Platform base 1 Feb 10000, Platform base 1 Mar 10000, plan 4900',
   ])
   await tenant.isRight()
 })

@@ -208,8 +208,8 @@ describe('amounts that make no line', () => {
     ).toContain('2026-01-01 case 1000 on sub_1 2026-03-01')
     const release: Told = { kind: 'usage_release', at: at('2026-02-10'), window: start, type: 'case' }
     expect(linesAt('2026-04-02', sub, wrong, release).filter((line) => line.includes('case'))).toEqual([
-      '2026-01-01 case 99999999 on sub_1 2026-03-01',
-      '2026-01-01 case 1 on sub_1 2026-04-01',
+      '2026-01-01 case 99990099 on sub_1 2026-03-01',
+      '2026-01-01 case 9901 on sub_1 2026-04-01',
     ])
   })
 

@@ -57,7 +57,7 @@ export interface Difference {
 
 /**
  * Due less charged, where it can become a line. Decided: a released amount above Stripe's largest goes in lines of at
- * most that, one an invoice; the rest follows on the next.
+ * most that; the rest follows on the next.
  */
 export function differencesOf(dues: readonly Due[], lines: readonly Line[]): Difference[] {
   return dues
@@ -68,14 +68,20 @@ export function differencesOf(dues: readonly Due[], lines: readonly Line[]): Dif
 }
 
 /**
- * What of the differences fits on an invoice beside the lines that are `onIt`: what is due, and then credits as far as
- * the sum of ours stays at zero or above. Decided: the oldest window's credits first, then the types in their order;
- * the last one in part.
+ * What of the differences fits on an invoice beside the lines that are `onIt` and `others`, the cents that are not ours:
+ * what is due, as long as the whole is at most Stripe's largest, and then credits as far as the sum of ours stays at zero
+ * or above. Decided: the oldest window's first, then the types in their order; the last one in part.
  */
-export function fitting(differences: readonly Difference[], onIt: readonly Line[]): Difference[] {
+export function fitting(
+  differences: readonly Difference[],
+  onIt: readonly Line[],
+  others: bigint,
+): Difference[] {
+  let most = largestCents - others - lying(onIt)
   const asked = differences.map(({ due, cents }) => {
-    const before = linesOf(onIt, due.window.subscription.id, due.window.start, due.type)
-    return { due, cents: least(cents, largestCents - lying(before)) }
+    const fits = cents < 0n || cents <= most ? cents : most < 0n ? 0n : most
+    if (fits > 0n) most -= fits
+    return { due, cents: fits }
   })
   let room = lying(onIt) + sum(asked.map(({ cents }) => cents).filter((cents) => cents > 0n))
   return asked

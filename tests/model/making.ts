@@ -21,7 +21,9 @@ export function makeLinesOn(
   now: Instant,
 ): void {
   const onIt = billing.lines.filter((line) => line.invoice === invoice)
-  record(billing, fitting(toMake(billing, subscription, now), onIt), invoice, now)
+  const seen = ofKind(billing.known, 'invoice_created').find((created) => created.invoice === invoice)
+  const others = BigInt(Math.max(0, seen?.planCents ?? 0))
+  record(billing, fitting(toMake(billing, subscription, now), onIt, others), invoice, now)
 }
 
 /**
@@ -37,7 +39,7 @@ export function makeOwnInvoice(
 ): void {
   const invoice = ownInvoice(subscription.id, now)
   const differences = toMake(billing, subscription, now, openToo)
-  const fit = fitting(differences, [])
+  const fit = fitting(differences, [], 0n)
   if (fit.length > 0) {
     if (!billing.own.some((made) => made.invoice === invoice))
       billing.own.push({ invoice, subscription: subscription.id, madeAt: now })

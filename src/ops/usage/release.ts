@@ -5,7 +5,7 @@ import { assertKnownTenant } from '../../projections/tenants.ts'
 import { decisionOf, shownDecision, type UsageDecision, type UsageDecisionInput } from './decision.ts'
 
 /**
- * An amount above Stripe's largest is meant as it is: it is charged, in lines of at most that, one an invoice.
+ * An amount above Stripe's largest is meant as it is: it is charged on several invoices.
  * @throws NotFound; AppError conflict where nothing is held
  */
 export const release = (
