@@ -11,6 +11,7 @@ import { enqueueRefresh } from './enqueue-refresh.ts'
 import type { EventFact } from './event-fact.ts'
 import { releaseParked } from './parking.ts'
 import { tellSessions } from './sessions/tell-sessions.ts'
+import { takeUpCard } from './take-up-card.ts'
 
 /** Told once the object is in the log and the tables, in the same turn. */
 type Listener = {
@@ -33,6 +34,8 @@ const askAgain: Listener['tell'] = (turn, sighting) => enqueueRefresh(turn, sigh
 export const listeners: Record<string, Listener> = {
   // The steps of onboarding go on, or the session ends.
   tell_sessions: { on: ['customer', 'setup_intent', 'payment_method', 'subscription'], tell: tellSessions },
+  // Another card of a paying tenant is confirmed: it pays from here on, and what is open.
+  take_up_card: { on: ['setup_intent'], tell: takeUpCard },
   // Service months begin and end; the draft of a renewal gets its lines.
   bill_tenant: { on: ['subscription', 'invoice'], tell: billOwner },
   // Two events of one second cannot be ordered: Stripe is asked what is true.

@@ -26,6 +26,7 @@ const operations = [
   'create_customer',
   'update_customer',
   'create_setup_intent',
+  'replace_card',
   'create_subscription',
   'change_plan',
   'cancel',

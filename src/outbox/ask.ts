@@ -1,13 +1,12 @@
 import { createHash } from 'node:crypto'
 import type { AppContext } from '../context.ts'
 import type { Reader, Trx } from '../db/tables.ts'
-import type { NewEffect } from '../effects/effects.ts'
+import { operationStream, type Request, recordRequest } from '../effects/operation.ts'
 import type { Turn } from '../effects/turn.ts'
 import { Conflict } from '../errors.ts'
 import type { By } from '../log/by.ts'
-import { type Operation, streams } from '../log/facts.ts'
+import type { Operation } from '../log/facts.ts'
 import { assertNotErased } from '../projections/tenants.ts'
-import type { CallName } from '../stripe/calls.ts'
 import { failureOf } from '../stripe/failure.ts'
 import { succeededObject } from './askers/operation.ts'
 import { type OperationUnderWay, operationsUnderWay } from './under-way.ts'
@@ -30,11 +29,6 @@ export type Order = {
 
 /** What is to be done: nothing, since this object is as wanted already; or a request. `params` get its key, for the metadata. */
 export type Decision = { objectId: string } | Request
-export type Request = {
-  call: CallName
-  targetId: string | null
-  params: (key: string) => Record<string, unknown>
-}
 
 /**
  * Has one operation done at Stripe, and one at a time per tenant: what has not ended is settled first, so that a late
@@ -91,28 +85,6 @@ async function earliest(reader: Reader, { tenantId, waitsFor = () => true }: Ord
   return (await operationsUnderWay(reader, tenantId)).find(waitsFor)
 }
 
-/** Records that an operation was asked for. Returns the effect that carries it out, for the turn to ask for. */
-export async function recordRequest(
-  turn: Turn,
-  { tenantId, operation, reason }: Pick<Order, 'tenantId' | 'operation' | 'reason'>,
-  { call, targetId, params }: Request,
-  key: string,
-): Promise<NewEffect> {
-  const stream = streamOf(tenantId)
-  await turn.record(stream, [
-    {
-      fact_id: key,
-      type: 'billing.operation_requested',
-      tenant_id: tenantId,
-      data: {
-        ...{ operation, idempotency_key: key, target_id: targetId },
-        personal: { params: params(key), ...(reason !== undefined && { reason }) },
-      },
-    },
-  ])
-  return { effectId: key, tenantId, stream, kind: call, params: { fact_id: key } } as NewEffect
-}
-
 /** Under a client key, attempts are counted apart, so that the client's retry finds what the first one has made. */
 async function nextKey(trx: Trx, order: Order): Promise<{ key: string; madeBefore: string | null }> {
   const { tenantId, operation, clientKey, by } = order
@@ -121,7 +93,7 @@ async function nextKey(trx: Trx, order: Order): Promise<{ key: string; madeBefor
   const rows = await trx
     .selectFrom('billing_events')
     .select('fact_id')
-    .where('stream', '=', streamOf(tenantId))
+    .where('stream', '=', operationStream(tenantId))
     .where('type', '=', 'billing.operation_requested')
     .orderBy('version')
     .execute()
@@ -137,8 +109,5 @@ async function nextKey(trx: Trx, order: Order): Promise<{ key: string; madeBefor
 function passRefusal(error: unknown): void {
   if (!failureOf(error)?.isFinal) throw error
 }
-
-const streamOf = (tenantId: string | null) =>
-  tenantId === null ? streams.catalog : streams.billing(tenantId)
 
 const digest = (text: string) => createHash('sha256').update(text).digest('hex').slice(0, 24)

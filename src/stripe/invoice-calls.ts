@@ -6,6 +6,7 @@ export type InvoiceCallParams = {
   create_invoice: Stripe.InvoiceCreateParams
   create_invoice_item: Stripe.InvoiceItemCreateParams
   delete_invoice_item: CallParams
+  update_invoice: Stripe.InvoiceUpdateParams
   finalize_invoice: CallParams
   pay_invoice: Stripe.InvoicePayParams
   send_invoice: CallParams
@@ -39,6 +40,12 @@ export const invoiceCalls: { [Name in keyof InvoiceCallParams]: Call<InvoiceCall
     objectType: 'invoiceitem',
     isCreate: false,
     run: (stripe, target, _params, options) => stripe.invoiceItems.del(target, {}, options),
+  },
+  update_invoice: {
+    objectType: 'invoice',
+    isCreate: false,
+    run: (stripe, target, params, options) =>
+      unlessDone(stripe, target, isSettled, () => stripe.invoices.update(target, params, options)),
   },
   /** Of nothing, or of less than can be charged, it is paid by that. */
   finalize_invoice: {

@@ -86,6 +86,18 @@ describe('an invoice of our own', () => {
     expect((await make('pay_invoice', {}, id)).object).toMatchObject({ status: 'paid' })
   })
 
+  test('gets another payment method as long as nothing is settled, and is shown as it is after that', async () => {
+    const { stripe, customer, make, own } = await world()
+    const other = await stripe.paymentMethods.attach('pm_card_mastercard', { customer: customer.id })
+    const id = await own(2_000)
+    const params = { default_payment_method: other.id }
+    expect((await make('update_invoice', params, id)).object).toMatchObject({ status: 'draft', ...params })
+    await make('finalize_invoice', {}, id)
+    expect((await make('update_invoice', params, id)).object).toMatchObject({ status: 'open', ...params })
+    await make('void_invoice', {}, id)
+    expect((await make('update_invoice', params, id)).object).toMatchObject({ status: 'void' })
+  })
+
   test('that is sent is final and waits for its due date', async () => {
     const { make, own } = await world()
     const id = await own(2_000, { collection_method: 'send_invoice', days_until_due: 14 })
