@@ -3,7 +3,10 @@ import type { Database } from './database.ts'
 import { tableNames, viewNames } from './tables.ts'
 
 /** The tables and views of the schema that are not there: dropped by hand, or never made. */
-export async function missingTables({ reader, dialect }: Database): Promise<string[]> {
+export async function missingTables({
+  reader,
+  dialect,
+}: Pick<Database, 'reader' | 'dialect'>): Promise<string[]> {
   const all = [...tableNames, ...viewNames]
   const names = sql.join(all)
   const { rows } = await (dialect === 'sqlite'

@@ -30,10 +30,10 @@ export function healthRoutes(context: AppContext, metrics: Metrics): OpenAPIHono
         return { ok: true }
       }),
       check('migrations', async () => {
-        const pending = await pendingMigrations(db)
-        if (pending.length > 0) return { ok: false, message: `pending: ${pending.join(', ')}` }
         const missing = await missingTables(db)
-        return missing.length === 0 ? { ok: true } : { ok: false, message: `missing: ${missing.join(', ')}` }
+        if (missing.length > 0) return { ok: false, message: `missing: ${missing.join(', ')}` }
+        const pending = await pendingMigrations(db)
+        return pending.length === 0 ? { ok: true } : { ok: false, message: `pending: ${pending.join(', ')}` }
       }),
       check('stripe', async () => (stripe ? stripe.healthy() : { ok: true, message: 'switched off' })),
     ])
