@@ -15,7 +15,12 @@ import { afterMs, cutAt, type Span, spanOf } from './spans.ts'
  * A part of a quantity of one type, and the span in which it was used: one instant (`from` is `to`) for a `set`. A level
  * stands where it was first reached. What is free (`costs` is false) is still used.
  */
-export type Part = Span & { quantity: bigint; costs: boolean }
+export type Part = Span & {
+  quantity: bigint
+  costs: boolean
+  /** In the log, of the `set` that it is. */
+  position?: number
+}
 
 /** A time that is paused as a whole, or not at all. */
 export type Counted = Stretch & { costs: boolean }
@@ -48,7 +53,7 @@ async function partsSince(usage: Usage, set: SetRecord, stretch: Counted, cuts: 
   const next = afterMs(occurred_at, 1)
   const rest = spanOf(next, stretch.to).map((span) => ({ ...stretch, ...span }))
   const parts = [
-    { ...instant, quantity },
+    { ...instant, quantity, position: set.position },
     { ...instant, to: next, quantity: await incrementsAt(usage, set, stretch) },
     ...(await incrementParts(usage, rest, cuts)),
   ]
@@ -81,7 +86,10 @@ export async function levelPart(usage: Usage, stretches: Counted[], costs: boole
     ]
     for (const level of levels)
       if (level !== undefined && level.quantity > (highest?.quantity ?? 0n))
-        highest = { from: level.occurred_at, to: level.occurred_at, quantity: level.quantity, costs }
+        highest = {
+          ...{ from: level.occurred_at, to: level.occurred_at, costs },
+          ...{ quantity: level.quantity, position: level.position },
+        }
   }
   return highest === undefined ? [] : [highest]
 }

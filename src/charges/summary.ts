@@ -106,6 +106,10 @@ async function withFates(reader: Reader, known: Known, due: Due, parts: readonly
   }
   const pieces: Piece[] = []
   for (const part of parts) {
+    if (part.position !== undefined) {
+      pieces.push({ ...part, fate: fateAt(part.position) })
+      continue
+    }
     const late = await lateRecords(reader, known.tenantId, due.type, part)
     const rest = late.reduce((left, { quantity }) => left - BigInt(quantity), part.quantity)
     for (const { quantity, position } of late)
@@ -115,22 +119,18 @@ async function withFates(reader: Reader, known: Known, due: Due, parts: readonly
   return pieces
 }
 
-async function lateRecords(reader: Reader, tenantId: string, type: UsageType, { from, to }: Part) {
-  const isSet = from === to
-  const records = await reader
+const lateRecords = (reader: Reader, tenantId: string, type: UsageType, { from, to }: Part) =>
+  reader
     .selectFrom('billing_usage_records')
     .select(['quantity', 'position'])
     .where('tenant_id', '=', tenantId)
     .where('usage_type', '=', type)
     .where('is_late', '=', 1)
     .where('voided_at', 'is', null)
-    .where('action', '=', isSet ? 'set' : 'increment')
+    .where('action', 'in', type === 'platform_base' ? ['set', 'increment'] : ['increment'])
     .where('occurred_at', '>=', from)
-    .where('occurred_at', isSet ? '<=' : '<', to)
-    .orderBy('position', 'desc')
+    .where('occurred_at', '<', to)
     .execute()
-  return isSet ? records.slice(0, 1) : records
-}
 
 function fateOf({ invoices }: Known, { kind, invoice_id }: Line): Fate {
   if (kind === 'forgiven') return 'forgiven'

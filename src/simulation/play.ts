@@ -46,11 +46,16 @@ export async function playMonth(
       restart = undefined
       return now
     }
+    // One that has come back is called after the story, and would take its deeds for earlier ones: it looks when it is asked.
+    if (killed > 0 && (left[0]?.at ?? now + 1) <= now) await world.ask('GET', '/admin/sandbox/clock')
+    const before = left.length
     for (let step = left[0]; step !== undefined && step.at <= now; step = left[0]) {
       left.shift()
       const tenant = tenants[step.tenant]
       if (tenant !== undefined) await perform(world, tenant, step.deed, step.at)
     }
+    // Whoever was called before it has to say again what is due next.
+    if (left.length < before) return now
     if (now >= end - behaves) postman.behave()
     if (accident !== undefined && isAhead && accident.at <= now) {
       isAhead = false

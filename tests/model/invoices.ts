@@ -31,7 +31,7 @@ export interface Invoice {
 /**
  * How an invoice stands. Decided: outcomes count by what they are, not by when they came (deleted, then void, paid,
  * uncollectible, open), so that a webhook before its time changes nothing; an invoice of ours whose lines add up to
- * nothing is paid as it is made; a credit note lowers what is outstanding or else what counts as paid.
+ * nothing is paid as it is made; voiding gives back what the balance had paid; a credit note lowers what is outstanding or else what counts as paid.
  */
 export function invoiceOf(
   known: readonly Entry[],
@@ -49,9 +49,8 @@ export function invoiceOf(
   const creditedCents =
     sum(ofKind(outcomes, 'credit_note').map(({ cents }) => BigInt(cents))) -
     sum(onIt.filter(({ creditNote }) => creditNote).map(({ cents }) => cents))
-  const balanceCents = BigInt(
-    (ofKind(outcomes, 'paid')[0] ?? ofKind(outcomes, 'finalized')[0])?.balanceCents ?? 0,
-  )
+  const moved = (ofKind(outcomes, 'paid')[0] ?? ofKind(outcomes, 'finalized')[0])?.balanceCents ?? 0
+  const balanceCents = first('voided') ? 0n : BigInt(moved)
   const rest = totalCents - creditedCents - balanceCents
   const status = statusOf(
     new Set(outcomes.map(({ kind }) => kind)),

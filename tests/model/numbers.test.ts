@@ -176,7 +176,7 @@ describe('an invoice’s total', () => {
     expect(stands(final)).toMatchObject({ outstandingCents: 9_000n, balanceCents: 900n })
     expect(stands(final, note)).toMatchObject({ outstandingCents: 7_000n, creditedCents: 2_000n })
     expect(stands(final, note, paid)).toMatchObject({ paidCents: 7_000n, outstandingCents: 0n })
-    expect(stands(final, { kind: 'voided', at: then, invoice })).toMatchObject({ forgivenCents: 9_000n })
+    expect(stands(final, { kind: 'voided', at: then, invoice })).toMatchObject({ forgivenCents: 9_900n })
     const written: Told = { kind: 'uncollectible', at: then, invoice }
     expect(stands(final, written)).toMatchObject({ writtenOffCents: 9_000n })
     expect(stands(final, written, paid)).toMatchObject({ paidCents: 9_000n, writtenOffCents: 0n })

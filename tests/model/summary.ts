@@ -78,10 +78,12 @@ export function totalCents({ billedCents, unbilledCents, forgivenCents }: Amount
   return billedCents + unbilledCents + forgivenCents
 }
 
-/** The base is usage only where a record stands for it. */
+/** The base is usage only where a record stands for it. Decided: a count that was `set` to 0 is no usage to be cut off. */
 function isWhole({ window, type, pieces }: Due, within: readonly Piece[], { start, end }: Period): boolean {
-  if (pieces.length === 0) return type !== 'platform_base' && start <= window.start && window.end <= end
-  return within.length === pieces.length
+  const isUsage = ({ quantity }: Piece) => type === 'platform_base' || quantity > 0n
+  const usage = pieces.filter(isUsage)
+  if (usage.length === 0) return type !== 'platform_base' && start <= window.start && window.end <= end
+  return within.filter(isUsage).length === usage.length
 }
 
 function byLines(due: Due, pieces: readonly Piece[], lines: readonly Line[], invoices: readonly Invoice[]) {
