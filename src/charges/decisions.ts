@@ -179,40 +179,6 @@ export async function releaseUsage(
   return held.reduce((sum, { cents }) => sum + cents, 0n)
 }
 
-/**
- * What our lines of a voided invoice asked for is due again, or of another one the difference to what was edited at Stripe.
- * @returns the cents that are due again; below zero they are a credit
- * @throws AppError conflict where there is nothing to bring back
- */
-export async function rebillInvoice(
-  turn: Turn,
-  { tenantId, invoiceId, reason }: { tenantId: string; invoiceId: string; reason: string | null },
-): Promise<number> {
-  const known = await knownOf(turn.trx, tenantId)
-  const invoice = known.invoices.find(({ invoice_id }) => invoice_id === invoiceId)
-  if (invoice === undefined) throw new NotFound('invoice')
-  const lines = known.lines.filter(
-    ({ invoice_id, kind, refusal }) => invoice_id === invoiceId && kind !== 'credit_note' && refusal === null,
-  )
-  const rest = (line: (typeof lines)[number]) =>
-    line.charged_cents - (invoice.status === 'void' ? 0 : line.item_cents)
-  const cents = lines.reduce((sum, line) => sum + rest(line), 0)
-  if (lines.every((line) => rest(line) === 0))
-    throw refused(
-      'Nothing of ours on this invoice can be brought back: it is neither voided nor edited, or that was done',
-    )
-  await turn.record(streams.usage(tenantId), [
-    {
-      fact_id: `rebilled:${invoiceId}:${await lastPosition(turn.trx)}`,
-      type: 'usage.rebilled',
-      tenant_id: tenantId,
-      data: { invoice_id: invoiceId, personal: { reason } },
-    },
-  ])
-  await billTenant(turn, tenantId)
-  return cents
-}
-
 function windowAt({ windows }: Known, start: string): Window {
   const window = windows.find(({ starts_at }) => starts_at === start)
   if (window === undefined) throw new NotFound('window that starts then')

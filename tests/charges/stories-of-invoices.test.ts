@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { rebillInvoice } from '../../src/charges/decisions.ts'
+import { rebillInvoice } from '../../src/charges/rebill.ts'
 import { ingest } from '../../src/inbox/ingest.ts'
 import { type Months, openMonths } from '../support/months.ts'
 import { history } from '../support/webhooks.ts'

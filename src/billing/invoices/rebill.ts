@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { rebillInvoice } from '../../charges/decisions.ts'
+import { rebillInvoice } from '../../charges/rebill.ts'
 import type { AppContext } from '../../context.ts'
 import { cents } from '../../db/fields.ts'
 import type { Caller } from '../../log/by.ts'

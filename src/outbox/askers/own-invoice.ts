@@ -1,4 +1,4 @@
-import { lineEffect } from '../../charges/make.ts'
+import { lineEffect } from '../../charges/ask-line.ts'
 import { dayMs, later } from '../../charges/months.ts'
 import type { Reader } from '../../db/tables.ts'
 import type { NewEffect } from '../../effects/effects.ts'
