@@ -54,7 +54,13 @@ export async function askLine(
 ): Promise<void> {
   const { kind, target, upto_position } = of
   const { subscription_id, customer_id, currency } = subscription
-  const line_id = chargeKey(tenantId, 'line', due.window.window_id, due.type, String(upto_position), kind)
+  // Notes for one window and type may go on several invoices.
+  const place = kind === 'credit_note' && 'invoiceId' in target ? [target.invoiceId] : []
+  const line_id = chargeKey(
+    tenantId,
+    ...['line', due.window.window_id, due.type, String(upto_position), kind],
+    ...place,
+  )
   const stream = streams.usage(tenantId)
   await turn.record(stream, [
     {

@@ -20,12 +20,16 @@ import { windowToClose, windowToOpen } from './windows.ts'
  */
 export async function billTenant(turn: Turn, tenantId: string): Promise<void> {
   const worker = turn.as({ actor: 'worker' })
-  for (;;) {
+  for (let round = 0; round < mostRounds; round += 1) {
     const known = await knownOf(worker.trx, tenantId)
     if (known.subscriptions.length === 0) return
     if (!(await doNext(worker, known))) return wakeForNext(worker, known)
   }
+  throw new Error(`What is due for ${tenantId} comes to no end`)
 }
+
+/** Ten years of a service that was away have about three for each month. */
+const mostRounds = 1000
 
 /** The first thing that is due. False: nothing is. */
 async function doNext(turn: Turn, known: Known): Promise<boolean> {
