@@ -110,8 +110,7 @@ test('a tenant is shown with all its rows, its status and its usage per day', as
     usage: [
       {
         usage_type: 'case',
-        quantity: 3,
-        amount_cents: 3000,
+        quantity: '3',
         day: expect.stringMatching(/^\d{4}-\d\d-\d\d$/),
       },
     ],

@@ -40,6 +40,11 @@ const examples: Record<string, Record<string, unknown>> = {
   '/billing/usage': { tenant_id: 'Jeturing_1', usage_type: 'case', quantity: 1 },
   '/billing/usage/batch': { records: [{ tenant_id: 'Jeturing_1', usage_type: 'case', quantity: 1 }] },
   '/billing/usage/{id}/void': { reason: 'wrong' },
+  '/billing/invoices/{id}/retry': {},
+  '/billing/invoices/{id}/void': { reason: 'wrong' },
+  '/billing/invoices/{id}/rebill': { reason: 'wrong' },
+  '/billing/payment-methods/setup': { tenant_id: 'Jeturing_1', return_url: 'http://localhost:8080/x' },
+  '/billing/portal': { tenant_id: 'Jeturing_1', return_url: 'http://localhost:8080/x' },
   '/billing/discounts': { code: 'SUMMER2024', percent_off: 25, duration: 'once' },
 }
 /** With a raw, signed body instead of fields; or the operators', which have tests of their own. */
@@ -195,7 +200,7 @@ test.each([
   for (const [path] of await posts()) {
     const good = examples[path]
     if (good === undefined || path === '/billing/usage/batch') continue
-    const mayBeEmpty = body === '' && /\/(cancel|resume|pause|void)$/.test(path) && path.includes('{id}')
+    const mayBeEmpty = body === '' && /\/(cancel|resume|pause|void|retry|rebill)$/.test(path) && path.includes('{id}')
     if (mayBeEmpty) continue
     const reply = await service.request('POST', path.replace('{id}', 'sub_unknown'), body)
     expect(reply.status, `${path}: ${JSON.stringify(reply.body)}`).toBe(status)
