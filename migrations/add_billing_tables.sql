@@ -269,7 +269,7 @@ CREATE INDEX IF NOT EXISTS billing_usage_lines_refused ON billing_usage_lines (r
 
 -- The time in which a subscription's collection was paused.
 CREATE TABLE IF NOT EXISTS billing_pauses (
-  pause_id TEXT NOT NULL PRIMARY KEY, -- <subscription_id>:<paused_at>
+  pause_id TEXT NOT NULL PRIMARY KEY, -- <subscription_id>:<position>
   tenant_id TEXT NOT NULL,
   subscription_id TEXT NOT NULL,
   paused_at TEXT NOT NULL,

@@ -109,12 +109,16 @@ async function decideOnGaps(
 ): Promise<bigint> {
   const period = { from: isoOf(0), to: turn.now }
   let cents = 0n
-  for (const type of usageTypes.filter((each) => each === (of.type ?? each)))
+  for (const type of typesOf(decision, of.type))
     cents += (await ofGaps(turn.trx, known, period, type)).unbilled
   if (cents === 0n) throw refused('Nothing outside all service months is due that was not decided on')
   await recordOnGaps(turn, known, of, decision)
   return cents
 }
+
+/** Counts alone can be claimed. */
+const typesOf = (decision: 'claimed' | 'forgiven', type: UsageType | null) =>
+  (decision === 'claimed' ? counts : usageTypes).filter((each) => each === (type ?? each))
 
 async function recordOnGaps(
   turn: Turn,
@@ -125,8 +129,7 @@ async function recordOnGaps(
   const { tenantId } = known
   const position = await lastPosition(turn.trx)
   const window_id = openWindow(known)?.window_id ?? null
-  const types = decision === 'claimed' ? counts : usageTypes
-  for (const usage_type of types.filter((each) => each === (type ?? each))) {
+  for (const usage_type of typesOf(decision, type)) {
     const gaps = gapsOf(known, turn.now, usage_type)
     const after_position = lastOf(known, decision, usage_type)
     const data = { usage_type, gaps, after_position, personal: { reason } }

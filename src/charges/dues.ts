@@ -1,6 +1,7 @@
 import type { Reader } from '../db/tables.ts'
 import { isLevel, type UsageType, usageTypes } from '../db/usage-types.ts'
 import { cardAt, pricedCents } from '../pricing/price.ts'
+import { recordedAfter } from './gaps.ts'
 import type { Known, Window } from './known.ts'
 import { type Due, largestCents } from './lines.ts'
 import { isoOf } from './months.ts'
@@ -92,12 +93,12 @@ export function countedWindow(known: Known, window: Window, type: UsageType): Co
         (each) =>
           each.decision === 'claimed' && each.window_id === window.window_id && each.usage_type === type,
       )
-      .map(({ starts_at, ends_at, after_position, position }) => ({
-        from: starts_at,
-        to: ends_at,
-        after: after_position,
-        upto: position,
-      })),
+      .flatMap(({ starts_at, ends_at, after_position, position }) =>
+        recordedAfter(known, { from: starts_at, to: ends_at }, after_position).map((stretch) => ({
+          ...stretch,
+          upto: position,
+        })),
+      ),
     pauses: known.pauses
       .filter(({ subscription_id }) => subscription_id === window.subscription_id)
       .map(({ paused_at, resumed_at }) => ({ from: paused_at, to: resumed_at ?? endless })),

@@ -22,8 +22,18 @@ const sinceEver = '1970-01-01T00:00:00.000Z'
 export function unclaimed(known: Known, { from, to }: Span, type: UsageType): Stretch[] {
   const after = lastOf(known, 'claimed', type)
   return gapsOf(known, farFuture, type).flatMap((gap) =>
-    spanOf(latest(gap.from, from), earliest(gap.to, to)).map((span) => ({ ...span, after, upto: null })),
+    spanOf(latest(gap.from, from), earliest(gap.to, to)).flatMap((span) => recordedAfter(known, span, after)),
   )
+}
+
+/** A span without what a decision at that position was about: usage of the time before it as far as it came later, and all since. */
+export function recordedAfter({ decisions }: Known, { from, to }: Span, after: number): Stretch[] {
+  const until = latest(
+    from,
+    ...decisions.filter(({ position }) => position === after).map(({ ends_at }) => ends_at),
+  )
+  const before = spanOf(from, earliest(to, until)).map((span) => ({ ...span, after, upto: null }))
+  return [...before, ...spanOf(until, to).map((span) => ({ ...span, after: 0, upto: null }))]
 }
 
 const farFuture = '9999-12-31T00:00:00.000Z'
@@ -40,11 +50,9 @@ export function forgivenOf(known: Known, stretches: readonly Stretch[], type: Us
     .filter((each) => each.decision === 'forgiven' && each.usage_type === type)
     .flatMap(({ starts_at, ends_at, after_position, position }) =>
       stretches.flatMap(({ from, to, after }) =>
-        spanOf(latest(from, starts_at), earliest(to, ends_at)).map((span) => ({
-          ...span,
-          after: Math.max(after, after_position),
-          upto: position,
-        })),
+        spanOf(latest(from, starts_at), earliest(to, ends_at))
+          .flatMap((span) => recordedAfter(known, span, after_position))
+          .map((span) => ({ ...span, after: Math.max(after, span.after), upto: position })),
       ),
     )
     .filter(({ after, upto }) => after < upto)

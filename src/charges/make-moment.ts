@@ -49,7 +49,7 @@ export function makeMoment(turn: Turn, known: Known, moment: Moment): Promise<vo
       })
     }
     case 'pause': {
-      const key = `${subscription.subscription_id}:pause:${moment.pausedAt}`
+      const key = `${moment.pauseId}:pause`
       return makeLines(turn, known, subscription, { ...of, key, target: moment.makes ? own(key) : null })
     }
     case 'late': {

@@ -17,7 +17,7 @@ export type Moment = { at: string; subscription: Subscription } & (
   | { moment: 'draft' | 'again'; window: Window; invoice: Invoice; takesLines: boolean }
   | { moment: 'missed'; window: Window; invoice: Invoice; makes: boolean }
   | { moment: 'window_end'; window: Window; makes: boolean }
-  | { moment: 'pause'; pausedAt: string; makes: boolean }
+  | { moment: 'pause'; pauseId: string; makes: boolean }
   | { moment: 'late' }
 )
 
@@ -29,10 +29,10 @@ export function nextMoment(known: Known, now: string): Moment | undefined {
       .flatMap((window) => ofWindow(known, window, now)),
     ...known.pauses
       .filter(({ billed_at }) => billed_at === null)
-      .map(({ subscription_id, paused_at }) => {
+      .map(({ pause_id, subscription_id, paused_at }) => {
         const subscription = subscriptionOf(known, { subscription_id })
         const makes = windowsOf(known, subscription).length > 0 && !linesWait(subscription)
-        return { moment: 'pause' as const, at: paused_at, subscription, pausedAt: paused_at, makes }
+        return { moment: 'pause' as const, at: paused_at, subscription, pauseId: pause_id, makes }
       }),
   ]
   return moments.sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0))[0]

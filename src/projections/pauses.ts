@@ -43,7 +43,8 @@ async function show(trx: Trx, sighting: Sighting<'subscription'>): Promise<void>
     .executeTakeFirst()
   if (isPaused === (open !== undefined)) return
   const pause = open ?? {
-    pause_id: `${objectId}:${recordedAt}`,
+    // One turn may show a pause, its end and another.
+    pause_id: `${objectId}:${position}`,
     tenant_id: tenantId,
     subscription_id: objectId,
     paused_at: recordedAt,

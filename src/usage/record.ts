@@ -181,8 +181,7 @@ export async function appendUsage(
       ...windows.filter(({ hasLines }) => hasLines),
       ...(await decisionsSince(turn.trx, tenantId, first)),
     ]
-    const isLate = (time: string) =>
-      decided.some(({ starts_at, ends_at }) => starts_at <= time && time < ends_at)
+    const isLate = (time: string) => decided.some(({ from, ends_at }) => from <= time && time < ends_at)
     const facts = ofTenant.map((one) => ({ ...one, data: { ...one.data, is_late: isLate(one.occurred_at) } }))
     const appended = await turn.record(streams.usage(tenantId), facts)
     if (ofTenant.some(({ occurred_at }) => isAfterEnd(windows, occurred_at))) await billTenant(turn, tenantId)
@@ -227,17 +226,16 @@ function draft(input: UsageInput, { whose, by, key }: UsageRequest, index: numbe
 const decisionsSince = (trx: Trx, tenantId: string, time: string) =>
   trx
     .selectFrom('billing_usage_decisions')
-    .select(['starts_at', 'ends_at'])
+    .select(['starts_at as from', 'ends_at'])
     .where('tenant_id', '=', tenantId)
     .where('ends_at', '>', time)
     .execute()
 
-/** Whether it is of a window whose subscription has ended: it waits for no window's end. */
+/** Whether it may count in a window whose subscription has ended, be it as an old count or a level: it waits for no window's end. */
 const isAfterEnd = (windows: Awaited<ReturnType<typeof windowsSince>>, time: string) =>
   windows.some(
-    ({ starts_at, ends_at, isOpen, subscription_id }) =>
+    ({ ends_at, isOpen, subscription_id }) =>
       !isOpen &&
-      starts_at <= time &&
       time < ends_at &&
       !windows.some((other) => other.isOpen && other.subscription_id === subscription_id),
   )
@@ -245,7 +243,7 @@ const isAfterEnd = (windows: Awaited<ReturnType<typeof windowsSince>>, time: str
 async function windowsSince(trx: Trx, tenantId: string, time: string) {
   const windows = await trx
     .selectFrom('billing_windows')
-    .select(['subscription_id', 'starts_at', 'ends_at', 'closed_at', 'draft_id', 'billed_at'])
+    .select(['subscription_id', 'counts_from as from', 'ends_at', 'closed_at', 'draft_id', 'billed_at'])
     .where('tenant_id', '=', tenantId)
     .where('ends_at', '>', time)
     .execute()
