@@ -200,7 +200,8 @@ test.each([
   for (const [path] of await posts()) {
     const good = examples[path]
     if (good === undefined || path === '/billing/usage/batch') continue
-    const mayBeEmpty = body === '' && /\/(cancel|resume|pause|void|retry|rebill)$/.test(path) && path.includes('{id}')
+    const mayBeEmpty =
+      body === '' && /\/(cancel|resume|pause|void|retry|rebill)$/.test(path) && path.includes('{id}')
     if (mayBeEmpty) continue
     const reply = await service.request('POST', path.replace('{id}', 'sub_unknown'), body)
     expect(reply.status, `${path}: ${JSON.stringify(reply.body)}`).toBe(status)
