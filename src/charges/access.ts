@@ -6,7 +6,7 @@ import type { Subscription } from './known.ts'
 import { dayMs, later } from './months.ts'
 import { cancelsAt } from './subscription.ts'
 
-export type AccessStanding = {
+type AccessStanding = {
   access: Access
   /** UTC ISO 8601; null: no end is in sight, or there is nothing that could end. */
   until: string | null

@@ -43,7 +43,7 @@ const againMs = 45 * minuteMs
 /** An invoice of our own is made this long after the end of the window. */
 export const ownInvoiceMs = 60 * minuteMs
 /** A draft that was not seen so long after a boundary is asked for. */
-export const draftLateMs = 5 * minuteMs
+const draftLateMs = 5 * minuteMs
 
 function ofWindow(known: Known, window: Window, now: string): Moment[] {
   const subscription = subscriptionOf(known, window)

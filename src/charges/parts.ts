@@ -1,3 +1,4 @@
+import { later } from './months.ts'
 import {
   highestSetIn,
   incrementsAt,
@@ -9,7 +10,7 @@ import {
   setsIn,
   type Usage,
 } from './recorded.ts'
-import { afterMs, cutAt, type Span, spanOf } from './spans.ts'
+import { cutAt, type Span, spanOf } from './spans.ts'
 
 /**
  * A part of a quantity of one type, and the span in which it was used: one instant (`from` is `to`) for a `set`. A level
@@ -50,7 +51,7 @@ async function partsSince(usage: Usage, set: SetRecord, stretch: Counted, cuts: 
   const { costs } = stretch
   const { occurred_at, quantity } = set
   const instant = { from: occurred_at, to: occurred_at, costs }
-  const next = afterMs(occurred_at, 1)
+  const next = later(occurred_at, 1)
   const rest = spanOf(next, stretch.to).map((span) => ({ ...stretch, ...span }))
   const parts = [
     { ...instant, quantity, position: set.position },
@@ -82,7 +83,7 @@ export async function levelPart(usage: Usage, stretches: Counted[], costs: boole
     const carried = await setAt(usage, from)
     const levels = [
       carried && { ...carried, occurred_at: from },
-      await highestSetIn(usage, { from: afterMs(from, 1), to }),
+      await highestSetIn(usage, { from: later(from, 1), to }),
     ]
     for (const level of levels)
       if (level !== undefined && level.quantity > (highest?.quantity ?? 0n))

@@ -1,7 +1,8 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { Reader, Trx } from '../db/tables.ts'
 import type { UsageType } from '../log/facts.ts'
-import { afterMs, type Span, tilesOf } from './spans.ts'
+import { later } from './months.ts'
+import { type Span, tilesOf } from './spans.ts'
 
 /** Usage of one type of one tenant. What is voided is in none of what follows. */
 export type Usage = { reader: Reader | Trx; tenantId: string; usageType: UsageType }
@@ -62,7 +63,7 @@ export async function lastSetIn(usage: Usage, stretch: Stretch): Promise<SetReco
 
 /** The `set` that holds at an instant. */
 export function setAt(usage: Usage, instant: string): Promise<SetRecord | undefined> {
-  return lastSetIn(usage, { from: sinceEver, to: afterMs(instant, 1), after: 0, upto: null })
+  return lastSetIn(usage, { from: sinceEver, to: later(instant, 1), after: 0, upto: null })
 }
 
 /** The first of the highest `set`s; of several in one millisecond only the last holds. */

@@ -1,3 +1,5 @@
+import { later } from './months.ts'
+
 /** A time, half-open: `from` belongs to it, `to` does not. UTC ISO 8601 with milliseconds. */
 export type Span = { from: string; to: string }
 
@@ -15,10 +17,6 @@ export function spanOf(from: string, to: string): Span[] {
 
 export function holds({ from, to }: Span, instant: string): boolean {
   return from <= instant && instant < to
-}
-
-export function afterMs(instant: string, ms: number): string {
-  return new Date(Date.parse(instant) + ms).toISOString()
 }
 
 type Scale = 'record' | 'minute' | 'hour'
@@ -42,8 +40,8 @@ function tile(span: Span, [finest, ...coarser]: typeof scales): (Span & { scale:
   const { scale } = finest
   const [next] = coarser
   if (next === undefined) return [{ ...span, scale }]
-  const from = afterMs(span.from, remainder(-Date.parse(span.from), next.ms))
-  const to = afterMs(span.to, -remainder(Date.parse(span.to), next.ms))
+  const from = later(span.from, remainder(-Date.parse(span.from), next.ms))
+  const to = later(span.to, -remainder(Date.parse(span.to), next.ms))
   if (from >= to) return [{ ...span, scale }]
   const ends = (end: Span[]) => end.map((one) => ({ ...one, scale }))
   return [...ends(spanOf(span.from, from)), ...tile({ from, to }, coarser), ...ends(spanOf(to, span.to))]

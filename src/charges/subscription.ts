@@ -23,7 +23,9 @@ export function goesOnAfter(subscription: Subscription, time: string): boolean {
   return !isOver(subscription) && (end === null || end > time)
 }
 
-export const isLive = (subscription: Subscription) => !isOver(subscription) && isUsable(subscription.status)
+/** It runs, and is paid for or may yet be. */
+export const isRunning = (subscription: Subscription) =>
+  !isOver(subscription) && isUsable(subscription.status)
 
 export function subscriptionOf(
   { subscriptions }: Known,

@@ -6,7 +6,7 @@ import { chargedCents } from './lines.ts'
 import { ofGaps } from './summary.ts'
 
 /** Of one type. `quantity` is that of the windows of which something is not charged. */
-export type Uncharged = { usage_type: UsageType; quantity: number; amount_cents: number }
+type Uncharged = { usage_type: UsageType; quantity: number; amount_cents: number }
 
 /** What a tenant owes and was not charged yet, whenever it was used, less the credits that it still has. */
 export async function unchargedOf(reader: Reader, tenantId: string): Promise<Uncharged[]> {

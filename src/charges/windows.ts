@@ -4,8 +4,8 @@ import { dayMs, later, latest, monthAt } from './months.ts'
 import {
   cancelsAt,
   isCollectionPaused,
-  isLive,
   isOver,
+  isRunning,
   linesWait,
   openWindow,
   windowsOf,
@@ -26,7 +26,7 @@ export function windowToOpen(known: Known, now: string): FactData<'usage.window_
     if (isOver(subscription) || currency === null || windowsOf(known, subscription).length > 0) continue
     const start = started_at ?? created_at
     const isSecond = start < free
-    const isSeen = isSecond ? isLive(subscription) : ['trialing', 'active'].includes(subscription.status)
+    const isSeen = isSecond ? isRunning(subscription) : ['trialing', 'active'].includes(subscription.status)
     if (!isSeen) continue
     const begun = isSecond ? free : now
     const anchor = trial_ends_at ?? start

@@ -9,7 +9,7 @@ import { saveRow } from './save-row.ts'
 export const windowId = (subscriptionId: string, start: string) => `${subscriptionId}:${start}`
 
 /** Usage is at most 35 days old when it is recorded: counted after that, a window changes no more by what is new. */
-export const countableMs = 36 * 86_400_000
+const countableMs = 36 * 86_400_000
 
 /**
  * Service months. Their bounds are what the facts say; a trial ends where Stripe shows that it ends, for as long as it runs.

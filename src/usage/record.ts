@@ -5,6 +5,7 @@ import { earliest } from '../charges/months.ts'
 import type { AppContext } from '../context.ts'
 import { freeMetadata, pickFields, tenantId, text, time, timeOut } from '../db/fields.ts'
 import type { Trx } from '../db/tables.ts'
+import { isLevel } from '../db/usage-types.ts'
 import type { Turn, TurnFact } from '../effects/turn.ts'
 import { AppError, type FieldProblem } from '../errors.ts'
 import type { By } from '../log/by.ts'
@@ -76,8 +77,9 @@ function quantityProblem({
   quantity,
 }: Pick<UsageInput, 'usage_type' | 'action' | 'quantity'>): string | undefined {
   if (quantity === 0 && action === 'increment') return 'must be at least 1, or 0 to set'
-  const isLevel = usage_type === 'agent' || usage_type === 'user'
-  return isLevel && quantity > 1_000_000 ? 'must be at most 1000000 of agents and users' : undefined
+  return isLevel(usage_type) && quantity > 1_000_000
+    ? 'must be at most 1000000 of agents and users'
+    : undefined
 }
 
 /** How far ahead of our clock, and how far back, usage may have occurred. */

@@ -6,7 +6,7 @@ import { usageTypes } from '../db/usage-types.ts'
 import { NotFound } from '../errors.ts'
 import type { Caller } from '../log/by.ts'
 
-export type InvoiceRow = Row<'billing_invoices'>
+type InvoiceRow = Row<'billing_invoices'>
 
 /** What we have asked for on an invoice: the difference of due and charged of one month and type. */
 const InvoiceLine = z

@@ -3,7 +3,7 @@ import { chanceOf } from '../chance.ts'
 import { day } from '../story/deeds.ts'
 
 /** Kills the service at `at` (unix seconds), so many real milliseconds after it was given something to do. */
-export type Accident = { at: number; afterMs: number; by: 'clock' | 'webhook'; number: number }
+type Accident = { at: number; afterMs: number; by: 'clock' | 'webhook'; number: number }
 
 /** One a month, most of the time: while it does what is due, or while it takes in the n-th webhook from then on. */
 export function accidentOf(seed: number, month: number, start: number, end: number): Accident | undefined {

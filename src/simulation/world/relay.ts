@@ -6,7 +6,7 @@ export type Passing = { method: string; path: string; headers: IncomingHttpHeade
 /** `headers` without those that are about the connection. */
 export type Answer = { status: number; headers: [string, string][]; body: Buffer }
 
-export type Relay = { url: string; close(): Promise<void> }
+type Relay = { url: string; close(): Promise<void> }
 
 /**
  * Stands on this machine between two who talk over HTTP.
