@@ -7,8 +7,9 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { freePort } from './support/free-port.ts'
 import { adminKey } from './support/requests.ts'
-import { freePort, type ServiceProcess, startProcess } from './support/service-process.ts'
+import { type ServiceProcess, startProcess } from './support/service-process.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 let directory: string

@@ -15,9 +15,10 @@ import { readFacts } from '../../src/log/read.ts'
 import { personalOf } from '../../src/log/subject.ts'
 import { createPostgres, eachDatabase, testKey } from '../support/databases.ts'
 import { observed, recordAll } from '../support/facts.ts'
+import { freePort } from '../support/free-port.ts'
 import { requestsAt } from '../support/requests.ts'
 import { runCli, startCli } from '../support/run-cli.ts'
-import { freePort, spawnService } from '../support/service-process.ts'
+import { spawnService } from '../support/service-process.ts'
 
 let directory: string
 beforeEach(async () => {

@@ -8,7 +8,8 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { readConfig } from '../../src/config.ts'
 import { serve } from '../../src/main.ts'
 import { openJournal } from '../../src/usage/journal.ts'
-import { freePort, spawnService } from '../support/service-process.ts'
+import { freePort } from '../support/free-port.ts'
+import { spawnService } from '../support/service-process.ts'
 
 let directory: string
 beforeEach(async () => {

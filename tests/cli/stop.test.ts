@@ -6,9 +6,10 @@ import { join } from 'node:path'
 import Sqlite from 'better-sqlite3'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { type Sandbox, startSandbox } from '../../src/stripe-sandbox/sandbox.ts'
+import { freePort } from '../support/free-port.ts'
 import { type HoldingProxy, startHoldingProxy } from '../support/holding-proxy.ts'
 import { requestsAt, type SendRequest } from '../support/requests.ts'
-import { freePort, spawnService } from '../support/service-process.ts'
+import { spawnService } from '../support/service-process.ts'
 
 let directory: string
 let sandbox: Sandbox

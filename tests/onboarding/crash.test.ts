@@ -6,10 +6,11 @@ import Sqlite from 'better-sqlite3'
 import Stripe from 'stripe'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { type Sandbox, startSandbox } from '../../src/stripe-sandbox/sandbox.ts'
+import { freePort } from '../support/free-port.ts'
 import { type HoldingProxy, startHoldingProxy } from '../support/holding-proxy.ts'
 import type { Reply } from '../support/requests.ts'
 import { runCli } from '../support/run-cli.ts'
-import { freePort, type ServiceProcess, startProcess } from '../support/service-process.ts'
+import { type ServiceProcess, startProcess } from '../support/service-process.ts'
 
 /**
  * The service is killed with SIGKILL at one point of every step, started again, and the client sends its request again.

@@ -6,9 +6,10 @@ import Sqlite from 'better-sqlite3'
 import Stripe from 'stripe'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { type Sandbox, startSandbox } from '../../src/stripe-sandbox/sandbox.ts'
+import { freePort } from '../support/free-port.ts'
 import { type HoldingProxy, startHoldingProxy } from '../support/holding-proxy.ts'
 import { runCli } from '../support/run-cli.ts'
-import { freePort, type ServiceProcess, startProcess } from '../support/service-process.ts'
+import { type ServiceProcess, startProcess } from '../support/service-process.ts'
 
 let directory: string
 let sandbox: Sandbox

@@ -4,9 +4,10 @@ import pg from 'pg'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { startSandbox } from '../../src/stripe-sandbox/sandbox.ts'
 import { createPostgres, eachDatabase, type TestDatabase, testKey } from '../support/databases.ts'
+import { freePort } from '../support/free-port.ts'
 import { type HoldingProxy, startHoldingProxy } from '../support/holding-proxy.ts'
 import { type Service, startService } from '../support/service.ts'
-import { freePort, startProcess } from '../support/service-process.ts'
+import { startProcess } from '../support/service-process.ts'
 import { requestsTo, wizard } from '../support/wizard.ts'
 
 let sandbox: Awaited<ReturnType<typeof startSandbox>>

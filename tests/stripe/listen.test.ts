@@ -6,7 +6,8 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
-import { freePort, type ServiceProcess, startProcess } from '../support/service-process.ts'
+import { freePort } from '../support/free-port.ts'
+import { type ServiceProcess, startProcess } from '../support/service-process.ts'
 
 /** The guide's three lines, typed beside a service with its embedded sandbox: nothing else is configured. */
 const stripeCommand = fileURLToPath(new URL('../../node_modules/.bin/stripe', import.meta.url))

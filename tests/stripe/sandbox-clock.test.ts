@@ -20,10 +20,11 @@ import {
   type TestDatabase,
   testKey,
 } from '../support/databases.ts'
+import { freePort } from '../support/free-port.ts'
 import { startHoldingProxy } from '../support/holding-proxy.ts'
 import { adminKey, requestsAt, type SendRequest } from '../support/requests.ts'
 import { runCli } from '../support/run-cli.ts'
-import { freePort, type ServiceProcess, startProcess } from '../support/service-process.ts'
+import { type ServiceProcess, startProcess } from '../support/service-process.ts'
 import { applicant } from '../support/wizard.ts'
 
 /** The service in a process of its own goes along with the clock of a sandbox, its own or one in another process. */

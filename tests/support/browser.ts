@@ -11,7 +11,7 @@ import type { Service } from '../../src/cli/service.ts'
 import { readConfig } from '../../src/config.ts'
 import { createLog } from '../../src/logging/log-output.ts'
 import { serve } from '../../src/main.ts'
-import { freePort } from './service-process.ts'
+import { freePort } from './free-port.ts'
 
 /** The package's switches for trusting pages and for one process: these pages are held to the web's rules, and closed. */
 const left = new Set([
