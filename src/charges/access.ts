@@ -11,6 +11,8 @@ type AccessStanding = {
   /** UTC ISO 8601; null: no end is in sight, or there is nothing that could end. */
   until: string | null
   reason: AccessReason
+  /** Since when it is so; null: it was never recorded. */
+  since: string | null
   /** Since when a payment has been failing that is still owed. */
   failingSince: string | null
   /** Of whose service months the last one is, or else the one that was made last. */
@@ -36,7 +38,9 @@ export async function accessOfTenant(
   const pastDue = about?.status === 'past_due' ? (recorded?.failing_since ?? now) : null
   const failingSince = (await firstFailure(reader, tenantId)) ?? pastDue
   const { access, until } = accessOf(about, { failingSince, graceDays, now })
-  return { access, until, reason: reasonFor(about, access), failingSince, subscription, recorded }
+  // What was recorded has ended by itself, and nobody has noticed yet.
+  const since = (recorded?.access === access ? recorded.since : recorded?.until) ?? null
+  return { access, until, reason: reasonFor(about, access), since, failingSince, subscription, recorded }
 }
 
 /** Records what has changed, and answers when it changes by itself. */

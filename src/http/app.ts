@@ -19,6 +19,7 @@ import { adminCauseRoutes } from './routes/admin-causes.ts'
 import { adminClockRoutes } from './routes/admin-clock.ts'
 import { adminEventRoutes } from './routes/admin-events.ts'
 import { adminExportRoutes } from './routes/admin-export.ts'
+import { adminInvoiceRoutes } from './routes/admin-invoices.ts'
 import { adminJobRoutes } from './routes/admin-jobs.ts'
 import { adminKeyRoutes } from './routes/admin-keys.ts'
 import { adminOutboxRoutes } from './routes/admin-outbox.ts'
@@ -57,6 +58,7 @@ const resources: ((context: AppContext, live: LiveStreams) => Route[])[] = [
   adminTenantRoutes,
   adminUsageRoutes,
   adminExportRoutes,
+  adminInvoiceRoutes,
   adminJobRoutes,
   adminOutboxRoutes,
   adminKeyRoutes,

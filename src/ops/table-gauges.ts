@@ -1,6 +1,6 @@
 import type { Reader } from '../db/tables.ts'
 import { lastPosition } from '../log/read.ts'
-import { delinquentCents } from './delinquents.ts'
+import { delinquentCents } from './failing-payments.ts'
 import { type MoneyGauges, moneyGauges } from './money-gauges.ts'
 import { type OutboxGauges, outboxGauges } from './outbox-gauges.ts'
 

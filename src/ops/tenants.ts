@@ -8,9 +8,11 @@ import type { Reader, Row } from '../db/tables.ts'
 import { NotFound } from '../errors.ts'
 import { usageTypes } from '../log/facts.ts'
 import { erasedTenants, knownTenants } from '../projections/tenants.ts'
+import { accessIn, TenantAccess } from '../views/access.ts'
 import { findCustomer } from '../views/customer.ts'
 import { BillingStatus, standingOf } from '../views/status.ts'
 import { isLive } from '../views/subscriptions.ts'
+import { Delinquent, delinquentOf } from './delinquents.ts'
 import { listSessions, SessionListing } from './sessions.ts'
 import { monthsOf, TenantMonth } from './tenant-months.ts'
 import { UsageDay, usageByDay } from './usage-by-day.ts'
@@ -114,6 +116,8 @@ export const TenantView = z.object({
   /** Since then nothing personal is kept of it. */
   erased_at: timeOut.nullable(),
   status: BillingStatus,
+  access: TenantAccess,
+  delinquent: Delinquent.nullable(),
   customer: tableRow.nullable(),
   sessions: z.array(SessionListing),
   subscriptions: z.array(tableRow),
@@ -145,6 +149,7 @@ export async function showTenant(context: AppContext, tenantId: string): Promise
   if (erased_at === null && !(await knownTenants(reader, [tenantId])).has(tenantId))
     throw new NotFound('tenant')
   const { items } = await listSessions(reader, { tenantId }, { limit: 100 }, context.now())
+  const at = { now: context.now(), graceDays: context.config.graceDays }
   const unbilled = await unchargedOf(reader, tenantId)
   const [person = null] = await rowsOf(reader, 'people', [tenantId])
   return {
@@ -152,6 +157,8 @@ export async function showTenant(context: AppContext, tenantId: string): Promise
     person,
     erased_at,
     status: await standingOf(context, tenantId),
+    access: await accessIn(reader, tenantId, at),
+    delinquent: await delinquentOf(reader, tenantId, at),
     customer: (await findCustomer(reader, tenantId)) ?? null,
     sessions: items,
     subscriptions: (await rowsOf(reader, 'billing_subscriptions', [tenantId])).sort(newestFirst),

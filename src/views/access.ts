@@ -3,6 +3,7 @@ import { accesses, accessReasons } from '../../machines/subscription.ts'
 import { accessOfTenant } from '../charges/access.ts'
 import type { AppContext } from '../context.ts'
 import { timeOut } from '../db/fields.ts'
+import type { Reader } from '../db/tables.ts'
 import { lastPosition } from '../log/read.ts'
 import { readConsistently } from '../projections/consistent-read.ts'
 import { assertKnownTenant } from '../projections/tenants.ts'
@@ -16,6 +17,7 @@ export const TenantAccess = z
       description: 'The end of the grace period, or of the paid time of a subscription that ends',
     }),
     reason: z.enum(accessReasons),
+    since: timeOut.nullable().meta({ description: 'When it came to be so' }),
     subscription_status: z.string().nullable(),
     plan_id: z.string().nullable(),
     position: z.int().meta({ description: 'Of the last fact in the log that is counted in' }),
@@ -27,18 +29,26 @@ export type TenantAccess = z.infer<typeof TenantAccess>
 export function tenantAccess({ db, now, config }: AppContext, tenantId: string): Promise<TenantAccess> {
   return readConsistently(db, async (reader) => {
     await assertKnownTenant(reader, tenantId)
-    const { access, until, reason, subscription } = await accessOfTenant(reader, tenantId, {
-      now: now().toISOString(),
-      graceDays: config.graceDays,
-    })
-    return {
-      tenant_id: tenantId,
-      access,
-      until,
-      reason,
-      subscription_status: subscription?.status ?? null,
-      plan_id: subscription?.plan_id ?? null,
-      position: await lastPosition(reader),
-    }
+    return accessIn(reader, tenantId, { now: now(), graceDays: config.graceDays })
   })
+}
+
+/** As `tenantAccess`, also of a tenant that was erased. */
+export async function accessIn(
+  reader: Reader,
+  tenantId: string,
+  { now, graceDays }: { now: Date; graceDays: number },
+): Promise<TenantAccess> {
+  const at = { now: now.toISOString(), graceDays }
+  const { access, until, reason, since, subscription } = await accessOfTenant(reader, tenantId, at)
+  return {
+    tenant_id: tenantId,
+    access,
+    until,
+    reason,
+    since,
+    subscription_status: subscription?.status ?? null,
+    plan_id: subscription?.plan_id ?? null,
+    position: await lastPosition(reader),
+  }
 }

@@ -38,7 +38,18 @@ test('who owes what could not be collected, since when, why, and what comes next
     last_decline_code: 'generic_decline',
     next_attempt_at: new Date((data[0]?.next_payment_attempt ?? 0) * 1000).toISOString(),
     access: 'grace',
+    since: tenant.failing_since,
     until: new Date(Date.parse(tenant.failing_since) + 14 * day * 1000).toISOString(),
+    invoices: [
+      {
+        invoice_id: data[0]?.id,
+        number: data[0]?.number,
+        amount_cents: data[0]?.amount_remaining,
+        currency: 'usd',
+        payment_failed_at: tenant.failing_since,
+        can_retry: true,
+      },
+    ],
   })
   const metrics = await (await service.app.request('/metrics')).text()
   expect(metrics).toContain('stepledger_tenants{access="grace"} 1')
@@ -49,6 +60,20 @@ test('who owes what could not be collected, since when, why, and what comes next
   const printed = await runCli(['tenants', 'delinquent', '--json', '--database', `file:${path}`])
   expect(printed.code).toBe(0)
   expect(JSON.parse(printed.stdout)).toMatchObject([{ tenant_id: bad.of.tenantId, owed: tenant.owed }])
+})
+
+test('who is suspended since its grace was over, whether or not anybody has looked', async () => {
+  const tenant = wizard(service)
+  await tenant.to('createSubscription')
+  await payWith('pm_card_chargeCustomerFail', tenant.of)
+  await pass(31 * day + 2 * 3600)
+  const { until } = (await listed())[0]
+  await service.sandbox.clock.advanceTo(Date.parse(until) / 1000 + 1)
+  const [late] = await listed()
+  expect(late).toMatchObject({ access: 'suspended', until: null, since: until })
+  const view = (await service.request('GET', `/admin/tenants/${tenant.of.tenantId}`)).body.data
+  expect(view.delinquent).toEqual(late)
+  expect(view.access).toMatchObject({ access: 'suspended', reason: 'grace_over', since: until })
 })
 
 test('an invoice of our own is tried again by us, and says when', async () => {

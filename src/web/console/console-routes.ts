@@ -67,10 +67,10 @@ const files = [
   ...['icon.svg', 'main.js', 'router.js', 'login.js', 'api.js', 'dom.js', 'words.js'],
   ...['table.js', 'fact.js', 'fact-data.js', 'latest-facts.js', 'why.js', 'confirm.js', 'statechart.js'],
   ...['layout.js', 'usage-chart.js', 'clock.js'],
-  ...['overview', 'sessions', 'session', 'tenants', 'tenant', 'log', 'jobs', 'webhooks', 'effects'].map(
-    (view) => `views/${view}.js`,
-  ),
-  ...['then.js', 'tenant-months.js', 'tenant-tables.js', 'job-result.js'].map((part) => `views/${part}`),
+  ...[
+    ...['overview', 'sessions', 'session', 'tenants', 'tenant', 'delinquent', 'log', 'webhooks', 'effects'],
+    ...['jobs', 'then', 'tenant-access', 'tenant-months', 'tenant-tables', 'dunning', 'job-result'],
+  ].map((view) => `views/${view}.js`),
 ]
 
 const packaged = {

@@ -3,6 +3,7 @@ import { createClock } from './clock.js'
 import { announce, find } from './dom.js'
 import { showLogin } from './login.js'
 import { createRouter, href } from './router.js'
+import { delinquentView } from './views/delinquent.js'
 import { effectsView } from './views/effects.js'
 import { jobsView } from './views/jobs.js'
 import { logView } from './views/log.js'
@@ -17,6 +18,7 @@ const router = createRouter({
   '': overviewView,
   sessions: (asked) => (asked.id === '' ? sessionsView(asked) : sessionView(asked)),
   tenants: (asked) => (asked.id === '' ? tenantsView(asked) : tenantView(asked)),
+  delinquent: delinquentView,
   log: logView,
   webhooks: webhooksView,
   effects: effectsView,

@@ -15,6 +15,13 @@ export function money(cents, currency) {
 /** @param {number} count @param {string} one @param {string} [many] */
 export const counted = (count, one, many = `${one}s`) => `${grouped(count)} ${count === 1 ? one : many}`
 
+/** How long it lasts, in its largest unit: "3 days", "5 hours". @param {number} seconds */
+export function lasting(seconds) {
+  if (seconds >= 86_400) return counted(Math.floor(seconds / 86_400), 'day')
+  if (seconds >= 3_600) return counted(Math.floor(seconds / 3_600), 'hour')
+  return counted(Math.floor(seconds / 60), 'minute')
+}
+
 /** @param {number | bigint} count */
 export const grouped = (count) => new Intl.NumberFormat('en').format(count)
 
@@ -34,10 +41,15 @@ export function explained(error) {
 /** A state in one of four tones, told by its word and not by its colour alone. @param {string | null} status */
 export function toneOf(status) {
   if (status === null) return 'plain'
-  if (/^(active|trialing|completed|paid|done|applied|released|ready|ok|fine)$/.test(status)) return 'good'
-  if (/^(failed|quarantined|unpaid|uncollectible|incomplete_expired|unavailable|stranded)$/.test(status))
+  if (/^(active|trialing|completed|paid|done|applied|released|ready|ok|fine|full)$/.test(status))
+    return 'good'
+  if (
+    /^(failed|quarantined|unpaid|uncollectible|incomplete_expired|unavailable|stranded|suspended)$/.test(
+      status,
+    )
+  )
     return 'bad'
-  if (/^(past_due|incomplete|parked|pending|open|running|lapsed|degraded)$/.test(status)) return 'warn'
+  if (/^(past_due|incomplete|parked|pending|open|running|lapsed|degraded|grace)$/.test(status)) return 'warn'
   return 'plain'
 }
 

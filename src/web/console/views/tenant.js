@@ -7,6 +7,7 @@ import { usageCharts } from '../usage-chart.js'
 import { why } from '../why.js'
 import { money, spaced } from '../words.js'
 import { sessionTable } from './sessions.js'
+import { accessPart } from './tenant-access.js'
 import { monthsPart } from './tenant-months.js'
 import {
   discountTable,
@@ -40,6 +41,7 @@ export async function tenantView({ id, signal }) {
         h('p', { class: 'hint' }, 'Erased ', time(tenant.erased_at), ': nothing personal is left of it.'),
       tenant.person && part('Person', personList(tenant.person)),
       part('Status', statusList(tenant)),
+      part('Access', accessPart(tenant)),
       part('Sessions', sessionTable('Sessions', tenant.sessions, { withTenant: false })),
       part('Subscriptions', subscriptionTable(tenant.subscriptions)),
       part('Discounts', discountTable(tenant.subscriptions)),

@@ -1,0 +1,24 @@
+import { z } from 'zod'
+import { retryInvoice } from '../../billing/invoices/retry.ts'
+import type { AppContext } from '../../context.ts'
+import { resourceId, text } from '../../db/fields.ts'
+import { Invoice } from '../../views/invoices.ts'
+import { route } from '../route.ts'
+
+export const adminInvoiceRoutes = (context: AppContext) => [
+  route(
+    {
+      method: 'post',
+      path: '/admin/invoices/{id}/retry',
+      tag: 'Operators',
+      summary: 'Collect an open invoice now',
+      description: 'As `POST /billing/invoices/{id}/retry`: a decline is 402, one that is not open is 409.',
+      allow: [],
+      params: z.object({ id: resourceId }),
+      body: z.strictObject({ reason: text(500).optional() }),
+      isBodyOptional: true,
+      reply: Invoice,
+    },
+    ({ by, params, body, clientKey }) => retryInvoice(context, by, params.id, { ...body, clientKey }),
+  ),
+]

@@ -1,0 +1,39 @@
+import { post } from '../api.js'
+import { action, announce, h, pill, time } from '../dom.js'
+import { money, spaced } from '../words.js'
+
+/** @typedef {import('../../../ops/failing-payments.ts').FailingInvoice} FailingInvoice */
+
+/** Why the bank said no, in Stripe's word for it. @param {string | null} code */
+export const declineShown = (code) => code && spaced(code)
+
+/**
+ * What may be used, and the date that goes with it.
+ * @param {{ access: string, since: string | null, until: string | null }} standing
+ */
+export const accessShown = ({ access, since, until }) => [
+  pill(access),
+  until !== null ? [' until ', time(until)] : since !== null && [' since ', time(since)],
+]
+
+/**
+ * A button for each invoice that can be collected now. What was sent to be paid by a day is not.
+ * @param {readonly FailingInvoice[]} invoices
+ */
+export const retryButtons = (invoices) => invoices.filter(({ can_retry }) => can_retry).map(retryButton)
+
+/** @param {FailingInvoice} invoice */
+function retryButton({ invoice_id, number, amount_cents, currency }) {
+  const amount = money(amount_cents, currency)
+  const name = number ?? invoice_id
+  const retry = async () => {
+    /** @type {import('../../../views/invoices.ts').Invoice} */
+    const { status } = await post(`/invoices/${encodeURIComponent(invoice_id)}/retry`)
+    announce(`${name} is ${status}`)
+    const outcome = h('span', { tabindex: -1 }, `${name} is `, pill(status))
+    button.replaceWith(outcome)
+    outcome.focus()
+  }
+  const button = action(`Collect ${amount}`, retry, { 'aria-label': `Collect ${amount} of ${name} now` })
+  return button
+}
