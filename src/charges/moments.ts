@@ -105,7 +105,7 @@ const renewalOf = ({ invoices }: Known, { subscription_id, ends_at }: Window) =>
   )
 
 /** Whether the end of this window has an invoice of our own, as things stand an hour after it. */
-function hasOwnInvoice(known: Known, window: Window): boolean {
+export function hasOwnInvoice(known: Known, window: Window): boolean {
   const subscription = subscriptionOf(known, window)
   const { ended_at, current_period_end } = subscription
   if (linesWait(subscription)) return false

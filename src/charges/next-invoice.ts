@@ -5,8 +5,9 @@ import { ppmOf } from '../projections/read-value.ts'
 import { discountsIn } from '../projections/subscription-discounts.ts'
 import { duesOf } from './dues.ts'
 import { type Known, knownOf, type Subscription, type Window } from './known.ts'
-import { type Due, differencesOf, largestCents } from './lines.ts'
-import { dayMs } from './months.ts'
+import { type Difference, type Due, differencesOf, fitting, largestCents } from './lines.ts'
+import { hasOwnInvoice, ownInvoiceMs } from './moments.ts'
+import { dayMs, earliest, later, latest, monthAt } from './months.ts'
 import {
   cancelsAt,
   isCollectionPaused,
@@ -14,7 +15,21 @@ import {
   linesWait,
   openWindow,
   subscriptionOf,
+  windowsOf,
 } from './subscription.ts'
+
+/** An invoice that is to come, before the customer's balance and tax, in cents of the subscription's currency. */
+export type NextInvoice = {
+  /** When it is made, UTC ISO 8601. */
+  at: string
+  /** The plan after discount: 0 where no renewal falls on it. */
+  planCents: number
+  /** What waits at Stripe for it, such as prorations. Below zero: a credit. */
+  pendingCents: number
+  /** Ours: usage by window and type, and the base. */
+  lines: readonly Difference[]
+  totalCents: number
+}
 
 /**
  * The cents of the invoice that the next window end will make, as things stand: the plan after discount where a renewal falls on it, with
@@ -22,51 +37,82 @@ import {
  * tax. Null where none will come. Reads the tables alone.
  */
 export const nextInvoiceCents = async (reader: Reader, tenantId: string) =>
-  nextInvoiceOf(reader, await knownOf(reader, tenantId))
+  nextCentsOf(reader, await knownOf(reader, tenantId))
 
 /** As `nextInvoiceCents`, of what is known or supposed. */
-export async function nextInvoiceOf(reader: Reader, known: Known): Promise<number | null> {
+export const nextCentsOf = async (reader: Reader, known: Known) =>
+  (await nextInvoiceOf(reader, known))?.totalCents ?? null
+
+/**
+ * That invoice with its parts.
+ * @param pending what waits at Stripe for the next renewal, where it is not what the tables say
+ */
+export async function nextInvoiceOf(
+  reader: Reader,
+  known: Known,
+  pending?: number,
+): Promise<NextInvoice | null> {
   const open = openWindow(known)
   const dues = await duesOf(reader, known)
-  if (open === undefined) return lastInvoiceCents(known, dues)
+  if (open === undefined) return lastInvoice(known, dues)
   const subscription = subscriptionOf(known, open)
   const end = cancelsAt(subscription)
   const goesOn = end === null || end > open.ends_at
   if (linesWait(subscription) || (open.is_trial === 1 && !goesOn)) return null
   const isPaused = isCollectionPaused(subscription)
   const renews = goesOn && !isPaused && renewsAt(subscription, open.ends_at)
-  const cents = differences(dues, known, subscription)
-  if (goesOn && !isPaused) cents.push(nextBaseCents(known, open))
-  if (!renews && !cents.some((more) => more > 0n)) return null
-  const ours = cents.reduce((sum, more) => sum + more, 0n)
-  const plan = renews ? planCents(subscription, open.ends_at) + (await pendingCents(reader, subscription)) : 0
-  return plan + (ours > 0n ? Number(ours) : 0)
+  const base = goesOn && !isPaused ? nextBase(known, open) : []
+  const ours = [...differences(dues, known, subscription), ...base]
+  if (!renews) return ownInvoice(later(earliest(end ?? open.ends_at, open.ends_at), ownInvoiceMs), ours)
+  const planCents = planCentsOf(subscription, open.ends_at)
+  // Weeks are renewed in between: what waits is on the first of them.
+  const isNext = open.ends_at === subscription.current_period_end
+  const pendingCents = isNext ? (pending ?? (await pendingCentsOf(reader, subscription))) : 0
+  return invoiceOf(open.ends_at, ours, { planCents, pendingCents })
 }
 
 /** What still waits for an invoice of the subscription that ended last. */
-function lastInvoiceCents(known: Known, dues: readonly Due[]): number | null {
+function lastInvoice(known: Known, dues: readonly Due[]): NextInvoice | null {
   const ended = known.subscriptions.findLast(
-    (subscription) =>
-      isOver(subscription) &&
-      known.windows.some(({ subscription_id }) => subscription_id === subscription.subscription_id),
+    (subscription) => isOver(subscription) && windowsOf(known, subscription).length > 0,
   )
   if (ended === undefined) return null
-  const cents = differences(dues, known, ended)
-  if (!cents.some((more) => more > 0n)) return null
-  const ours = cents.reduce((sum, more) => sum + more, 0n)
-  return ours > 0n ? Number(ours) : 0
+  const windows = windowsOf(known, ended)
+  const waiting = windows.filter((each) => each.billed_at === null && hasOwnInvoice(known, each))
+  const [first] = waiting.map(({ ends_at, closed_at }) =>
+    latest(later(ends_at, ownInvoiceMs), closed_at ?? ''),
+  )
+  const at = first ?? windows.at(-1)?.late_at ?? windows.at(-1)?.ends_at ?? ''
+  return ownInvoice(at, differences(dues, known, ended))
+}
+
+/** With nothing above zero on it, it is not made. */
+const ownInvoice = (at: string, ours: readonly Difference[]) =>
+  ours.some(({ cents }) => cents > 0n) ? invoiceOf(at, ours, { planCents: 0, pendingCents: 0 }) : null
+
+function invoiceOf(
+  at: string,
+  ours: readonly Difference[],
+  others: Pick<NextInvoice, 'planCents' | 'pendingCents'>,
+): NextInvoice {
+  const otherCents = others.planCents + others.pendingCents
+  const lines = fitting(ours, [], BigInt(Math.max(0, otherCents)))
+  return { at, ...others, lines, totalCents: otherCents + Number(sumOf(lines)) }
 }
 
 const differences = (dues: readonly Due[], { lines }: Known, { subscription_id }: Subscription) =>
   differencesOf(
     dues.filter(({ window }) => window.subscription_id === subscription_id),
     lines,
-  ).map(({ cents }) => cents)
+  )
 
-function nextBaseCents({ cards }: Known, { ends_at, currency }: Window): bigint {
+function nextBase({ cards }: Known, open: Window): Difference[] {
+  const { ends_at, anchor_at, currency } = open
   const card = cardAt(cards, ends_at)
   const cents = pricedCents([{ quantity: 1n, rate: card.rates.platform_base }], currency)
-  return card.currency === currency && cents <= largestCents ? cents : 0n
+  if (card.currency !== currency || cents === 0n || cents > largestCents) return []
+  const window = { ...open, starts_at: ends_at, ends_at: monthAt(anchor_at, ends_at).end }
+  return [{ due: { window, type: 'platform_base', quantity: 1n, cents, state: 'priced' }, cents }]
 }
 
 /** Weeks are counted on from the period's end; of longer periods only the one under way can end with a window. */
@@ -82,7 +128,7 @@ function renewsAt(
 }
 
 /** Stripe takes a used up discount off the subscription; one that ends before the next invoice lowers it no more. */
-function planCents({ amount_cents, discounts }: Subscription, at: string): number {
+function planCentsOf({ amount_cents, discounts }: Subscription, at: string): number {
   const inForce = discountsIn(discounts).filter(({ ends_at }) => ends_at === null || ends_at > at)
   return inForce.reduce(
     (left, { percent_off, amount_off_cents }) =>
@@ -92,7 +138,7 @@ function planCents({ amount_cents, discounts }: Subscription, at: string): numbe
 }
 
 /** Prorations of a change and the like, as far as Stripe has shown them. */
-async function pendingCents(reader: Reader, { subscription_id }: Subscription): Promise<number> {
+async function pendingCentsOf(reader: Reader, { subscription_id }: Subscription): Promise<number> {
   const items = await reader
     .selectFrom('billing_invoice_items')
     .select('amount_cents')
@@ -102,3 +148,5 @@ async function pendingCents(reader: Reader, { subscription_id }: Subscription): 
     .execute()
   return items.reduce((sum, { amount_cents }) => sum + amount_cents, 0)
 }
+
+const sumOf = (lines: readonly Difference[]) => lines.reduce((sum, { cents }) => sum + cents, 0n)

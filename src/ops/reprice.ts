@@ -1,6 +1,6 @@
 import { countDues } from '../charges/dues.ts'
 import { type Known, knownOf } from '../charges/known.ts'
-import { nextInvoiceOf } from '../charges/next-invoice.ts'
+import { nextCentsOf } from '../charges/next-invoice.ts'
 import type { Database } from '../db/database.ts'
 import type { Reader } from '../db/tables.ts'
 import { AppError } from '../errors.ts'
@@ -127,8 +127,8 @@ async function repricedTenant(
     return { usage: sum(dues.filter((due) => !isBase(due))), base: sum(dues.filter(isBase)) }
   }
   const [before, after] = [await dueOf(known), await dueOf({ ...known, cards: otherCards })]
-  const next = await nextInvoiceOf(reader, known)
-  const otherNext = await nextInvoiceOf(reader, withPrices(known, { rates, plans }))
+  const next = await nextCentsOf(reader, known)
+  const otherNext = await nextCentsOf(reader, withPrices(known, { rates, plans }))
   return {
     ...delta(before.usage + before.base, after.usage + after.base),
     usage_cents: delta(before.usage, after.usage),

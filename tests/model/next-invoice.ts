@@ -1,7 +1,7 @@
 import { sum } from './cents.ts'
 import { duesOf, largestCents } from './dues.ts'
 import { days, type Instant, type SubscriptionObservation } from './history.ts'
-import { differencesOf } from './lines.ts'
+import { type Difference, differencesOf, fitting } from './lines.ts'
 import { type Billing, toMake } from './making.ts'
 import { cardAt, cardsOf, priced } from './rates.ts'
 import { endOf, latest, linesWait, type Subscription, subscriptionsOf } from './subscriptions.ts'
@@ -15,6 +15,8 @@ import { type Window, windowsOf } from './windows.ts'
  * - Levels and the base go by the card that, as recorded until now, will hold at the window's end.
  * - A window end that is no renewal and has nothing above zero makes no invoice: null, not 0.
  * - While Stripe says unpaid or paused, and in a trial that will be cancelled at its end: null.
+ * - What waits at Stripe (prorations) is on the next renewal, and counts where that is at the window's end.
+ * - What Stripe does not take on one invoice waits for another.
  * - Once a window has ended, what was not yet put on an invoice counts here until it is, with the open window's.
  */
 export function nextInvoiceAmountCents(billing: Billing, now: Instant): bigint | null {
@@ -25,26 +27,37 @@ export function nextInvoiceAmountCents(billing: Billing, now: Instant): bigint |
   if (linesWait(state) || (open.trial && !goesOn)) return null
   const renews = goesOn && !state.collectionPaused && renewsAt(state, open.end)
   const dues = duesOf(billing.known, now).filter((due) => due.window.subscription.id === open.subscription.id)
-  const cents = differencesOf(dues, billing.lines).map((difference) => difference.cents)
-  if (goesOn && !state.collectionPaused) cents.push(nextBase(billing, open))
-  const ours = sum(cents)
-  if (!renews && !cents.some((more) => more > 0n)) return null
-  const plan = renews ? planAfterDiscount(state, open.end) + BigInt(state.pendingCents) : 0n
-  return plan + (ours > 0n ? ours : 0n)
+  const differences = differencesOf(dues, billing.lines)
+  if (goesOn && !state.collectionPaused) differences.push(...nextBase(billing, open))
+  if (!renews && !differences.some(({ cents }) => cents > 0n)) return null
+  const isNext = open.end === state.periodEndsAt
+  const plan = renews ? planAfterDiscount(state, open.end) + BigInt(isNext ? state.pendingCents : 0) : 0n
+  return plan + sum(fitting(differences, [], plan > 0n ? plan : 0n).map(({ cents }) => cents))
 }
 
 function lastInvoice(billing: Billing, now: Instant): bigint | null {
   const ended = subscriptionsOf(billing.known).findLast((subscription) => endOf(subscription) !== undefined)
   if (ended === undefined) return null
-  const cents = toMake(billing, ended, now).map((difference) => difference.cents)
-  const ours = sum(cents)
-  return cents.some((more) => more > 0n) ? (ours > 0n ? ours : 0n) : null
+  const differences = toMake(billing, ended, now)
+  if (!differences.some(({ cents }) => cents > 0n)) return null
+  return sum(fitting(differences, [], 0n).map(({ cents }) => cents))
 }
 
-function nextBase({ known }: Billing, { subscription, end }: Window): bigint {
-  const { rates, currency } = cardAt(cardsOf(known), end)
+function nextBase({ known }: Billing, window: Window): Difference[] {
+  const { rates, currency } = cardAt(cardsOf(known), window.end)
   const cents = priced([{ quantity: 1n, rate: rates.platform_base }], currency)
-  return currency === subscription.first.currency && cents <= largestCents ? cents : 0n
+  if (currency !== window.subscription.first.currency || cents > largestCents) return []
+  const due = {
+    window,
+    type: 'platform_base' as const,
+    quantity: 1n,
+    cents,
+    held: false,
+    unpriced: false,
+    pieces: [],
+    forgivenCents: 0n,
+  }
+  return [{ due, cents }]
 }
 
 /** Weeks are counted on from the period's end; of longer periods only the one under way can end with a window. */
