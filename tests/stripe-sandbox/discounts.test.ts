@@ -84,10 +84,16 @@ test('coupons that make no sense are refused', async () => {
     { amount_off: 100 },
     { amount_off: 100, currency: 'usd', percent_off: 10 },
     { percent_off: 10, duration: 'repeating' },
-    { amount_off: 100, currency: 'usd', duration: 'forever' },
     { id: 'LAUNCH50', percent_off: 10 },
   ]
   for (const params of bad) expect((await refusal(stripe.coupons.create(params))).statusCode).toBe(400)
+})
+
+test('an amount off may last for ever: Stripe takes it again, in all versions, since 2026-01-28', async () => {
+  const { stripe } = await start()
+  const coupon = await stripe.coupons.create({ amount_off: 100, currency: 'usd', duration: 'forever' })
+  const { id } = await subscribe(stripe, { coupon: coupon.id })
+  expect((await stripe.invoices.createPreview({ subscription: id })).total).toBe(4800)
 })
 
 test('a deleted coupon is gone for new ones, and stays with whom it was given to', async () => {

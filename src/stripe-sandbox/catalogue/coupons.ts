@@ -90,11 +90,6 @@ function checkTerms(terms: CouponInput, now: number): void {
       param: 'amount_off',
     })
   if (amount !== undefined && terms.currency === undefined) throw missing('currency')
-  // An amount off for ever is refused since the API version 2025-03-31.
-  if (amount !== undefined && duration === 'forever')
-    throw invalidRequest('You cannot create a coupon with amount_off and a duration of forever.', {
-      param: 'duration',
-    })
   if (duration === 'repeating' && terms.duration_in_months === undefined) throw missing('duration_in_months')
   if (duration !== 'repeating' && terms.duration_in_months !== undefined)
     throw invalidRequest('You can only provide duration_in_months with a duration of repeating.', {
