@@ -1,11 +1,11 @@
 import type { Turn } from '../effects/turn.ts'
 import { streams } from '../log/facts.ts'
 import { chargeKey } from './keys.ts'
-import type { Known } from './known.ts'
+import type { Known, Subscription } from './known.ts'
 import { differencesOf, notesFor } from './lines.ts'
 import { makeLines, takesNotes, toMake } from './make.ts'
 import { type Moment, ownInvoiceMs } from './moments.ts'
-import { later } from './months.ts'
+import { dayMs, later } from './months.ts'
 import { isOver, windowsOf } from './subscription.ts'
 
 /** Makes the lines of a moment where they go. */
@@ -72,8 +72,8 @@ export async function noticeLate(turn: Turn, known: Known): Promise<boolean> {
         difference.cents > 0n || notesFor(difference, known.lines, takesNotes(known)).length > 0,
     )
     if (!hasToMake) continue
-    const make_at = later(turn.now, ownInvoiceMs)
     const { subscription_id } = subscription
+    const make_at = later(turn.now, lateMs(known, subscription))
     await turn.record(streams.usage(known.tenantId), [
       {
         fact_id: `late:${subscription_id}:${make_at}`,
@@ -85,4 +85,17 @@ export async function noticeLate(turn: Turn, known: Known): Promise<boolean> {
     return true
   }
   return false
+}
+
+/** An hour; twice as long each time that Stripe refuses the invoice, a day at most. */
+function lateMs({ lines }: Known, { subscription_id }: Subscription): number {
+  const keys = lines
+    .filter((line) => line.subscription_id === subscription_id && line.invoice_key !== null)
+    .map(({ invoice_key, invoice_id, refusal }) => ({
+      invoice_key,
+      isRefused: invoice_id === null && refusal !== null,
+    }))
+  const last = keys.findLastIndex(({ isRefused }) => !isRefused)
+  const refused = new Set(keys.slice(last + 1).map(({ invoice_key }) => invoice_key)).size
+  return Math.min(dayMs, ownInvoiceMs * 2 ** Math.max(0, refused - 1))
 }

@@ -12,6 +12,8 @@ const request = z.object({
   /** What earlier attempts have left. `burnt`: how many keys a stored 500 has used up. */
   is_unknown: z.boolean().default(false),
   burnt: z.int().min(0).default(0),
+  /** What an invoice is to be paid with; by default its own payment method, else its customer's. */
+  payment_method: id.optional(),
 })
 const requests = tableOf(callNames, () => request)
 

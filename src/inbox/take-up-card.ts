@@ -3,6 +3,7 @@ import { endedStatuses } from '../../machines/subscription.ts'
 import { isErased } from '../db/seals.ts'
 import type { Trx } from '../db/tables.ts'
 import { operationStream, type Request, recordRequest } from '../effects/operation.ts'
+import { retryWithOwnCard } from '../effects/payment-retries.ts'
 import type { Turn } from '../effects/turn.ts'
 import type { Operation } from '../log/facts.ts'
 import type { Sighting } from '../log/sighting.ts'
@@ -36,8 +37,11 @@ export async function takeUpCard(turn: Turn, sighting: Sighting): Promise<void> 
   for (const subscriptionId of await liveSubscriptions(turn.trx, tenantId))
     await ask('replace_card', 'update_subscription', subscriptionId, asDefault)
   for (const { invoice_id, status, made_under } of await unsettledInvoices(turn.trx, customerId)) {
-    // Those have a payment method of their own, by which they would be tried again.
-    if (made_under !== null) await ask('replace_card', 'update_invoice', invoice_id, asDefault)
+    // Those are of no subscription, whose payment method they would take.
+    if (made_under !== null) {
+      await ask('replace_card', 'update_invoice', invoice_id, asDefault)
+      await retryWithOwnCard(turn.trx, tenantId, made_under)
+    }
     if (status === 'open') await ask('pay_invoice', 'pay_invoice', invoice_id, { payment_method: card })
   }
 }

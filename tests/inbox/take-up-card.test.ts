@@ -118,6 +118,22 @@ test('an open invoice of our own is paid with it too, and keeps no other card', 
   await tenant.isRight()
 })
 
+test('an invoice of our own that it does not pay either is tried again with it, not with the card before', async () => {
+  const subscription = await tenant.subscribes('price_basic_yearly')
+  const { id } = await tenant.stripe.paymentMethods.attach(declines, { customer: tenant.customerId })
+  await tenant.stripe.subscriptions.update(subscription, { default_payment_method: id })
+  await tenant.to('2026-02-01T03:00')
+  const last = async () =>
+    (await tenant.stripe.charges.list({ customer: tenant.customerId, limit: 1 })).data[0]
+  expect(await last()).toMatchObject({ status: 'failed', payment_method: id })
+  const card = await replaces(declines)
+  await tenant.to('2026-02-02T03:00')
+  expect(await last()).toMatchObject({
+    ...{ status: 'failed', payment_method: card },
+    created: Date.parse('2026-02-02T01:00Z') / 1000,
+  })
+})
+
 test('told twice, and told again much later, it does no more', async () => {
   await owesRenewal()
   await replaces('pm_card_visa')

@@ -3,7 +3,7 @@ import { clientOf, refusal, start } from './start.ts'
 
 test('each refusal comes as often as it was asked for, and does nothing', async () => {
   const { box, stripe } = await start()
-  const statuses = { '429': 429, '401': 401, '500_before': 500, html: undefined } as const
+  const statuses = { '400': 400, '429': 429, '401': 401, '500_before': 500, html: undefined } as const
   for (const [kind, status] of Object.entries(statuses)) {
     box.faults.add({ method: 'POST', path: '/v1/customers', kind: kind as keyof typeof statuses, count: 2 })
     for (let time = 0; time < 2; time++) {

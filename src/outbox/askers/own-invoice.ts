@@ -1,4 +1,5 @@
 import { lineEffect } from '../../charges/ask-line.ts'
+import { billTenant } from '../../charges/bill.ts'
 import { dayMs, later } from '../../charges/months.ts'
 import type { Reader } from '../../db/tables.ts'
 import type { NewEffect } from '../../effects/effects.ts'
@@ -6,6 +7,7 @@ import type { Turn } from '../../effects/turn.ts'
 import { enqueueRefresh } from '../../inbox/enqueue-refresh.ts'
 import type { Fact } from '../../log/facts.ts'
 import { keyInMetadata } from '../../stripe/call.ts'
+import type { StripeFailure } from '../../stripe/failure.ts'
 import type { Asker } from './asker.ts'
 
 type InvoiceFact = Fact<'usage.invoice_asked'>
@@ -18,43 +20,49 @@ const retryDays = [1, 3, 5, 7]
  * (`chargeLine`); finalised; paid, or sent. One without a line is deleted again.
  */
 export const ownInvoice: Asker<InvoiceFact> = {
-  async wanted(reader, { data, tenant_id }, { kind }) {
-    if (kind !== 'create_invoice') return { params: {}, targetId: await idOf(reader, data.invoice_key) }
-    const { days_until_due, default_payment_method } = data
+  async wanted(reader, { data, tenant_id }, { kind, params: { payment_method } }) {
+    if (kind !== 'create_invoice')
+      return {
+        params: payment_method === undefined ? {} : { payment_method },
+        targetId: await idOf(reader, data.invoice_key),
+      }
+    const { days_until_due } = data
     return {
       params: {
         customer: data.customer_id,
         currency: data.currency,
         collection_method: data.collection_method,
         ...(days_until_due === null ? {} : { days_until_due }),
-        ...(default_payment_method === null ? {} : { default_payment_method }),
         metadata: { tenant_id, [keyInMetadata]: data.invoice_key },
       },
     }
   },
 
   async answered(turn, fact, { kind }, { object }) {
-    const { invoice_key, collection_method } = fact.data
+    const { invoice_key, collection_method, default_payment_method } = fact.data
     if (kind === 'create_invoice') return putLinesOn(turn, fact)
     if (kind !== 'finalize_invoice' || !('status' in object) || object.status !== 'open') return
     await turn.enqueue(
       collection_method === 'send_invoice'
         ? call(fact, 'send_invoice', `${invoice_key}:send`)
-        : call(fact, 'pay_invoice', payment(invoice_key, 0)),
+        : payment(fact, 0, default_payment_method ?? undefined),
     )
   },
 
-  async refused(turn, fact, { kind, effectId, tenantId }, { code }) {
+  async refused(turn, fact, { kind, effectId, tenantId, params: { payment_method } }, failure) {
     const { invoice_key } = fact.data
-    if (kind === 'create_invoice') return refuseLines(turn, fact, code)
+    if (kind === 'create_invoice') return refuseInvoice(turn, fact, failure)
     const invoice = { objectType: 'invoice', objectId: await idOf(turn.trx, invoice_key), tenantId } as const
     await enqueueRefresh(turn, invoice, effectId)
     if (kind !== 'pay_invoice') return
-    const attempt = Number(effectId.slice(effectId.lastIndexOf(':') + 1))
+    const attempt = Number(/:pay:(\d+)/.exec(effectId)?.[1])
+    // Nothing was tried with a card that is not there.
+    if (payment_method !== undefined && failure.kind !== 'declined')
+      return turn.enqueue(payment(fact, attempt))
     const days = retryDays[attempt]
     if (days === undefined) return
     const dueAt = later(turn.now, (days - (retryDays[attempt - 1] ?? 0)) * dayMs)
-    await turn.enqueue({ ...call(fact, 'pay_invoice', payment(invoice_key, attempt + 1)), dueAt })
+    await turn.enqueue({ ...payment(fact, attempt + 1, payment_method), dueAt })
   },
 }
 
@@ -76,13 +84,18 @@ export async function continueInvoice(turn: Turn, fact: InvoiceFact): Promise<vo
   )
 }
 
-const payment = (invoiceKey: string, attempt: number) => `${invoiceKey}:pay:${attempt}`
+/** With the subscription's card, or else with the default. */
+function payment(fact: InvoiceFact, attempt: number, payment_method?: string): NewEffect {
+  const effectId = `${fact.data.invoice_key}:pay:${attempt}${payment_method === undefined ? ':default' : ''}`
+  return call(fact, 'pay_invoice', effectId, payment_method)
+}
 
 const call = (
   { stream, tenant_id, fact_id }: InvoiceFact,
   kind: 'finalize_invoice' | 'pay_invoice' | 'send_invoice' | 'delete_invoice',
   effectId: string,
-): NewEffect => ({ effectId, tenantId: tenant_id, stream, kind, params: { fact_id } })
+  payment_method?: string,
+): NewEffect => ({ effectId, tenantId: tenant_id, stream, kind, params: { fact_id, payment_method } })
 
 async function idOf(reader: Reader, invoiceKey: string): Promise<string> {
   const invoice = await reader
@@ -98,26 +111,35 @@ async function putLinesOn(turn: Turn, { tenant_id, data }: InvoiceFact): Promise
     await turn.enqueue(lineEffect(tenant_id ?? '', lineId, 'item'))
 }
 
-/** As where the customer is gone at Stripe. */
-async function refuseLines(
+/** Its lines are due again: at the next window end, or after the subscription's end on one more invoice, which is asked for later. */
+async function refuseInvoice(
   turn: Turn,
-  { tenant_id, stream, data }: InvoiceFact,
-  reason: string,
+  { fact_id, tenant_id, stream, data }: InvoiceFact,
+  { code, param }: StripeFailure,
 ): Promise<void> {
-  const lines = await lineIds(turn, data.invoice_key)
+  const { invoice_key, customer_id } = data
+  const lines = await lineIds(turn, invoice_key)
   await turn.record(
     stream,
     lines.map((line_id) => ({
       fact_id: `${line_id}:refused`,
       type: 'usage.line_refused',
       tenant_id,
-      data: { line_id, reason },
+      data: { line_id, reason: code },
     })),
   )
   turn.log.error(
-    { invoice_key: data.invoice_key, reason },
-    'an invoice of our own was refused; its lines wait',
+    { tenant_id, invoice_key, reason: code },
+    'an invoice of our own was refused; its lines wait for the next',
   )
+  // Nothing more is asked of a customer that is gone.
+  if (param === 'customer')
+    await enqueueRefresh(
+      turn,
+      { objectType: 'customer', objectId: customer_id, tenantId: tenant_id },
+      fact_id,
+    )
+  if (tenant_id !== null) await billTenant(turn, tenant_id)
 }
 
 async function lineIds(turn: Turn, invoiceKey: string): Promise<string[]> {

@@ -5,6 +5,7 @@ import { StripeFailure } from '../objects/errors.ts'
 import type { Env } from './env.ts'
 
 export const faultKinds = [
+  '400',
   '429',
   '500_before',
   '500_after',
@@ -21,7 +22,7 @@ export type FaultKind = (typeof faultKinds)[number]
  * What goes wrong with the next `count` (default 1) requests that match. `path` is exact, where `:id` stands for any
  * segment (`/v1/setup_intents/:id/confirm`); with a `*` or `/` at its end it is the start of a path.
  *
- * - `429`, `401`, `500_before`, `html` (502), `reset_before`: refused before anything is done, nothing is stored
+ * - `400` (for good), `429`, `401`, `500_before`, `html` (502), `reset_before`: refused before anything is done, nothing is stored
  * - `500_after`: done, and the 500 is the stored answer of the idempotency key
  * - `reset_after`: done, the real answer is stored, the connection breaks
  * - `timeout`: nothing is done and nothing is answered (120 s at most)
@@ -74,6 +75,8 @@ function covers(pattern: string, path: string): boolean {
 /** Plays what goes wrong before the work. Answers nothing where the work goes on. */
 export async function standInTheWay(c: Context<Env>, kind: FaultKind): Promise<Response | undefined> {
   switch (kind) {
+    case '400':
+      throw refusal(400, 'This request is refused.')
     case '429':
       throw refusal(429, 'Request rate limit exceeded.', 'rate_limit')
     case '401':
