@@ -20,6 +20,7 @@ import type {
   Invoice,
   NewSubscription,
   PageInput,
+  PayableInvoice,
   PaymentMethod,
   PaymentSetup,
   Plan,
@@ -164,10 +165,10 @@ export function createClient(options: { baseUrl: string; key: string; fetch?: ty
 
     /** Newest first. */
     invoices: (tenantId: string, page: PageInput = {}, options?: RequestOptions) =>
-      list<Invoice>(`/billing/invoices/tenant/${idOf(tenantId)}`, page, options),
+      list<PayableInvoice>(`/billing/invoices/tenant/${idOf(tenantId)}`, page, options),
     /** Collects an open one now. */
     retryInvoice: (invoiceId: string, how: { reason?: string } = {}, options?: RequestOptions) =>
-      post<Invoice>(`/billing/invoices/${idOf(invoiceId)}/retry`, how, options),
+      post<PayableInvoice>(`/billing/invoices/${idOf(invoiceId)}/retry`, how, options),
     /** What it asked for is forgiven. */
     voidInvoice: (invoiceId: string, how: { reason?: string } = {}, options?: RequestOptions) =>
       post<Invoice>(`/billing/invoices/${idOf(invoiceId)}/void`, how, options),

@@ -3,6 +3,7 @@ import type * as customerChanges from '../billing/change-customer.ts'
 import type * as customers from '../billing/create-customer.ts'
 import type * as newDiscounts from '../billing/create-discount.ts'
 import type * as discounts from '../billing/discounts.ts'
+import type * as payables from '../billing/invoices/payable.ts'
 import type * as rebillings from '../billing/invoices/rebill.ts'
 import type * as paymentMethods from '../billing/payment-methods.ts'
 import type * as plans from '../billing/plans.ts'
@@ -75,6 +76,7 @@ export type DiscountInput = z.input<typeof newDiscounts.DiscountInput>
 export type Discount = discounts.Discount
 /** Its total is paid, outstanding, written off, forgiven, credited and balance together. */
 export type Invoice = invoices.Invoice
+export type PayableInvoice = payables.PayableInvoice
 export type Rebilling = rebillings.Rebilling
 export type PaymentMethod = paymentMethods.PaymentMethod
 export type CardSetup = cardSetups.CardSetup

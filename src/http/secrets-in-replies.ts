@@ -39,24 +39,30 @@ export async function withSecrets(
     if ((await findKey(context.db.reader, token, context.now())) === undefined) return undefined
     return JSON.stringify({ ...rest, data: { ...data, session_token: token } })
   }
-  if (data?.client_secret === null) {
+  // An invoice of which the bank wants nothing has none.
+  if (data?.client_secret === null && data.needs_authentication !== false) {
     const clientSecret = await clientSecretOf(context, data)
     // The bank wants nothing any more.
     const { client_secret: _secret, requires_action: _action, ...others } = data
     return JSON.stringify({
       ...rest,
-      data: clientSecret === null ? others : { ...data, client_secret: clientSecret },
+      data:
+        clientSecret === null && data.invoice_id === undefined
+          ? others
+          : { ...data, client_secret: clientSecret },
     })
   }
   return stored
 }
 
 async function clientSecretOf(context: AppContext, data: Record<string, unknown>): Promise<string | null> {
-  const { setup_intent_id, subscription_id } = data
+  const { setup_intent_id, invoice_id, subscription_id } = data
   const stripe = requireStripe(context)
   const { clientSecret } =
     typeof setup_intent_id === 'string'
       ? await stripe.fetch('setup_intent', setup_intent_id)
-      : await stripe.fetch('subscription', String(subscription_id))
+      : typeof invoice_id === 'string'
+        ? await stripe.fetch('invoice', invoice_id)
+        : await stripe.fetch('subscription', String(subscription_id))
   return clientSecret
 }

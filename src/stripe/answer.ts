@@ -18,6 +18,8 @@ export function madeAt(object: object): number | undefined {
 
 export function secretOf(answer: object): string | null {
   if ('client_secret' in answer && typeof answer.client_secret === 'string') return answer.client_secret
+  if ('confirmation_secret' in answer)
+    return (answer as Stripe.Invoice).confirmation_secret?.client_secret ?? null
   const invoice =
     'latest_invoice' in answer ? (answer.latest_invoice as Stripe.Invoice | string | null) : null
   return typeof invoice === 'object' ? (invoice?.confirmation_secret?.client_secret ?? null) : null

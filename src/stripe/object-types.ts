@@ -50,7 +50,7 @@ export const objectTypes = {
     owner: 'tenant',
     row: { table: 'billing_invoices', key: 'invoice_id' },
     hasEvents: true,
-    retrieve: (stripe, id) => stripe.invoices.retrieve(id),
+    retrieve: (stripe, id) => stripe.invoices.retrieve(id, { expand: ['confirmation_secret'] }),
   },
   payment_method: {
     owner: 'tenant',

@@ -5,6 +5,7 @@ import type { Reader, Row } from '../db/tables.ts'
 import { usageTypes } from '../db/usage-types.ts'
 import { NotFound } from '../errors.ts'
 import type { Caller } from '../log/by.ts'
+import { wantingAuthentication } from './authentication.ts'
 
 type InvoiceRow = Row<'billing_invoices'>
 
@@ -51,6 +52,9 @@ export const Invoice = z
     amount_remaining_cents: cents,
     attempt_count: z.int(),
     payment_failed_at: timeOut.nullable(),
+    needs_authentication: z.boolean().meta({
+      description: 'The last attempt waits for the customer at the bank (3-D Secure)',
+    }),
     period_start: timeOut.nullable(),
     period_end: timeOut.nullable(),
     due_at: timeOut.nullable(),
@@ -94,8 +98,10 @@ export async function shownInvoices(reader: Reader, rows: readonly InvoiceRow[])
     reader,
     rows.map(({ invoice_id }) => invoice_id),
   )
+  const waiting = await wantingAuthentication(reader, rows)
   return rows.map((row) => ({
     ...pickFields(Invoice, row),
+    needs_authentication: waiting.has(row.invoice_id),
     ...partsOf(row),
     lines: lines
       .filter(({ invoice_id }) => invoice_id === row.invoice_id)

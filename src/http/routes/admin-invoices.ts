@@ -1,8 +1,8 @@
 import { z } from 'zod'
+import { PayableInvoice } from '../../billing/invoices/payable.ts'
 import { retryInvoice } from '../../billing/invoices/retry.ts'
 import type { AppContext } from '../../context.ts'
 import { resourceId, text } from '../../db/fields.ts'
-import { Invoice } from '../../views/invoices.ts'
 import { route } from '../route.ts'
 
 export const adminInvoiceRoutes = (context: AppContext) => [
@@ -17,7 +17,7 @@ export const adminInvoiceRoutes = (context: AppContext) => [
       params: z.object({ id: resourceId }),
       body: z.strictObject({ reason: text(500).optional() }),
       isBodyOptional: true,
-      reply: Invoice,
+      reply: PayableInvoice,
     },
     ({ by, params, body, clientKey }) => retryInvoice(context, by, params.id, { ...body, clientKey }),
   ),

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { listInvoices } from '../../billing/invoices/list.ts'
+import { PayableInvoice, payable } from '../../billing/invoices/payable.ts'
 import { Rebilling, rebillOwnInvoice } from '../../billing/invoices/rebill.ts'
 import { retryInvoice } from '../../billing/invoices/retry.ts'
 import { voidOwnInvoice } from '../../billing/invoices/void.ts'
@@ -19,15 +20,19 @@ export const invoiceRoutes = (context: AppContext) => [
       allow: ['platform', 'tenant'],
       params: z.object({ tenant_id: tenantId }),
       query: PageQuery,
-      reply: listOf(Invoice),
+      reply: listOf(PayableInvoice),
     },
-    ({ params, query }) => listInvoices(context.db.reader, params.tenant_id, query),
+    async ({ params, query }) => {
+      const page = await listInvoices(context.db.reader, params.tenant_id, query)
+      return { ...page, items: await Promise.all(page.items.map((invoice) => payable(context, invoice))) }
+    },
   ),
   route(
     {
       ...verb('retry', 'Collect an open invoice now'),
-      description: 'A decline is 402, with its code; one that is not open is 409.',
-      reply: Invoice,
+      description:
+        'A decline is 402, with its code; one that is not open is 409. Where the bank wants the customer, it stays open, with `needs_authentication` and a `client_secret`.',
+      reply: PayableInvoice,
     },
     ({ by, params, body, clientKey }) => retryInvoice(context, by, params.id, { ...body, clientKey }),
   ),

@@ -27,10 +27,11 @@ function retryButton({ invoice_id, number, amount_cents, currency }) {
   const amount = money(amount_cents, currency)
   const name = number ?? invoice_id
   const retry = async () => {
-    /** @type {import('../../../views/invoices.ts').Invoice} */
-    const { status } = await post(`/invoices/${encodeURIComponent(invoice_id)}/retry`)
-    announce(`${name} is ${status}`)
-    const outcome = h('span', { tabindex: -1 }, `${name} is `, pill(status))
+    /** @type {import('../../../billing/invoices/payable.ts').PayableInvoice} */
+    const { status, needs_authentication } = await post(`/invoices/${encodeURIComponent(invoice_id)}/retry`)
+    const then = needs_authentication ? ': the bank waits for the customer' : ''
+    announce(`${name} is ${status}${then}`)
+    const outcome = h('span', { tabindex: -1 }, `${name} is `, pill(status), then)
     button.replaceWith(outcome)
     outcome.focus()
   }
