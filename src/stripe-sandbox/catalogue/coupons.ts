@@ -4,7 +4,6 @@ import { randomLetters } from '../objects/ids.ts'
 import * as p from '../objects/parameters.ts'
 import { resource } from '../objects/resource.ts'
 import { mustFind } from '../objects/turn.ts'
-import { keepForDiscounts } from './discount.ts'
 
 const createShape = p.optional({
   id: p.text,
@@ -69,7 +68,7 @@ export const couponRoutes = [
     { metadata: p.metadata, name: p.clearable } satisfies p.ShapeOf<Stripe.CouponUpdateParams>,
     'coupon.updated',
   ),
-  coupons.remove('coupon.deleted', keepForDiscounts),
+  coupons.remove('coupon.deleted'),
 ]
 
 function checkTerms(terms: CouponInput, now: number): void {

@@ -49,16 +49,12 @@ export function endDiscounts(turn: Turn, ids: string[]): void {
   }
 }
 
+/** What it was made of: also when that was deleted since, and another coupon has its id. */
 export function couponOf(turn: Turn, discount: Stripe.Discount): Stripe.Coupon | undefined {
-  const id = idOf(discount.source.coupon)
-  // A deleted coupon's discounts go on: its stub has no amounts, so they are kept apart at deletion.
-  return id === null
-    ? undefined
-    : (turn.store.find('coupon', id) ?? turn.store.hidden<Kept>(`coupon ${id}`).coupon)
-}
-
-export function keepForDiscounts(turn: Turn, coupon: Stripe.Coupon): void {
-  turn.store.hide(`coupon ${coupon.id}`, { coupon } satisfies Kept)
+  return (
+    turn.store.hidden<Kept>(`coupon of ${discount.id}`).coupon ??
+    turn.store.find('coupon', idOf(discount.source.coupon) ?? '')
+  )
 }
 
 type Kept = { coupon: Stripe.Coupon }
@@ -124,6 +120,7 @@ function redeemCoupon(
     subscription: target.subscription ?? null,
     subscription_item: null,
   })
+  turn.store.hide(`coupon of ${discount.id}`, { coupon } satisfies Kept)
   turn.emit('customer.discount.created', discount)
   return discount
 }

@@ -119,6 +119,12 @@ export function percentOf(amount: number, percent: number): number {
   return Number((BigInt(amount) * millionths + 500_000n) / 1_000_000n)
 }
 
+/** `amount × part / whole` of whole amounts, rounded half up, where the product is more than a double holds. */
+export function partOf(amount: number, part: number, whole: number): number {
+  const twice = 2n * BigInt(amount) * BigInt(part)
+  return Number((twice + BigInt(whole)) / (2n * BigInt(whole)))
+}
+
 export function roundHalfUp(amount: number): number {
   // Binary fractions such as 1.005 * 100 fall just short of the half.
   return Math.sign(amount) * Math.round(Math.abs(amount) + 1e-9) + 0

@@ -1,4 +1,5 @@
 import type Stripe from 'stripe'
+import { couponOf } from '../catalogue/discount.ts'
 import { invalidRequest } from '../objects/errors.ts'
 import { idOf } from '../objects/ids.ts'
 import type { ListOf } from '../objects/lists.ts'
@@ -28,6 +29,8 @@ function expandPath(turn: Turn, target: Hash, keys: string[], path: string): voi
   const included = target.object === undefined ? undefined : onDemand[`${String(target.object)}.${key}`]
   if (included && (target[key] === undefined || target[key] === null)) target[key] = included(turn, target)
   else if (!(key in target)) throw cannotExpand(path)
+  if (isDiscount(target) && key === 'source' && rest[0] === 'coupon')
+    target[key] = { ...target[key], coupon: couponShown(turn, target, rest.includes('applies_to')) }
   const value = target[key]
   if (Array.isArray(value)) target[key] = value.map((item) => replace(turn, key, item, path))
   else if (typeof value === 'string') target[key] = replace(turn, key, value, path)
@@ -46,6 +49,18 @@ function replace(turn: Turn, key: string, value: unknown, path: string): unknown
   // A copy, so that a path inside it changes nothing else.
   if (found) return structuredClone(present(found, turn.now))
   return shownDeleted.has(type) ? (turn.store.findDeleted(type, value) ?? value) : value
+}
+
+const isDiscount = (target: Hash): target is Hash & Stripe.Discount => target.object === 'discount'
+
+/** As it was redeemed: it may be deleted since, and another have its id. */
+function couponShown(turn: Turn, discount: Stripe.Discount, withProducts: boolean) {
+  const redeemed = couponOf(turn, discount)
+  if (redeemed === undefined) return discount.source.coupon
+  const now = turn.store.find('coupon', redeemed.id)
+  const coupon = now?.created === redeemed.created ? now : redeemed
+  const { applies_to } = coupon
+  return structuredClone({ ...present(coupon, turn.now), ...(withProducts && applies_to && { applies_to }) })
 }
 
 const cannotExpand = (path: string) =>

@@ -1,6 +1,6 @@
 import type Stripe from 'stripe'
 import { couponOf } from '../catalogue/discount.ts'
-import { percentOf, priceAmount, roundHalfUp, wireDecimal } from '../catalogue/price.ts'
+import { partOf, percentOf, priceAmount, wireDecimal } from '../catalogue/price.ts'
 import { idOf, newId } from '../objects/ids.ts'
 import type { Turn } from '../objects/turn.ts'
 import { money } from '../payments/amounts.ts'
@@ -89,8 +89,8 @@ export function invoiceItemOf(line: Line): string | null {
 }
 
 /**
- * The lines with what each discount takes off them. A discount takes from the discountable lines of its products
- * together, rounded once, and is spread over them so that the shares add up; the next one takes from what is left.
+ * The lines with what each discount takes off them. A percentage takes from each discountable line of its products, rounded;
+ * an amount from all of them together, spread so that the shares add up. The next discount takes from what is left.
  */
 export function applyDiscounts(turn: Turn, lines: Line[], discounts: Stripe.Discount[]): Line[] {
   const left = lines.map((line) => (line.discountable ? line.amount : 0))
@@ -100,21 +100,22 @@ export function applyDiscounts(turn: Turn, lines: Line[], discounts: Stripe.Disc
     if (!coupon) continue
     const products = coupon.applies_to?.products
     const eligible = lines.flatMap((line, at) =>
-      line.discountable && (!products || products.includes(line.pricing?.price_details?.product ?? ''))
+      line.discountable &&
+      line.amount > 0 &&
+      (!products || products.includes(line.pricing?.price_details?.product ?? ''))
         ? [at]
         : [],
     )
     const base = eligible.reduce((sum, at) => sum + (left[at] ?? 0), 0)
     if (base <= 0) continue
-    const off =
-      coupon.percent_off === null
-        ? Math.min(coupon.amount_off ?? 0, base)
-        : percentOf(base, coupon.percent_off)
+    const off = Math.min(coupon.amount_off ?? 0, base)
     let soFar = 0
     let given = 0
     for (const at of eligible) {
-      soFar += left[at] ?? 0
-      const share = roundHalfUp((off * soFar) / base) - given
+      const amount = left[at] ?? 0
+      soFar += amount
+      const share =
+        coupon.percent_off === null ? partOf(off, soFar, base) - given : percentOf(amount, coupon.percent_off)
       given += share
       left[at] = (left[at] ?? 0) - share
       shares[at]?.push({ amount: share, discount: discount.id })
