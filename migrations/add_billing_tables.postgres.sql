@@ -77,6 +77,7 @@ CREATE TABLE IF NOT EXISTS billing_subscriptions (
   status TEXT NOT NULL,
   item_id TEXT,
   price_id TEXT,
+  product_id TEXT,
   plan_id TEXT,
   quantity BIGINT NOT NULL,
   amount_cents BIGINT,
@@ -152,6 +153,8 @@ CREATE TABLE IF NOT EXISTS billing_invoice_items (
   currency TEXT NOT NULL,
   made_under TEXT,
   is_proration BIGINT NOT NULL,
+  product_id TEXT,
+  is_discountable BIGINT NOT NULL,
   is_deleted BIGINT NOT NULL,
   as_of BIGINT NOT NULL,
   last_position BIGINT NOT NULL

@@ -87,13 +87,14 @@ CREATE TABLE IF NOT EXISTS billing_subscriptions (
   status TEXT NOT NULL,
   item_id TEXT,
   price_id TEXT,
+  product_id TEXT,
   plan_id TEXT,
   quantity BIGINT NOT NULL,
   amount_cents BIGINT,
   currency TEXT,
   billing_interval TEXT,
   billing_interval_count BIGINT, -- a quarterly price: every 3 months
-  discounts TEXT NOT NULL, -- JSON: [{discount_id, coupon_id, promotion_code_id, percent_off, amount_off_cents, duration, ends_at}]
+  discounts TEXT NOT NULL, -- JSON: [{discount_id, coupon_id, promotion_code_id, percent_off, amount_off_cents, duration, product_ids, ends_at}]
   started_at TEXT,
   trial_ends_at TEXT,
   current_period_start TEXT,
@@ -163,6 +164,8 @@ CREATE TABLE IF NOT EXISTS billing_invoice_items (
   currency TEXT NOT NULL,
   made_under TEXT, -- the key of our call that made it
   is_proration BIGINT NOT NULL,
+  product_id TEXT,
+  is_discountable BIGINT NOT NULL, -- discounts lower it
   is_deleted BIGINT NOT NULL,
   as_of BIGINT NOT NULL,
   last_position BIGINT NOT NULL

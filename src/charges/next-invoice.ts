@@ -1,13 +1,11 @@
 import type { Reader } from '../db/tables.ts'
-import { discountCents } from '../pricing/discount-cents.ts'
 import { cardAt, pricedCents } from '../pricing/price.ts'
-import { ppmOf } from '../projections/read-value.ts'
-import { discountsIn } from '../projections/subscription-discounts.ts'
 import { duesOf } from './dues.ts'
 import { type Known, knownOf, type Subscription, type Window } from './known.ts'
 import { type Difference, type Due, differencesOf, fitting, largestCents } from './lines.ts'
 import { hasOwnInvoice, ownInvoiceMs } from './moments.ts'
 import { dayMs, earliest, later, latest, monthAt } from './months.ts'
+import { type Renewal, renewalOf } from './renewal.ts'
 import {
   cancelsAt,
   isCollectionPaused,
@@ -64,11 +62,7 @@ export async function nextInvoiceOf(
   const base = goesOn && !isPaused ? nextBase(known, open) : []
   const ours = [...differences(dues, known, subscription), ...base]
   if (!renews) return ownInvoice(later(earliest(end ?? open.ends_at, open.ends_at), ownInvoiceMs), ours)
-  const planCents = planCentsOf(subscription, open.ends_at)
-  // Weeks are renewed in between: what waits is on the first of them.
-  const isNext = open.ends_at === subscription.current_period_end
-  const pendingCents = isNext ? (pending ?? (await pendingCentsOf(reader, subscription))) : 0
-  return invoiceOf(open.ends_at, ours, { planCents, pendingCents })
+  return invoiceOf(open.ends_at, ours, await renewalOf(reader, subscription, open.ends_at, pending))
 }
 
 /** What still waits for an invoice of the subscription that ended last. */
@@ -90,11 +84,7 @@ function lastInvoice(known: Known, dues: readonly Due[]): NextInvoice | null {
 const ownInvoice = (at: string, ours: readonly Difference[]) =>
   ours.some(({ cents }) => cents > 0n) ? invoiceOf(at, ours, { planCents: 0, pendingCents: 0 }) : null
 
-function invoiceOf(
-  at: string,
-  ours: readonly Difference[],
-  others: Pick<NextInvoice, 'planCents' | 'pendingCents'>,
-): NextInvoice {
+function invoiceOf(at: string, ours: readonly Difference[], others: Renewal): NextInvoice {
   const otherCents = others.planCents + others.pendingCents
   const lines = fitting(ours, [], BigInt(Math.max(0, otherCents)))
   return { at, ...others, lines, totalCents: otherCents + Number(sumOf(lines)) }
@@ -125,28 +115,6 @@ function renewsAt(
   const period = (billing_interval === 'week' ? 7 : 1) * (billing_interval_count ?? 1) * dayMs
   const apart = Date.parse(end) - Date.parse(current_period_end)
   return apart >= 0 && apart % period === 0
-}
-
-/** Stripe takes a used up discount off the subscription; one that ends before the next invoice lowers it no more. */
-function planCentsOf({ amount_cents, discounts }: Subscription, at: string): number {
-  const inForce = discountsIn(discounts).filter(({ ends_at }) => ends_at === null || ends_at > at)
-  return inForce.reduce(
-    (left, { percent_off, amount_off_cents }) =>
-      left - discountCents({ percent_off_ppm: ppmOf(percent_off), amount_off_cents }, left),
-    amount_cents ?? 0,
-  )
-}
-
-/** Prorations of a change and the like, as far as Stripe has shown them. */
-async function pendingCentsOf(reader: Reader, { subscription_id }: Subscription): Promise<number> {
-  const items = await reader
-    .selectFrom('billing_invoice_items')
-    .select('amount_cents')
-    .where('subscription_id', '=', subscription_id)
-    .where('invoice_id', 'is', null)
-    .where('is_deleted', '=', 0)
-    .execute()
-  return items.reduce((sum, { amount_cents }) => sum + amount_cents, 0)
 }
 
 const sumOf = (lines: readonly Difference[]) => lines.reduce((sum, { cents }) => sum + cents, 0n)

@@ -172,6 +172,7 @@ type BillingSubscriptions = Mirror & {
   status: string
   item_id: string | null
   price_id: string | null
+  product_id: string | null
   plan_id: string | null
   quantity: number
   amount_cents: number | null
@@ -235,6 +236,8 @@ type BillingInvoiceItems = {
   currency: string
   made_under: string | null
   is_proration: Flag
+  product_id: string | null
+  is_discountable: Flag
   is_deleted: Flag
   as_of: number
   last_position: number

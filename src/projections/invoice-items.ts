@@ -87,4 +87,6 @@ const charged = (of: unknown, isProration: boolean) => ({
   currency: textOf(memberOf(of, 'currency')) ?? '',
   made_under: isProration ? null : textOf(memberOf(memberOf(of, 'metadata'), keyInMetadata)),
   is_proration: flag(isProration),
+  product_id: idOf(memberOf(memberOf(memberOf(of, 'pricing'), 'price_details'), 'product')),
+  is_discountable: flag(memberOf(of, 'discountable') === true),
 })

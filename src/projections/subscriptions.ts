@@ -42,12 +42,12 @@ function nextSubscription(
 ): Subscription {
   const isNewer = row === undefined || replaces(sighting, row, content)
   const columns = isNewer ? content : row
-  const other = isNewer ? row : content
   const isGone = sighting.isDeleted || (row !== undefined && wasGone(row))
   return {
     ...columns,
     status: isGone && !hasEnded(columns.status) ? 'canceled' : columns.status,
-    discounts: other === undefined ? columns.discounts : fillIn(columns.discounts, other.discounts),
+    discounts:
+      row === undefined ? columns.discounts : fillIn(columns.discounts, row.discounts, content.discounts),
     last_position: sighting.position,
   }
 }
@@ -85,6 +85,7 @@ function columnsOf(
     status,
     item_id: textOf(item?.id),
     price_id: idOf(price),
+    product_id: idOf(price?.product),
     plan_id: textOf(object.metadata?.plan_id) ?? textOf(price?.metadata?.plan_id),
     quantity,
     amount_cents: unitAmount === null ? null : integerOf(unitAmount * quantity),

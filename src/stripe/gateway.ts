@@ -8,11 +8,11 @@ import { type CallTally, callTally } from './call-tally.ts'
 import { type CallName, callOf } from './calls.ts'
 import { StripeFailure, stripeFailure } from './failure.ts'
 import {
+  listedSubscriptionExpansions,
   objectTypes,
   type StripeEvent,
   type StripeObjects,
   type StripeObjectType,
-  subscriptionExpansions,
 } from './object-types.ts'
 
 /** An object as Stripe shows it. */
@@ -226,7 +226,7 @@ export function stripeGateway(stripe: Stripe): StripeGateway {
     },
     async objectsOf(customer, since) {
       const first = await attempt(() => stripe.invoices.list({ customer, limit: 1 }))
-      const expand = subscriptionExpansions.map((member) => `data.${member}`)
+      const expand = listedSubscriptionExpansions
       return takeAll(
         [
           ['subscription', () => stripe.subscriptions.list({ customer, status: 'all', limit: 100, expand })],

@@ -25,11 +25,19 @@ type RowTable =
   | 'billing_products'
   | 'billing_prices'
 
-/** What is needed beside a subscription: its first invoice, the bank's challenge, the discounts' terms. */
+/**
+ * What is needed beside a subscription: its first invoice, the bank's challenge, the discounts' terms. Stripe expands four
+ * levels: in a list a coupon's products are one too deep.
+ */
 export const subscriptionExpansions = [
   'latest_invoice.confirmation_secret',
-  'discounts.source.coupon',
+  'discounts.source.coupon.applies_to',
   'discounts.promotion_code',
+]
+export const listedSubscriptionExpansions = [
+  'data.latest_invoice.confirmation_secret',
+  'data.discounts.source.coupon',
+  'data.discounts.promotion_code',
 ]
 
 /** The objects of Stripe that facts carry. */

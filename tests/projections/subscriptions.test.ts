@@ -87,7 +87,7 @@ describe.each(eachDatabase)('subscriptions on $name', ({ create }) => {
     )
     await given(event, answer)
     const row = (await rowOf('billing_subscriptions')) as { discounts: string }
-    const unknown = { amount_off_cents: null, ends_at: null }
+    const unknown = { amount_off_cents: null, product_ids: null, ends_at: null }
     expect(JSON.parse(row.discounts)).toEqual([
       {
         ...unknown,

@@ -1,5 +1,6 @@
 import { hasEnded, stagesFrom } from '../../../machines/subscription.ts'
 import type { Sighting } from '../../log/sighting.ts'
+import { idOf } from '../../projections/read-value.ts'
 import { discountsIn, fillIn, readDiscounts } from '../../projections/subscription-discounts.ts'
 import { keyInMetadata } from '../../stripe/call.ts'
 import type { StripeObjects } from '../../stripe/object-types.ts'
@@ -7,7 +8,7 @@ import { pendingItems } from './pending-items.ts'
 import { instantOf, type Teller, type Told } from './telling.ts'
 
 type Observation = Extract<Told, { kind: 'subscription' }>
-type Seen = { told: Observation; asOf: number; discounts: string }
+type Seen = { told: Observation; asOf: number; discounts: string; productId: string | null }
 
 /**
  * Subscriptions as they were seen. Webhooks come in any order: what is older than what was seen before tells nothing, nor
@@ -32,19 +33,20 @@ export function subscriptionEntries(): Teller {
     const found = readDiscounts(object.discounts)
     if (before !== undefined && !replaces(sighting, before, status)) {
       // The terms of its discounts are in answers alone.
-      const discounts = fillIn(before.discounts, found)
+      const discounts = fillIn(before.discounts, before.discounts, found)
       if (discounts === before.discounts) return []
-      const told = { ...before.told, discount: discountIn(discounts) }
+      const told = { ...before.told, discount: discountIn(discounts, before.productId) }
       seen.set(objectId, { ...before, told, discounts })
       return [told]
     }
     const discounts = before === undefined ? found : fillIn(found, before.discounts)
+    const productId = idOf(object.items.data[0]?.price.product)
     const told = observationOf(object, status, {
-      discount: discountIn(discounts),
+      discount: discountIn(discounts, productId),
       pendingCents: pending.centsOf(objectId),
       asOf,
     })
-    seen.set(objectId, { told, asOf, discounts })
+    seen.set(objectId, { told, asOf, discounts, productId })
     return [told]
   }
 }
@@ -106,9 +108,11 @@ function intervalOf({ recurring }: StripeObjects['price']): Observation['plan'][
   throw new Error(`the model knows no plan of every ${count} ${interval}s`)
 }
 
-/** The model knows one discount. */
-function discountIn(discounts: string): Observation['discount'] {
-  const [discount] = discountsIn(discounts)
+/** The model knows one discount, of its plan. */
+function discountIn(discounts: string, productId: string | null): Observation['discount'] {
+  const [discount] = discountsIn(discounts).filter(
+    ({ product_ids }) => product_ids === null || product_ids.includes(productId ?? ''),
+  )
   if (discount === undefined) return null
   const { percent_off, amount_off_cents, ends_at } = discount
   return {
