@@ -2,6 +2,7 @@ import type { AppContext } from '../context.ts'
 import type { Reader } from '../db/tables.ts'
 import { textOf } from '../projections/read-value.ts'
 import type { StripeEvent } from '../stripe/object-types.ts'
+import { hearOfRedemption } from './catalogue/refresh-counts.ts'
 import { receivedFact } from './event-fact.ts'
 import { faultReason, isFault } from './fault.ts'
 import { judge, type Verdict } from './judge.ts'
@@ -40,6 +41,7 @@ const record = (
     const verdict = await verdictBy(turn.trx)
     const isForgotten = verdict.tenantId === null && (await namesErased(turn.trx, event.data))
     const isNew = await takeInEvent(turn, receivedFact(event, verdict, isForgotten))
+    if (isNew && verdict.disposition === 'ignored') await hearOfRedemption(turn, event)
     return isNew ? verdict.disposition : 'duplicate'
   })
 

@@ -1,5 +1,5 @@
 import type { Turn } from '../effects/turn.ts'
-import { enqueueRefresh } from '../inbox/enqueue-refresh.ts'
+import { refreshCounts } from '../inbox/catalogue/refresh-counts.ts'
 import type { CallParams } from '../stripe/call.ts'
 import { orderedIn } from './requests/create-subscription.ts'
 
@@ -16,9 +16,7 @@ export async function refreshRedeemed(turn: Turn, params: CallParams, cause: str
       .where('discount_id', '=', discountId)
       .executeTakeFirst()
     if (redeemed === undefined) continue
-    const objects = [{ objectType: 'coupon', objectId: redeemed.coupon_id } as const]
-    const code = { objectType: redeemed.kind, objectId: redeemed.discount_id } as const
-    for (const object of redeemed.kind === 'coupon' ? objects : [...objects, code])
-      await enqueueRefresh(turn, { ...object, tenantId: null }, cause)
+    const promotionCodeId = redeemed.kind === 'coupon' ? null : redeemed.discount_id
+    await refreshCounts(turn, { couponId: redeemed.coupon_id, promotionCodeId }, cause)
   }
 }

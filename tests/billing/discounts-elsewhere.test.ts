@@ -1,5 +1,6 @@
 import type Stripe from 'stripe'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import type { Discount } from '../../src/billing/discounts.ts'
 import { type Months, openMonths } from '../support/months.ts'
 import { settled } from '../support/wizard.ts'
 
@@ -88,4 +89,41 @@ test('a coupon that is deleted, and made again on other terms, changes nothing f
   await tenant.stripe.subscriptions.update(subscription, { metadata: { seen: 'again' } })
   await settled(tenant.service)
   expect(await charges('2026-03-01')).toBe(2_450 + 10_000)
+})
+
+/** As the list has them. */
+const timesRedeemed = async (): Promise<Record<string, number>> => {
+  const { items } = await tenant.ask('GET', '/billing/discounts')
+  return Object.fromEntries(items.map((each: Discount) => [each.code, each.times_redeemed]))
+}
+
+test('the list of discounts counts what is redeemed elsewhere, by the code and by the coupon, by anybody', async () => {
+  for (const code of ['HERE', 'THERE'])
+    await tenant.ask('POST', '/billing/discounts', { code, percent_off: 50, max_redemptions: 9 })
+  await tenant.subscribes('price_basic_monthly', { discount_code: 'HERE' })
+  expect(await timesRedeemed()).toMatchObject({ HERE: 1, THERE: 0 })
+
+  const { stripe } = tenant
+  const { id: customer } = await stripe.customers.create({})
+  const { id: default_payment_method } = await stripe.paymentMethods.attach('pm_card_visa', { customer })
+  const [there] = (await stripe.promotionCodes.list({ code: 'THERE' })).data
+  const items = [{ price: 'price_basic_monthly' }]
+  const redeem = (discount: Stripe.SubscriptionCreateParams.Discount) =>
+    stripe.subscriptions.create({ customer, items, default_payment_method, discounts: [discount] })
+  await redeem({ promotion_code: there?.id ?? '' })
+  await redeem({ coupon: 'HERE' })
+  await settled(tenant.service)
+  expect(await timesRedeemed()).toMatchObject({ HERE: 2, THERE: 1 })
+  await tenant.isRight()
+})
+
+test('of a coupon that was deleted nothing is asked when its discounts end', async () => {
+  const subscription = await tenant.subscribes('price_basic_monthly')
+  await give(subscription, { ...half, id: 'HALF' })
+  await tenant.to('2026-01-02T00:00')
+  await tenant.stripe.coupons.del('HALF')
+  await settled(tenant.service)
+  await tenant.stripe.subscriptions.update(subscription, { discounts: '' })
+  await settled(tenant.service)
+  expect(await tenant.nextCents()).toBe(4_900 + 10_000)
 })
