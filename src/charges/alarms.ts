@@ -1,6 +1,7 @@
 import { usableStatuses } from '../../machines/subscription.ts'
 import type { Turn } from '../effects/turn.ts'
 import type { CountedDue } from '../log/charge-facts.ts'
+import type { FactData } from '../log/facts.ts'
 
 /** Of a month whose dues were counted: what of it cannot become a line, until somebody does something about it. */
 export function tellStuck(turn: Turn, tenantId: string, windowId: string, dues: readonly CountedDue[]): void {
@@ -24,4 +25,20 @@ export async function tellSecond(turn: Turn, tenantId: string): Promise<void> {
   if (live.length < 2) return
   const subscription_ids = live.map(({ subscription_id }) => subscription_id)
   turn.log.error({ tenant_id: tenantId, subscription_ids }, 'a tenant has a second live subscription')
+}
+
+/** Of a line or credit note that Stripe has refused for good. @param isLast its subscription has ended */
+export function tellRefused(
+  turn: Turn,
+  line: Pick<FactData<'usage.line_asked'>, 'line_id' | 'invoice_id' | 'invoice_key' | 'kind'>,
+  { reason, isLast }: { reason: string; isLast: boolean },
+): void {
+  const { line_id, invoice_id, kind, invoice_key } = line
+  const waits = isLast && (kind === 'credit_note' || invoice_key !== null)
+  turn.log.error(
+    { line_id, invoice_id, reason },
+    waits
+      ? 'a line is not on its invoice; it waits for what is due to change, or for `rebill`'
+      : 'a line is not on its invoice; it goes on another',
+  )
 }

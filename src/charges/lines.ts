@@ -69,6 +69,32 @@ export function fitting(
 }
 
 /**
+ * Whether just this was asked for last, on an invoice of ours or as a credit note, and Stripe has refused it for good: it would be
+ * refused again. What a draft has refused goes on another invoice.
+ * @param of its kind, and of a credit note its invoice
+ */
+export function wasRefused(
+  { due, cents }: Difference,
+  lines: readonly Line[],
+  of: { kind: 'item' } | { kind: 'credit_note'; invoiceId: string },
+): boolean {
+  const last = linesOf(lines, due).findLast(
+    ({ kind, invoice_id }) => kind === of.kind && (of.kind === 'item' || invoice_id === of.invoiceId),
+  )
+  return last !== undefined && isRefusedForGood(last) && BigInt(last.amount_cents) === cents
+}
+
+export const isRefusedForGood = ({ refusal, kind, invoice_key, invoice_id }: Line) =>
+  refusal !== null &&
+  refusal !== 'taken_off' &&
+  refusal !== 'rebilled' &&
+  (kind === 'credit_note' || (invoice_key !== null && invoice_id !== null))
+
+/** Without what Stripe has refused for good, as it is. */
+export const newDifferences = (dues: readonly Due[], lines: readonly Line[]): Difference[] =>
+  differencesOf(dues, lines).filter((difference) => !wasRefused(difference, lines, { kind: 'item' }))
+
+/**
  * A credit after the subscription's end, as notes on the invoices that charged its window and type: the latest line first, each to what
  * is left of it. What finds no invoice that takes a note is carried on.
  */

@@ -2,8 +2,8 @@ import type { Turn } from '../effects/turn.ts'
 import { streams } from '../log/facts.ts'
 import { chargeKey } from './keys.ts'
 import type { Known, Subscription } from './known.ts'
-import { differencesOf, notesFor } from './lines.ts'
-import { makeLines, takesNotes, toMake } from './make.ts'
+import { newDifferences } from './lines.ts'
+import { makeLines, newNotes, toMake } from './make.ts'
 import { type Moment, ownInvoiceMs } from './moments.ts'
 import { dayMs, later } from './months.ts'
 import { isOver, windowsOf } from './subscription.ts'
@@ -67,9 +67,8 @@ export async function noticeLate(turn: Turn, known: Known): Promise<boolean> {
     if (!isOver(subscription) || last === undefined || last.late_at !== null) continue
     if (own.some(({ billed_at, closed_at }) => billed_at === null || closed_at === null)) continue
     const { dues } = await toMake(turn, known, subscription)
-    const hasToMake = differencesOf(dues, known.lines).some(
-      (difference) =>
-        difference.cents > 0n || notesFor(difference, known.lines, takesNotes(known)).length > 0,
+    const hasToMake = newDifferences(dues, known.lines).some(
+      (difference) => difference.cents > 0n || newNotes(known, difference).length > 0,
     )
     if (!hasToMake) continue
     const { subscription_id } = subscription

@@ -8,7 +8,16 @@ import { tellStuck } from './alarms.ts'
 import { askInvoice, askLine, type Target } from './ask-line.ts'
 import { type Counted, countDue, countDues, storedDues } from './dues.ts'
 import { type Known, knownOf, type Line, type Subscription, type Window } from './known.ts'
-import { type Due, differencesOf, fitting, lying, notesFor } from './lines.ts'
+import {
+  type Difference,
+  type Due,
+  differencesOf,
+  fitting,
+  lying,
+  newDifferences,
+  notesFor,
+  wasRefused,
+} from './lines.ts'
 import { isOver, windowsOf } from './subscription.ts'
 
 type LinesMade = FactData<'usage.lines_made'>
@@ -83,7 +92,9 @@ export async function makeLines(
   if (isNew.length === 0 || target === null) return
   const onIt =
     'invoiceId' in target ? known.lines.filter(({ invoice_id }) => invoice_id === target.invoiceId) : []
-  const fit = fitting(differencesOf(dues, known.lines), onIt, othersOn(known, target, onIt))
+  const differences =
+    of.moment === 'late' ? newDifferences(dues, known.lines) : differencesOf(dues, known.lines)
+  const fit = fitting(differences, onIt, othersOn(known, target, onIt))
   if ('invoiceKey' in target && fit.length > 0) await askInvoice(turn, known, subscription, target.invoiceKey)
   for (const difference of fit)
     await askLine(turn, known, subscription, difference, { kind: 'item', target, upto_position })
@@ -120,8 +131,15 @@ export const countedDue = ({ type, quantity, cents, state }: Due) => ({
   state,
 })
 
+/** Credit notes that a difference leads to, without those that Stripe has refused for good, as they are. */
+export const newNotes = (known: Known, difference: Difference) =>
+  notesFor(difference, known.lines, takesNotes(known)).filter(
+    ({ invoiceId, cents }) =>
+      !wasRefused({ ...difference, cents }, known.lines, { kind: 'credit_note', invoiceId }),
+  )
+
 /** Stripe credits what is open, paid or written off. */
-export const takesNotes =
+const takesNotes =
   ({ invoices }: Known) =>
   (invoiceId: string) => {
     const invoice = invoices.find(({ invoice_id }) => invoice_id === invoiceId)
@@ -137,7 +155,7 @@ async function askNotes(
 ): Promise<void> {
   const known = await knownOf(turn.trx, tenantId)
   for (const difference of differencesOf(dues, known.lines))
-    for (const { invoiceId, cents } of notesFor(difference, known.lines, takesNotes(known)))
+    for (const { invoiceId, cents } of newNotes(known, difference))
       await askLine(
         turn,
         known,

@@ -2,7 +2,7 @@ import type { Reader } from '../db/tables.ts'
 import { cardAt, pricedCents } from '../pricing/price.ts'
 import { duesOf } from './dues.ts'
 import { type Known, knownOf, type Subscription, type Window } from './known.ts'
-import { type Difference, type Due, differencesOf, fitting, largestCents } from './lines.ts'
+import { type Difference, type Due, differencesOf, fitting, largestCents, newDifferences } from './lines.ts'
 import { hasOwnInvoice, ownInvoiceMs } from './moments.ts'
 import { dayMs, earliest, later, latest, monthAt } from './months.ts'
 import { type Renewal, renewalOf } from './renewal.ts'
@@ -77,7 +77,11 @@ function lastInvoice(known: Known, dues: readonly Due[]): NextInvoice | null {
     latest(later(ends_at, ownInvoiceMs), closed_at ?? ''),
   )
   const at = first ?? windows.at(-1)?.late_at ?? windows.at(-1)?.ends_at ?? ''
-  return ownInvoice(at, differences(dues, known, ended))
+  const own = dues.filter(({ window }) => window.subscription_id === ended.subscription_id)
+  return ownInvoice(
+    at,
+    first === undefined ? newDifferences(own, known.lines) : differencesOf(own, known.lines),
+  )
 }
 
 /** With nothing above zero on it, it is not made. */

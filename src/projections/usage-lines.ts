@@ -59,6 +59,14 @@ export const usageLines: Projection = {
         .where('invoice_id', '=', data.invoice_id)
         .where('kind', 'in', ['item', 'first'])
         .execute()
+      await trx
+        .updateTable('billing_usage_lines')
+        .set({ refusal: 'rebilled', last_position: position })
+        .where('tenant_id', '=', tenant_id)
+        .where('invoice_id', '=', data.invoice_id)
+        .where('refusal', 'is not', null)
+        .where((eb) => eb.or([eb('kind', '=', 'credit_note'), eb('invoice_key', 'is not', null)]))
+        .execute()
     },
   },
 }

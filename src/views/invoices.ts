@@ -22,7 +22,10 @@ const InvoiceLine = z
     kind: z.enum(['item', 'first', 'credit_note']).meta({
       description: '`first`: with the call that made the subscription',
     }),
-    refusal: z.string().nullable().meta({ description: "Stripe's code, or `taken_off`: it is not on it" }),
+    refusal: z
+      .string()
+      .nullable()
+      .meta({ description: "Stripe's code, `taken_off`, or `rebilled`: it is not on it" }),
     upto_position: z.int().meta({ description: 'How far in the log it had counted' }),
   })
   .meta({ id: 'InvoiceLine' })

@@ -1,3 +1,4 @@
+import { tellRefused } from '../../charges/alarms.ts'
 import { billTenant, missDraft } from '../../charges/bill.ts'
 import type { Reader } from '../../db/tables.ts'
 import type { Effect } from '../../effects/effects.ts'
@@ -50,10 +51,7 @@ export const chargeLine: Asker<LineFact> = {
     if (effect.kind === 'delete_invoice_item') return
     await refuse(turn, fact, code)
     const { invoice_key, invoice_id, subscription_id, kind } = fact.data
-    turn.log.error(
-      { line_id: fact.data.line_id, invoice_id, reason: code },
-      'a line is not on its invoice; it goes on another',
-    )
+    tellRefused(turn, fact.data, { reason: code, isLast: await hasEnded(turn, fact) })
     if (invoice_key !== null) return continueOwn(turn, fact)
     if (tenantId === null || invoice_id === null || kind !== 'item') return
     if (!(await isPending(turn, effect, invoice_id)))
