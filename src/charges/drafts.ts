@@ -1,20 +1,24 @@
 import type { Turn } from '../effects/turn.ts'
 import { streams } from '../log/facts.ts'
-import type { Known, Window } from './known.ts'
+import type { Known, Line, Window } from './known.ts'
 import { isOver, subscriptionOf } from './subscription.ts'
 
-/** A subscription has ended while its renewal was a draft: our items are taken off that again, for the last invoice. */
-export async function takeOffDrafts(turn: Turn, known: Known): Promise<void> {
-  const drafts = known.invoices.filter(
+/** Our items on the drafts of subscriptions that have ended. */
+export function linesOnDrafts({ invoices, subscriptions, lines }: Known): Line[] {
+  const drafts = invoices.filter(
     ({ status, subscription_id }) =>
       status === 'draft' &&
-      known.subscriptions.some((each) => each.subscription_id === subscription_id && isOver(each)),
+      subscriptions.some((each) => each.subscription_id === subscription_id && isOver(each)),
   )
-  const lines = known.lines.filter(
+  return lines.filter(
     ({ invoice_id, kind, item_cents }) =>
       kind === 'item' && item_cents !== 0 && drafts.some((draft) => draft.invoice_id === invoice_id),
   )
-  for (const { line_id } of lines)
+}
+
+/** A subscription has ended while its renewal was a draft: our items are taken off that again, for the last invoice. */
+export async function takeOffDrafts(turn: Turn, known: Known): Promise<void> {
+  for (const { line_id } of linesOnDrafts(known))
     if (await isThere(turn, line_id))
       await turn.enqueue({
         effectId: `${line_id}:off`,

@@ -1,4 +1,5 @@
 import { isUndone } from '../../machines/invoice.ts'
+import type { Reader } from '../db/tables.ts'
 import { type UsageType, usageTypes } from '../db/usage-types.ts'
 import type { Turn } from '../effects/turn.ts'
 import { type FactData, streams } from '../log/facts.ts'
@@ -24,7 +25,7 @@ type LinesMade = FactData<'usage.lines_made'>
 
 /** What a moment could make lines of, counted now: usage of closed windows, the base of every window that has begun. */
 export async function toMake(
-  turn: Turn,
+  { trx }: { trx: Reader },
   known: Known,
   subscription: Subscription,
   { openToo = false } = {},
@@ -34,10 +35,9 @@ export async function toMake(
   if (known.gone.has(subscription.customer_id)) return { dues, counted }
   for (const window of windowsOf(known, subscription)) {
     if (window.is_final === 1) dues.push(...storedDues(known, window))
-    else if (window.closed_at !== null) counted.push(...(await countDues(turn.trx, known, [window])))
+    else if (window.closed_at !== null) counted.push(...(await countDues(trx, known, [window])))
     else {
-      for (const type of typesWhileOpen(window, openToo))
-        dues.push(await countDue(turn.trx, known, window, type))
+      for (const type of typesWhileOpen(window, openToo)) dues.push(await countDue(trx, known, window, type))
     }
   }
   return { dues: inOrder([...dues, ...counted]), counted }

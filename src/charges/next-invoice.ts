@@ -43,7 +43,7 @@ export const nextCentsOf = async (reader: Reader, known: Known) =>
 
 /**
  * That invoice with its parts.
- * @param pending what waits at Stripe for the next renewal, where it is not what the tables say
+ * @param pending cents that wait at Stripe for the next renewal, where they are not what the tables say
  */
 export async function nextInvoiceOf(
   reader: Reader,
@@ -51,8 +51,7 @@ export async function nextInvoiceOf(
   pending?: number,
 ): Promise<NextInvoice | null> {
   const open = openWindow(known)
-  const dues = await duesOf(reader, known)
-  if (open === undefined) return lastInvoice(known, dues)
+  if (open === undefined) return lastInvoice(known, await duesOf(reader, known))
   const subscription = subscriptionOf(known, open)
   const end = cancelsAt(subscription)
   const goesOn = end === null || end > open.ends_at
@@ -60,8 +59,11 @@ export async function nextInvoiceOf(
   const isPaused = isCollectionPaused(subscription)
   const renews = goesOn && !isPaused && renewsAt(subscription, open.ends_at)
   const base = goesOn && !isPaused ? nextBase(known, open) : []
+  const ends_at = earliest(end ?? open.ends_at, open.ends_at)
+  const windows = known.windows.map((each) => (each === open ? { ...open, ends_at } : each))
+  const dues = await duesOf(reader, { ...known, windows })
   const ours = [...differences(dues, known, subscription), ...base]
-  if (!renews) return ownInvoice(later(earliest(end ?? open.ends_at, open.ends_at), ownInvoiceMs), ours)
+  if (!renews) return ownInvoice(later(ends_at, ownInvoiceMs), ours)
   return invoiceOf(open.ends_at, ours, await renewalOf(reader, subscription, open.ends_at, pending))
 }
 

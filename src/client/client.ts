@@ -8,6 +8,7 @@ import type {
   CancelledSession,
   CardSetup,
   ChangePreview,
+  ChangeToPreview,
   CompletedSession,
   CorrectedApplicant,
   CreatedCustomer,
@@ -146,8 +147,12 @@ export function createClient(options: { baseUrl: string; key: string; fetch?: ty
     subscription: (tenantId: string, options?: RequestOptions) =>
       get<Subscription>(`/billing/subscriptions/tenant/${idOf(tenantId)}`, options),
     /** What a move to another price would cost; changes nothing. */
-    previewChange: (subscriptionId: string, change: PlanChange, options?: RequestOptions) =>
-      post<ChangePreview>(`/billing/subscriptions/${idOf(subscriptionId)}/preview-change`, change, options),
+    previewChange: <C extends ChangeToPreview>(subscriptionId: string, change: C, options?: RequestOptions) =>
+      post<ChangePreview<C>>(
+        `/billing/subscriptions/${idOf(subscriptionId)}/preview-change`,
+        change,
+        options,
+      ),
     changePlan: (subscriptionId: string, change: PlanChange, options?: RequestOptions) =>
       post<Subscription>(`/billing/subscriptions/${idOf(subscriptionId)}/change-plan`, change, options),
     /** With its period, or now: `{ at_period_end: false }`. */

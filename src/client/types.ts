@@ -10,6 +10,7 @@ import type * as plans from '../billing/plans.ts'
 import type * as portals from '../billing/portal.ts'
 import type * as cardSetups from '../billing/set-up-card.ts'
 import type * as changes from '../billing/subscriptions/change-plan.ts'
+import type * as foretold from '../billing/subscriptions/change-preview.ts'
 import type * as newSubscriptions from '../billing/subscriptions/create.ts'
 import type * as previews from '../billing/subscriptions/preview-change.ts'
 import type * as corrections from '../onboarding/correct-applicant.ts'
@@ -71,7 +72,12 @@ export type Subscription = subscriptions.Subscription
 /** With `requires_action`, Stripe.js goes on with `client_secret`. */
 export type NewSubscription = newSubscriptions.NewSubscription
 export type PlanChange = z.input<typeof changes.PlanChange>
-export type ChangePreview = previews.ChangePreview
+/** Without `change`: of the plan. */
+export type ChangeToPreview = z.input<typeof previews.ChangeToPreview>
+/** What a change would make due at once, and the next invoice after it; of a change of plan also what Stripe calculates. */
+export type ChangePreview<C extends ChangeToPreview = ChangeToPreview> = C extends { price_id: string }
+  ? foretold.PlanPreview
+  : foretold.OtherPreview
 export type DiscountInput = z.input<typeof newDiscounts.DiscountInput>
 export type Discount = discounts.Discount
 /** Its total is paid, outstanding, written off, forgiven, credited and balance together. */

@@ -66,8 +66,8 @@ export type StripeGateway = {
   eventsSince(created: number): Promise<StripeEvent[]>
   /** A customer's subscriptions and payment methods, and the invoices and their items made since then (unix seconds). */
   objectsOf(customerId: string, since: number): Promise<Observation[]>
-  /** What the next invoice would be after a change. Changes nothing. */
-  preview(params: Stripe.InvoiceCreatePreviewParams): Promise<Stripe.Invoice>
+  /** What the next invoice would be after a change; null: there would be none. Changes nothing. */
+  preview(params: Stripe.InvoiceCreatePreviewParams): Promise<Stripe.Invoice | null>
   /** The address of a session of Stripe's customer portal: whoever has it is the customer. Never store it. */
   portal(customerId: string, returnUrl: string): Promise<string>
   /** Whether Stripe answers and takes our key: for /health/ready. */
@@ -246,7 +246,11 @@ export function stripeGateway(stripe: Stripe): StripeGateway {
       })
       return events.reverse()
     },
-    preview: (params) => attempt(() => stripe.invoices.createPreview(params)),
+    preview: (params) =>
+      attempt<Stripe.Invoice | null>(() => stripe.invoices.createPreview(params)).catch((error) => {
+        if (error instanceof StripeFailure && error.code === 'invoice_upcoming_none') return null
+        throw error
+      }),
     portal: (customer, return_url) =>
       attempt(async () => (await stripe.billingPortal.sessions.create({ customer, return_url })).url),
     healthy() {

@@ -1,27 +1,15 @@
-import type { AppContext } from '../../context.ts'
-import type { Caller } from '../../log/by.ts'
+import { z } from 'zod'
 import { decideCancel } from '../../outbox/requests/change-subscription.ts'
-import type { Subscription } from '../../views/subscriptions.ts'
-import { modify } from './modify.ts'
+import type { Change } from './modify.ts'
+
+export const Cancellation = z.strictObject({ at_period_end: z.boolean().default(true) })
 
 /**
- * Ends a subscription: when what is paid for is over, or now.
- * @throws AppError conflict for one that still waits for its first payment and is not to end now
+ * Ends a subscription: when what is paid for is over, or now. Its `decide` throws AppError conflict for one that still waits for its
+ * first payment and is not to end now.
  */
-export const cancelSubscription = (
-  context: AppContext,
-  by: Caller,
-  subscriptionId: string,
-  { atPeriodEnd, clientKey }: { atPeriodEnd: boolean; clientKey: string | undefined },
-): Promise<Subscription> =>
-  modify(
-    context,
-    by,
-    subscriptionId,
-    {
-      operation: 'cancel',
-      clientKey,
-      isSame: (params) => 'cancel_at_period_end' in params === atPeriodEnd,
-    },
-    (row) => decideCancel(row, { atPeriodEnd }),
-  )
+export const cancellation = ({ at_period_end: atPeriodEnd }: z.output<typeof Cancellation>): Change => ({
+  operation: 'cancel',
+  isSame: (params) => 'cancel_at_period_end' in params === atPeriodEnd,
+  decide: (row) => decideCancel(row, { atPeriodEnd }),
+})

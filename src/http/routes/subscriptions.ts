@@ -1,10 +1,12 @@
 import { z } from 'zod'
-import { cancelSubscription } from '../../billing/subscriptions/cancel.ts'
-import { changePlan, PlanChange } from '../../billing/subscriptions/change-plan.ts'
+import { Cancellation, cancellation } from '../../billing/subscriptions/cancel.ts'
+import { PlanChange, planChange } from '../../billing/subscriptions/change-plan.ts'
+import { ChangePreview } from '../../billing/subscriptions/change-preview.ts'
 import { createSubscription, NewSubscription, SubscriptionInput } from '../../billing/subscriptions/create.ts'
-import { pauseSubscription } from '../../billing/subscriptions/pause.ts'
-import { ChangePreview, previewChange } from '../../billing/subscriptions/preview-change.ts'
-import { resumeSubscription } from '../../billing/subscriptions/resume.ts'
+import { modify } from '../../billing/subscriptions/modify.ts'
+import { pause } from '../../billing/subscriptions/pause.ts'
+import { ChangeToPreview, previewChange } from '../../billing/subscriptions/preview-change.ts'
+import { resumption } from '../../billing/subscriptions/resume.ts'
 import type { AppContext } from '../../context.ts'
 import { resourceId, tenantId } from '../../db/fields.ts'
 import { Subscription, subscriptionOfTenant } from '../../views/subscriptions.ts'
@@ -45,12 +47,16 @@ export const subscriptionRoutes = (context: AppContext) => [
       body: PlanChange,
       reply: Subscription,
     },
-    ({ by, params, body, clientKey }) => changePlan(context, by, params.id, { ...body, clientKey }),
+    async ({ by, params, body, clientKey }) =>
+      modify(context, by, params.id, await planChange(context, body), clientKey),
   ),
   route(
     {
-      ...verb('preview-change', 'What a move to another price would cost; changes nothing'),
-      body: PlanChange,
+      ...verb('preview-change', 'What a change would cost; changes nothing'),
+      description:
+        '`change`: `plan` (by default; with what change-plan takes), `cancel` (with `at_period_end`), `resume` or `pause`. It is refused ' +
+        'where the change itself would be. The amounts are those of a change at this moment.',
+      body: ChangeToPreview,
       reply: ChangePreview,
     },
     ({ by, params, body }) => previewChange(context, by, params.id, body),
@@ -58,12 +64,11 @@ export const subscriptionRoutes = (context: AppContext) => [
   route(
     {
       ...verb('cancel', 'End it with its period, or now'),
-      body: z.strictObject({ at_period_end: z.boolean().default(true) }),
+      body: Cancellation,
       isBodyOptional: true,
       reply: Subscription,
     },
-    ({ by, params, body, clientKey }) =>
-      cancelSubscription(context, by, params.id, { atPeriodEnd: body.at_period_end, clientKey }),
+    ({ by, params, body, clientKey }) => modify(context, by, params.id, cancellation(body), clientKey),
   ),
   route(
     {
@@ -72,7 +77,7 @@ export const subscriptionRoutes = (context: AppContext) => [
       isBodyOptional: true,
       reply: Subscription,
     },
-    ({ by, params, clientKey }) => resumeSubscription(context, by, params.id, { clientKey }),
+    ({ by, params, clientKey }) => modify(context, by, params.id, resumption, clientKey),
   ),
   route(
     {
@@ -81,7 +86,7 @@ export const subscriptionRoutes = (context: AppContext) => [
       isBodyOptional: true,
       reply: Subscription,
     },
-    ({ by, params, clientKey }) => pauseSubscription(context, by, params.id, { clientKey }),
+    ({ by, params, clientKey }) => modify(context, by, params.id, pause, clientKey),
   ),
 ]
 

@@ -5,7 +5,15 @@ import type { Decision } from '../ask.ts'
 /** What a decision about a subscription goes by. */
 export type SubscriptionState = Pick<
   SubscriptionRow,
-  'subscription_id' | 'item_id' | 'price_id' | 'status' | 'cancel_at_period_end' | 'cancel_at' | 'is_paused'
+  | 'subscription_id'
+  | 'item_id'
+  | 'price_id'
+  | 'status'
+  | 'cancel_at_period_end'
+  | 'cancel_at'
+  | 'is_paused'
+  | 'billing_interval'
+  | 'billing_interval_count'
 >
 
 /** Ends it: when what is paid for is over, or now. @throws AppError conflict while it waits for its first payment */
@@ -40,18 +48,50 @@ export function decidePause(row: SubscriptionState): Decision {
 }
 
 export type ProrationBehavior = 'create_prorations' | 'always_invoice' | 'none'
-export type PlanWanted = { priceId: string; planId: string; prorationBehavior: ProrationBehavior }
+export type PlanWanted = {
+  priceId: string
+  planId: string
+  prorationBehavior: ProrationBehavior
+  interval: string
+  intervalCount: number
+}
 
-/** Another price. Where that is to be paid at once and cannot be, nothing changes. @throws AppError conflict */
+/**
+ * Another price. Where that is to be paid at once and cannot be, nothing changes.
+ * @throws AppError conflict, also where Stripe would not collect the invoice that it makes at once
+ */
 export function decidePlan(row: SubscriptionState, wanted: PlanWanted): Decision {
   assertRunning(row, 'changed')
   if (row.price_id === wanted.priceId) return asItIs(row)
+  if (restarts(row, wanted) || (wanted.prorationBehavior === 'always_invoice' && row.status !== 'trialing'))
+    assertCollected(row)
   return update(row, {
     items: itemsOf(row, wanted.priceId),
     proration_behavior: wanted.prorationBehavior,
     payment_behavior: 'error_if_incomplete',
     metadata: { plan_id: wanted.planId },
   })
+}
+
+/** Whether a period begins with the change, and is invoiced at once: at another interval, except in a trial. */
+export const restarts = (
+  { status, billing_interval, billing_interval_count }: SubscriptionState,
+  { interval, intervalCount }: Pick<PlanWanted, 'interval' | 'intervalCount'>,
+) =>
+  status !== 'trialing' && (billing_interval !== interval || (billing_interval_count ?? 1) !== intervalCount)
+
+/** An invoice that is void, or stays a draft, would give the new period away. */
+function assertCollected(row: SubscriptionState): void {
+  if (row.is_paused === 1)
+    throw wrongState(
+      row,
+      'This change is invoiced at once, and nothing is collected while the subscription is paused: resume it first',
+    )
+  if (row.status === 'unpaid')
+    throw wrongState(
+      row,
+      'This change is invoiced at once, and nothing is collected while the subscription is unpaid: collect its open invoices first',
+    )
 }
 
 /** The subscription's one item, at another price. */

@@ -14,6 +14,7 @@ type More = Partial<SubscriptionState>
 const state = (status: string, more: More = {}): SubscriptionState => ({
   ...{ subscription_id: 'sub_1', item_id: 'si_1', price_id: 'price_1', status },
   ...{ cancel_at_period_end: 0, cancel_at: null, is_paused: 0 },
+  ...{ billing_interval: 'month', billing_interval_count: 1 },
   ...more,
 })
 const ending: More = { cancel_at_period_end: 1 }
@@ -87,7 +88,10 @@ describe('change of plan', () => {
     priceId,
     planId: 'enterprise',
     prorationBehavior,
+    ...{ interval: 'month', intervalCount: 1 },
   })
+  const yearly = { ...to('price_2', 'none'), interval: 'year' }
+  const quarterly = { ...to('price_2', 'none'), intervalCount: 3 }
   const change = (prorationBehavior: ProrationBehavior) =>
     update({
       items: [{ id: 'si_1', price: 'price_2' }],
@@ -101,6 +105,16 @@ describe('change of plan', () => {
     ['active', {}, to('price_2', 'none'), change('none')],
     ['active', {}, to('price_1', 'always_invoice'), asItIs],
     ['active', ending, to('price_2'), change('create_prorations')],
+    ['active', paused, to('price_2'), change('create_prorations')],
+    // An invoice that is made at once has to be collected.
+    ...[yearly, quarterly, to('price_2', 'always_invoice')].flatMap((wanted): Change[] => [
+      ['active', {}, wanted, change(wanted.prorationBehavior)],
+      ['past_due', {}, wanted, change(wanted.prorationBehavior)],
+      ['active', paused, wanted, refused(/resume it first/, { is_paused: true })],
+      ['paused', paused, wanted, refused(/resume it first/, { status: 'paused' })],
+      ['unpaid', {}, wanted, refused(/collect its open invoices first/, { status: 'unpaid' })],
+      ['trialing', paused, wanted, change(wanted.prorationBehavior)],
+    ]),
     ['incomplete', {}, to('price_2'), refused(/waits for its first payment/, { status: 'incomplete' })],
     ['incomplete', {}, to('price_1'), refused(/waits for its first payment/)],
     ...ended.map((status): Change => [status, ending, to('price_2'), refused(/has ended/, { status })]),
