@@ -68,10 +68,14 @@ function cardTimeOf(window: Window, type: UsageType, from: string): string {
   return type === 'platform_base' ? window.starts_at : from
 }
 
-/** The automatic base of a window that had begun when it was learned that the subscription had ended before it is not due. */
+/**
+ * The automatic base of a window that had begun when it was learned that the subscription had ended before it is not due. That of the
+ * first was charged with the subscription, and is not given back where it ends in the second in which it began.
+ */
 function hasBase(known: Known, window: Window): boolean {
-  const { ended_at } = subscriptionOf(known, window)
-  return window.has_base === 1 && (ended_at === null || window.starts_at < ended_at)
+  const { ended_at, started_at } = subscriptionOf(known, window)
+  const isCutOff = ended_at !== null && ended_at <= window.starts_at && started_at !== window.starts_at
+  return window.has_base === 1 && !isCutOff
 }
 
 const isForgivenTrial = (known: Known, window: Window) =>

@@ -38,7 +38,8 @@ export function windowsOf(known: readonly Entry[], now: Instant): Window[] {
     const own = cut(boundsOf(subscription, second ? free : live.at), ended, now)
     own.forEach(({ start, closesAt, trial, end }, index) => {
       const from = index === 0 && second ? Math.max(start, free) : start
-      const isLive = ended === undefined || from < ended.endedAt
+      const isFirst = index === 0 && from === live.startedAt
+      const isLive = ended === undefined || from < ended.endedAt || isFirst
       windows.push({
         subscription,
         start: from,
@@ -46,7 +47,7 @@ export function windowsOf(known: readonly Entry[], now: Instant): Window[] {
         closesAt,
         trial,
         base: !trial && isLive && (index > 0 || (live.madeByUs && !second)),
-        countsFrom: index === 0 && from === live.startedAt ? from - days(35) : from,
+        countsFrom: isFirst ? from - days(35) : from,
       })
     })
     if (own.length > 0)
@@ -83,7 +84,9 @@ function trialEndOf(subscription: Subscription): Instant | null {
 function cut(bounds: Iterable<Bounds>, ended: ReturnType<typeof endOf>, now: Instant) {
   const found: (Bounds & { closesAt: Instant })[] = []
   for (const window of bounds) {
-    if (window.start > now || (ended !== undefined && ended.learnedAt <= window.start)) break
+    // The first is there also where all ends in the instant in which it began.
+    const isCutOff = ended !== undefined && ended.learnedAt <= window.start && found.length > 0
+    if (window.start > now || isCutOff) break
     if (ended !== undefined && ended.learnedAt <= window.end && ended.endedAt < window.end) {
       const end = Math.max(ended.endedAt, window.start)
       found.push({ ...window, end, closesAt: Math.max(end, ended.learnedAt) })
