@@ -1,7 +1,6 @@
-import { setTimeout as sleep } from 'node:timers/promises'
-import { type Kysely, sql } from 'kysely'
-import { backoffMs } from './backoff.ts'
-import { DatabaseClosed, faultOf, unavailable } from './fault.ts'
+import type { Kysely } from 'kysely'
+import { faultOf, unavailable } from './fault.ts'
+import { groupCommit } from './group-commit.ts'
 import { PersonalKeys } from './personal-keys.ts'
 import { openPostgres } from './postgres.ts'
 import { scrubPostgres, scrubSqlite } from './scrub.ts'
@@ -15,11 +14,12 @@ export type Database = {
   /** For reads, outside of transactions: they never wait for a writer. */
   readonly reader: Reader
   /**
-   * Runs `work` in the one write transaction. Writers go one after the other in both databases (BEGIN IMMEDIATE, an
-   * advisory lock), so what `work` reads cannot change before it commits, and positions of the log are gapless and
-   * rise in the order of commits. A busy database restarts the whole of `work`: it must have no other effect than
-   * its queries, no network above all.
-   * @throws AppError database_busy after `patienceMs`, when the disk is full, or when the database was closed
+   * Runs `work` in a write transaction, which it may share with others: their works run one after the other, each in a savepoint,
+   * and nobody is answered before the commit. Writers go in line in both databases, all processes together (BEGIN IMMEDIATE, an
+   * advisory lock), so what `work` reads cannot change before it commits, and positions of the log are gapless and rise in
+   * the order of commits. A busy database starts `work` again from its beginning: it must have no other effect than its queries,
+   * no network above all, and await nothing but them.
+   * @throws AppError database_busy after `patienceMs`, when the disk is full, or when the database was closed or lost
    */
   transact<T>(work: (trx: Trx) => Promise<T>): Promise<T>
   /** A transaction on `reader`, with the means to open what is sealed. */
@@ -39,18 +39,18 @@ export type Database = {
 
 /** How long a writer waits: for those before it, and for another process's lock. */
 const patienceMs = 5_000
-/** Any number, the same in every instance. */
-const writeLock = 7_783_120_101
+/**
+ * How long a group of writers takes at most, without its COMMIT. SQLite holds the event loop meanwhile, 20 ms in all; PostgreSQL is awaited,
+ * and other instances wait.
+ */
+const groupMs = { sqlite: 12, postgres: 50 }
 
 /**
  * @param url `file:PATH` (SQLite, made if missing) or `postgres://…`
  * @param personalKeys without them nothing personal can be written or read
  */
 export function openDatabase(url: string, personalKeys: PersonalKeys = new PersonalKeys()): Database {
-  if (!url.startsWith('file:')) {
-    const pool = openPostgres(url, patienceMs)
-    return database('postgres', { reader: pool, writer: pool }, personalKeys)
-  }
+  if (!url.startsWith('file:')) return database('postgres', openPostgres(url, patienceMs), personalKeys)
   const path = url.slice('file:'.length)
   return database(
     'sqlite',
@@ -78,31 +78,13 @@ function database(
   const reader = Object.assign(connections.reader, {
     seals: seals ?? freshSealsOf(connections.reader, personalKeys),
   })
-  const lane = writeLane(patienceMs)
+  const commitGroup = groupCommit(connections, withSeals, groupMs[dialect])
   const listeners = new Set<() => void>()
-
-  const transaction = <T>(work: (trx: Trx) => Promise<T>, giveUpAt: number) =>
-    writer.transaction().execute(async (trx) => {
-      if (dialect === 'postgres') {
-        const leftMs = Math.max(1, Math.ceil(giveUpAt - performance.now()))
-        await sql`select set_config('lock_timeout', ${`${leftMs}ms`}, true)`.execute(trx)
-        await sql`select pg_advisory_xact_lock(${sql.lit(writeLock)})`.execute(trx)
-      }
-      return work(withSeals(trx))
-    })
-
-  /** The head of the line tries until its patience ends; who waits behind it would only come later. */
-  const untilFree = async <T>(work: (trx: Trx) => Promise<T>, giveUpAt: number): Promise<T> => {
-    for (let attempts = 1; ; attempts += 1) {
-      try {
-        return await transaction(work, giveUpAt)
-      } catch (error) {
-        if (faultOf(error) !== 'busy' || performance.now() >= giveUpAt) throw error
-        if (lane.isClosed) throw new DatabaseClosed()
-        await sleep(backoffMs(attempts, { firstMs: 4, longestMs: 25 }))
-      }
-    }
-  }
+  const lane = writeLane(patienceMs, async (next) => {
+    const outcomes = await commitGroup(next)
+    if (outcomes.length > 0) for (const listener of listeners) listener()
+    return outcomes
+  })
 
   return {
     dialect,
@@ -110,18 +92,14 @@ function database(
     withSeals,
     personalKeys,
     async transact(work) {
-      let result: Awaited<ReturnType<typeof work>>
       try {
-        result = await lane.run((giveUpAt) => untilFree(work, giveUpAt))
+        return await lane.run(work)
       } catch (error) {
         const fault = faultOf(error)
         throw fault === 'other' ? error : unavailable(fault, error)
       }
-      for (const listener of listeners) listener()
-      return result
     },
-    scrub: (tables) =>
-      dialect === 'sqlite' ? scrubSqlite((work) => lane.run(work), writer) : scrubPostgres(writer, tables),
+    scrub: (tables) => (dialect === 'sqlite' ? scrubSqlite(writer) : scrubPostgres(reader, tables)),
     onCommit(listener) {
       listeners.add(listener)
       return () => listeners.delete(listener)

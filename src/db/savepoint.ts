@@ -9,12 +9,16 @@ export async function inSavepoint<T>(trx: Trx, work: () => Promise<T>): Promise<
     await sql`release savepoint part`.execute(trx)
     return result
   } catch (error) {
-    // A key that was made in there is not stored: nothing more may be sealed by it.
-    trx.seals.forgetKeys()
+    forgetWhatWasRead(trx)
     // SQLite has rolled all back by itself after some errors, and a lost connection takes no statement: the first
     // error is the one to be heard.
     await sql`rollback to savepoint part`.execute(trx).catch(() => {})
     await sql`release savepoint part`.execute(trx).catch(() => {})
     throw error
   }
+}
+
+/** For a rollback. A key that was made since is not stored: nothing more may be sealed by it. */
+export function forgetWhatWasRead(trx: Trx): void {
+  trx.seals.forgetKeys()
 }

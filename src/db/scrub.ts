@@ -4,15 +4,12 @@ import { faultOf } from './fault.ts'
 import type { Tables } from './tables.ts'
 
 /** The log of writes goes into the file, where the old pages are overwritten, and is cut off. */
-export function scrubSqlite(
-  inTurn: <T>(work: () => Promise<T>) => Promise<T>,
-  writer: Kysely<Tables>,
-): Promise<boolean> {
-  const checkpoint = async () => {
+export function scrubSqlite(writer: Kysely<Tables>): Promise<boolean> {
+  // Between two groups of writers, whose connection it needs.
+  return untilDone(async () => {
     const { rows } = await sql<{ busy: number }>`pragma wal_checkpoint(truncate)`.execute(writer)
     return rows[0]?.busy === 0
-  }
-  return untilDone(() => inTurn(checkpoint))
+  })
 }
 
 /** A version of a row that a reader may still see cannot be removed: VACUUM comes when none is left. */

@@ -5,11 +5,8 @@ export type SqliteDriverOptions = {
   open: () => Sqlite.Database
   /** How many connections there are at most; who comes when all are taken waits for one. */
   connections: number
-  /**
-   * How a transaction begins. One that writes begins IMMEDIATE: a read-then-write that begins DEFERRED fails at once
-   * with SQLITE_BUSY_SNAPSHOT when another process wrote in between.
-   */
-  begin: 'immediate' | 'deferred'
+  /** What begins a transaction: a statement, or several. */
+  begin: string
 }
 
 /**
@@ -44,7 +41,7 @@ export class SqliteDriver implements Driver {
     else this.#free.push(connection)
   }
   async beginTransaction(connection: DatabaseConnection): Promise<void> {
-    await connection.executeQuery(CompiledQuery.raw(`begin ${this.#options.begin}`))
+    await connection.executeQuery(CompiledQuery.raw(this.#options.begin))
   }
   async commitTransaction(connection: DatabaseConnection): Promise<void> {
     await connection.executeQuery(CompiledQuery.raw('commit'))
@@ -66,7 +63,8 @@ export class SqliteDriver implements Driver {
 
 class SqliteConnection implements DatabaseConnection {
   readonly database: Sqlite.Database
-  readonly #statements = new Map<string, Sqlite.Statement>()
+  // The one that was used last is the last. Null: several statements, which SQLite prepares only one by one.
+  readonly #statements = new Map<string, Sqlite.Statement | null>()
 
   constructor(database: Sqlite.Database) {
     this.database = database
@@ -74,7 +72,7 @@ class SqliteConnection implements DatabaseConnection {
 
   async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
     const statement = this.#prepare(query.sql)
-    if (statement === undefined) {
+    if (statement === null) {
       this.database.exec(query.sql)
       return { rows: [] }
     }
@@ -88,19 +86,27 @@ class SqliteConnection implements DatabaseConnection {
     yield await this.executeQuery<R>(query)
   }
 
-  /** Undefined: several statements, which SQLite prepares only one by one. */
-  #prepare(sql: string): Sqlite.Statement | undefined {
+  #prepare(sql: string): Sqlite.Statement | null {
     let statement = this.#statements.get(sql)
     if (statement === undefined) {
-      try {
-        statement = this.database.prepare(sql)
-      } catch (error) {
-        if (error instanceof RangeError) return undefined
-        throw error
-      }
-      if (this.#statements.size >= 500) this.#statements.clear()
-      this.#statements.set(sql, statement)
+      statement = this.#compile(sql)
+      const [oldest] = this.#statements.keys()
+      if (this.#statements.size >= keptStatements && oldest !== undefined) this.#statements.delete(oldest)
+    } else {
+      this.#statements.delete(sql)
     }
+    this.#statements.set(sql, statement)
     return statement
   }
+
+  #compile(sql: string): Sqlite.Statement | null {
+    try {
+      return this.database.prepare(sql)
+    } catch (error) {
+      if (error instanceof RangeError) return null
+      throw error
+    }
+  }
 }
+
+const keptStatements = 500

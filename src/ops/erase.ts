@@ -183,6 +183,8 @@ async function destroyKeys(trx: Trx, tenantId: string, customerIds: string[]): P
       ]),
     )
     .execute()
+  // Also for those that share this transaction.
+  trx.seals.forgetKeys()
 }
 
 /** Replies that are kept to be given again, also to others than the tenant, and what Stripe has said of a call. */

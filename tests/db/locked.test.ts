@@ -63,6 +63,7 @@ test('150 writers that wait for a lock in vain all give up, and the event loop i
   const release = holdLock(db.url)
   try {
     let waiting = 150
+    const since = performance.now()
     const writers = Array.from({ length: waiting }, () =>
       db
         .transact(async () => {})
@@ -78,6 +79,7 @@ test('150 writers that wait for a lock in vain all give up, and the event loop i
     expect(waiting).toBe(150)
     for (const refusal of await Promise.all(writers))
       expect(refusal).toMatchObject({ code: 'database_busy', retryAfterSeconds: 1 })
+    expect(performance.now() - since).toBeLessThan(5_500)
   } finally {
     release()
     await db.close()
@@ -119,10 +121,13 @@ test('a database that is closed lets its running transaction end, and refuses th
   const db = await createSqlite()
   const other = openDatabase(db.url, testKeys())
   const { promise: goOn, resolve: letGo } = Promise.withResolvers<void>()
+  const begun = Promise.withResolvers<void>()
   const running = db.transact(async (trx) => {
+    begun.resolve()
     await goOn
     await trx.insertInto('api_keys').values(aKey).execute()
   })
+  await begun.promise
   const waiting = expect(db.transact(async () => 'done')).rejects.toMatchObject({ code: 'database_busy' })
   const closed = db.close()
   await waiting
