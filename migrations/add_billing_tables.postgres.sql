@@ -352,6 +352,7 @@ CREATE TABLE IF NOT EXISTS billing_discounts (
   times_redeemed BIGINT NOT NULL,
   expires_at TEXT,
   is_active BIGINT NOT NULL,
+  first_time_transaction BIGINT NOT NULL,
   made_under TEXT,
   is_deleted BIGINT NOT NULL,
   as_of BIGINT NOT NULL,

@@ -373,6 +373,7 @@ CREATE TABLE IF NOT EXISTS billing_discounts (
   times_redeemed BIGINT NOT NULL,
   expires_at TEXT,
   is_active BIGINT NOT NULL,
+  first_time_transaction BIGINT NOT NULL, -- a promotion code for who has never bought
   made_under TEXT, -- the key of our call that made it: two of one id and one second are told apart by it
   is_deleted BIGINT NOT NULL,
   as_of BIGINT NOT NULL,

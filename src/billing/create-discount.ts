@@ -35,6 +35,10 @@ export const DiscountInput = z
     duration_in_months: z.int().min(1).max(120).optional(),
     max_redemptions: z.int().min(1).max(2_147_483_647).optional(),
     expires_at: time.optional(),
+    first_time_transaction: z.boolean().default(false).meta({
+      description:
+        'Only for who has never bought: so a tenant redeems it once, whatever ends and begins again',
+    }),
   })
   .superRefine((input, context) => {
     const problem = (path: keyof typeof input, message: string) =>
@@ -167,6 +171,7 @@ const couponParams = (input: DiscountInput) => (key: string) => ({
 const promotionCodeParams = (input: DiscountInput, couponId: string) => (key: string) => ({
   promotion: { type: 'coupon', coupon: couponId },
   code: input.code,
+  ...(input.first_time_transaction && { restrictions: { first_time_transaction: true } }),
   metadata: { [keyInMetadata]: key },
 })
 
@@ -184,6 +189,8 @@ function assertSameTerms({ coupon, promotionCode }: FoundDiscount, input: Discou
     coupon.duration_in_months === (input.duration_in_months ?? null) &&
     (promotionCode?.max_redemptions ?? coupon.max_redemptions) === (input.max_redemptions ?? null) &&
     (promotionCode?.expires_at ?? coupon.expires_at) === wholeSeconds(input.expires_at) &&
+    (promotionCode === undefined ||
+      (promotionCode.first_time_transaction === 1) === input.first_time_transaction) &&
     (input.name === undefined || coupon.name === input.name)
   if (!isSame)
     throw new AppError('conflict', `The discount code "${input.code}" stands for other terms already`, {

@@ -392,6 +392,7 @@ type BillingDiscounts = Mirror & {
   times_redeemed: number
   expires_at: string | null
   is_active: Flag
+  first_time_transaction: Flag
   made_under: string | null
   is_deleted: Flag
 }

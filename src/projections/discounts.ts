@@ -53,6 +53,7 @@ const couponColumns = (couponId: string, coupon: StripeObjects['coupon']): Conte
   times_redeemed: integerOf(coupon.times_redeemed) ?? 0,
   expires_at: timeOf(coupon.redeem_by),
   is_active: flag(coupon.valid),
+  first_time_transaction: 0,
   made_under: textOf(memberOf(coupon.metadata, keyInMetadata)),
 })
 
@@ -72,5 +73,6 @@ const promotionCodeColumns = (id: string, promotionCode: StripeObjects['promotio
   times_redeemed: integerOf(promotionCode.times_redeemed) ?? 0,
   expires_at: timeOf(promotionCode.expires_at),
   is_active: flag(promotionCode.active),
+  first_time_transaction: flag(promotionCode.restrictions?.first_time_transaction === true),
   made_under: null,
 })

@@ -8,7 +8,7 @@ const row = (more: Partial<DiscountRow>): DiscountRow => ({
   ...{ discount_id: 'TEN', tenant_id: null, kind: 'coupon', code: 'TEN', coupon_id: 'TEN', name: null },
   ...{ percent_off_ppm: 100_000, amount_off_cents: null, currency: null, duration: 'once' },
   ...{ duration_in_months: null, max_redemptions: null, times_redeemed: 0, expires_at: null },
-  ...{ is_active: 1, is_deleted: 0, made_under: null, as_of: 0, last_position: 1 },
+  ...{ is_active: 1, first_time_transaction: 0, is_deleted: 0, made_under: null, as_of: 0, last_position: 1 },
   ...{ created_at: '2026-01-01T00:00:00.000Z', updated_at: '2026-01-01T00:00:00.000Z' },
   ...more,
 })
@@ -94,6 +94,19 @@ describe('given what stands under a code, when a discount is wanted', () => {
     const wanted = DiscountInput.parse(input)
     expect(outcomeOf(() => decideCoupon(known, wanted, params))).toMatchObject(otherTerms)
     expect(outcomeOf(() => decideCode(known, wanted, params))).toMatchObject(otherTerms)
+  })
+
+  test('a code for first purchases is another than one for all', () => {
+    const [first, all] = [
+      DiscountInput.parse({ ...ten, first_time_transaction: true }),
+      DiscountInput.parse(ten),
+    ]
+    const ofFirst = found({ promotionCode: code({ first_time_transaction: 1 }) })
+    expect(outcomeOf(() => decideCode(ofFirst, first, params))).toEqual(isThere)
+    expect(outcomeOf(() => decideCode(ofFirst, all, params))).toMatchObject(otherTerms)
+    expect(outcomeOf(() => decideCode(found({ promotionCode: code() }), first, params))).toMatchObject(
+      otherTerms,
+    )
   })
 })
 

@@ -127,3 +127,19 @@ test('of a coupon that was deleted nothing is asked when its discounts end', asy
   await settled(tenant.service)
   expect(await tenant.nextCents()).toBe(4_900 + 10_000)
 })
+
+test('the example of the documentation: a third off three months of a plan that is paid on the 15th', async () => {
+  const months = { duration: 'repeating', duration_in_months: 3 }
+  await tenant.ask('POST', '/billing/discounts', { code: 'THIRD', percent_off: 33.33, ...months })
+  await tenant.to('2026-03-15T00:00')
+  await tenant.subscribes('price_basic_monthly', { discount_code: 'THIRD' })
+  await tenant.to('2026-04-20T00:00')
+  expect(await tenant.nextCents()).toBe(13_267)
+  await tenant.to('2026-05-20T00:00')
+  expect(await tenant.nextCents()).toBe(14_900)
+  await tenant.to('2026-06-15T02:00')
+  expect((await tenant.invoices()).map((text) => text.split(':00 ')[1]?.split(':')[0])).toEqual([
+    ...Array(3).fill('paid 13267'),
+    'paid 14900',
+  ])
+})

@@ -34,6 +34,7 @@ test('a discount is a coupon and a promotion code of the same code, found in any
     times_redeemed: 0,
     expires_at: null,
     is_active: true,
+    first_time_transaction: false,
     coupon_id: 'SUMMER2024',
     promotion_code_id: expect.stringMatching(/^promo_/),
     created_at: expect.any(String),

@@ -105,6 +105,19 @@ test('a code with restrictions is promised to whom Stripe gives it, and refused 
   expect(await tenant.createSubscription()).toMatchObject({ status: 200 })
 })
 
+test('an amount in another currency than the price’s is refused, wherever it is offered', async () => {
+  const euros = { code: 'EUROS', amount_off: 500, currency: 'eur' }
+  expect(await service.request('POST', '/billing/discounts', euros)).toMatchObject({ status: 200 })
+  const why = 'The discount code "EUROS" takes off an amount in eur, but the price is in usd.'
+  expect(problem(await select('EUROS'))).toBe(why)
+  const { tenantId: tenant_id, customerId: customer_id, sessionId: session_id } = tenant.of
+  const question = { session_id, ...basicMonthly, discount_code: 'EUROS' }
+  expect(problem(await service.request('POST', '/onboarding/step/preview-plan', question))).toBe(why)
+  const price_id = 'price_basic_monthly'
+  const order = { tenant_id, customer_id, price_id, discount_code: 'EUROS' }
+  expect(problem(await service.request('POST', '/billing/subscriptions', order))).toBe(why)
+})
+
 test('a code that is deleted at Stripe does not exist, and one that is made again there works, heard of or not', async () => {
   const { id } = await promote({ id: 'COMEBACK' }, { code: 'COMEBACK' })
   expect(await select('COMEBACK')).toMatchObject({ status: 200 })

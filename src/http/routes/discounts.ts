@@ -14,6 +14,10 @@ export const discountRoutes = (context: AppContext) => [
       path: '/billing/discounts',
       tag: 'Discounts',
       summary: 'Make a discount; again with the same terms: the same one',
+      description:
+        'It lowers the plan alone. `once`: the first invoice that it takes something off; `repeating`: each invoice made within ' +
+        '`duration_in_months` of the redemption; `forever`: each. A percentage is rounded half up to the cent; an amount off takes ' +
+        'no more than the price. With `first_time_transaction` a tenant redeems it once, as it is for first purchases alone.',
       allow: ['platform'],
       body: DiscountInput,
       reply: Discount,
@@ -37,7 +41,7 @@ export const discountRoutes = (context: AppContext) => [
       method: 'get',
       path: '/billing/discounts',
       tag: 'Discounts',
-      summary: 'Discounts, newest first',
+      summary: 'Discounts, newest first, with how often each was redeemed, here or elsewhere',
       allow: ['platform'],
       query: PageQuery,
       reply: listOf(Discount),

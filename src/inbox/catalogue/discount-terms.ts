@@ -75,7 +75,7 @@ async function assertUnrestricted(
     return refuse(code, 'is for larger purchases than this plan')
   const { customerId } = on
   if (isForNew && customerId !== null && (await askStripe(() => stripe.hasBought(customerId))))
-    return refuse(code, 'is for first purchases alone')
+    return refuse(code, 'is for first purchases alone, and there was one already')
 }
 
 /**
