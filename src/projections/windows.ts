@@ -19,7 +19,9 @@ export const windows: Projection = {
   table: 'billing_windows',
   primaryKey: 'window_id',
   on: {
-    ...onStripeObject(['subscription'], show),
+    ...onStripeObject(['subscription', 'invoice'], (trx, sighting) =>
+      sighting.objectType === 'subscription' ? show(trx, sighting) : showInvoice(trx, sighting),
+    ),
     'usage.window_opened': (trx, { tenant_id, data, position }) =>
       saveRow(trx, 'billing_windows', 'window_id', {
         ...unbilled,
@@ -108,31 +110,73 @@ const unbilled = {
   is_final: 0,
 } as const
 
-async function show(trx: Trx, { objectId, recordedAt, position }: Sighting<'subscription'>): Promise<void> {
-  const trials = await trx
-    .selectFrom('billing_windows as w')
-    .innerJoin('billing_subscriptions as s', 's.subscription_id', 'w.subscription_id')
-    .select(['w.window_id', 'w.ends_at', 'w.closed_at', 'w.is_converted', 's.status', 's.trial_ends_at'])
-    .where('w.subscription_id', '=', objectId)
-    .where('w.is_trial', '=', 1)
-    .execute()
-  for (const { window_id, ends_at, closed_at, is_converted, status, trial_ends_at } of trials) {
+type Seen<T extends 'subscription' | 'invoice'> = Omit<Sighting<T>, 'whole'>
+
+async function show(trx: Trx, { objectId, recordedAt, position }: Seen<'subscription'>): Promise<void> {
+  const trials = await trialsOf(trx, objectId)
+  for (const { window_id, ends_at, closed_at, trial_ends_at } of trials) {
     const isRunning = closed_at === null && recordedAt <= ends_at
-    const change = {
-      ...(isRunning && trial_ends_at !== null && trial_ends_at !== ends_at
-        ? { ends_at: trial_ends_at, anchor_at: trial_ends_at }
-        : {}),
-      ...(is_converted === 0 && ends_at <= recordedAt && paying.includes(status)
-        ? { is_converted: 1 as const }
-        : {}),
-    }
-    if (Object.keys(change).length === 0) continue
+    if (!isRunning || trial_ends_at === null || trial_ends_at === ends_at) continue
     await trx
       .updateTable('billing_windows')
-      .set({ ...change, last_position: position })
+      .set({ ends_at: trial_ends_at, anchor_at: trial_ends_at, last_position: position })
       .where('window_id', '=', window_id)
       .execute()
   }
+  await convert(trx, objectId, { recordedAt, position })
+}
+
+/** Of a renewal. */
+async function showInvoice(trx: Trx, sighting: Seen<'invoice'>): Promise<void> {
+  const invoice = await trx
+    .selectFrom('billing_invoices')
+    .select('subscription_id')
+    .where('invoice_id', '=', sighting.objectId)
+    .where('boundary_at', 'is not', null)
+    .executeTakeFirst()
+  if (invoice?.subscription_id != null) await convert(trx, invoice.subscription_id, sighting)
+}
+
+/**
+ * A trial has led to a paid month where its subscription was seen paying after it, and where that webhook was lost or overtaken by the
+ * subscription's end, by what stays seen whatever comes later: the renewal's invoice at its end, or a period that went on beyond it.
+ */
+async function convert(
+  trx: Trx,
+  subscriptionId: string,
+  { recordedAt, position }: Pick<Sighting, 'recordedAt' | 'position'>,
+): Promise<void> {
+  for (const { window_id, ends_at, is_converted, ...subscription } of await trialsOf(trx, subscriptionId)) {
+    const { status, current_period_end, ended_at } = subscription
+    if (is_converted === 1 || ends_at > recordedAt) continue
+    const wentOn = (ended_at ?? '') > ends_at && (current_period_end ?? '') > ends_at
+    if (!paying.includes(status) && !wentOn && !(await isRenewed(trx, subscriptionId, ends_at))) continue
+    await trx
+      .updateTable('billing_windows')
+      .set({ is_converted: 1, last_position: position })
+      .where('window_id', '=', window_id)
+      .execute()
+  }
+}
+
+const trialsOf = (trx: Trx, subscriptionId: string) =>
+  trx
+    .selectFrom('billing_windows as w')
+    .innerJoin('billing_subscriptions as s', 's.subscription_id', 'w.subscription_id')
+    .select(['w.window_id', 'w.ends_at', 'w.closed_at', 'w.is_converted'])
+    .select(['s.status', 's.trial_ends_at', 's.current_period_end', 's.ended_at'])
+    .where('w.subscription_id', '=', subscriptionId)
+    .where('w.is_trial', '=', 1)
+    .execute()
+
+async function isRenewed(trx: Trx, subscriptionId: string, boundary: string): Promise<boolean> {
+  const invoice = await trx
+    .selectFrom('billing_invoices')
+    .select('invoice_id')
+    .where('subscription_id', '=', subscriptionId)
+    .where('boundary_at', '=', boundary)
+    .executeTakeFirst()
+  return invoice !== undefined
 }
 
 const paying = ['active', 'past_due', 'unpaid']

@@ -38,7 +38,7 @@ function dueOf(known: readonly Entry[], home: Home & { window: Window }, type: U
   const parts = partsOf(cardsOf(known), window, type, pieces)
   const { currency } = window.subscription.first
   const cents = priced(parts, currency)
-  const forgiven = isForgivenTrial(window)
+  const forgiven = isForgivenTrial(known, window)
   const released = ofKind(known, 'usage_release').some(
     (release) => release.window === window.start && release.type === type,
   )
@@ -88,12 +88,20 @@ function baseFallsDue({ subscription, start, base }: Window): boolean {
 }
 
 /**
- * Decided: a trial owes once the subscription was seen active, past due or unpaid at the trial's end or later; one
- * that went over into Stripe's `paused` and ended there had no paid month.
+ * Decided: a trial owes once the subscription was seen active, past due or unpaid at the trial's end or later, or its
+ * renewal's invoice was seen, or its end after a period that went on; one that went over into Stripe's `paused` and ended
+ * there had no paid month.
  */
-function isForgivenTrial({ subscription, trial, end }: Window): boolean {
+function isForgivenTrial(known: readonly Entry[], { subscription, trial, end }: Window): boolean {
+  const renewed = ofKind(known, 'invoice_created').some(
+    (invoice) =>
+      invoice.subscription === subscription.id && invoice.reason === 'renewal' && invoice.boundary === end,
+  )
+  const wentOn = subscription.observations.some(
+    ({ endedAt, periodEndsAt }) => endedAt !== null && endedAt > end && periodEndsAt > end,
+  )
   const paying = subscription.observations.some(
     ({ at, status }) => at >= end && (status === 'active' || status === 'past_due' || status === 'unpaid'),
   )
-  return trial && endOf(subscription) !== undefined && !paying
+  return trial && endOf(subscription) !== undefined && !paying && !renewed && !wentOn
 }
