@@ -241,7 +241,7 @@ test('lists of what it keeps none of are empty, whatever they are filtered by', 
   const { stripe } = await start()
   const filter = { limit: 100, created: { gte: 1 } }
   for (const list of [
-    stripe.disputes.list(filter),
+    stripe.reviews.list(filter),
     stripe.subscriptionSchedules.list({ limit: 100 }),
     stripe.checkout.sessions.list(filter),
     stripe.radar.earlyFraudWarnings.list(filter),
@@ -249,7 +249,7 @@ test('lists of what it keeps none of are empty, whatever they are filtered by', 
     stripe.payouts.list(filter),
   ])
     expect(await list).toMatchObject({ object: 'list', data: [], has_more: false })
-  expect(await refusal(stripe.disputes.retrieve('du_1'))).toMatchObject({
+  expect(await refusal(stripe.reviews.retrieve('prv_1'))).toMatchObject({
     statusCode: 404,
     code: 'resource_missing',
   })

@@ -18,6 +18,7 @@ const works: Record<string, string> = {
     'charge.refunded',
     'charge.succeeded',
   ),
+  ...named('charge.dispute.closed', 'charge.dispute.created', 'charge.dispute.updated'),
   ...named('coupon.created', 'coupon.deleted', 'coupon.updated'),
   ...named('credit_note.created', 'credit_note.updated', 'credit_note.voided'),
   ...named('customer.created', 'customer.deleted', 'customer.updated'),
@@ -66,11 +67,6 @@ const refused: [resource: string, refusal: string, triggers: string[]][] = [
   ],
   ['bank transfers', 'payment_method_data[type]', ['payment_intent.partially_funded']],
   ['payment methods other than cards', 'must be one of card', ['payment_intent.processing']],
-  [
-    'disputes',
-    'pm_card_createDispute',
-    ['charge.dispute.closed', 'charge.dispute.created', 'charge.dispute.updated'],
-  ],
   [
     'Checkout',
     '/v1/checkout/sessions',

@@ -16,6 +16,7 @@ import { invoiceRoutes } from '../invoices/invoices.ts'
 import { listOf, text } from '../objects/parameters.ts'
 import { type Route, route } from '../objects/routes.ts'
 import { chargeRoutes } from '../payments/charges.ts'
+import { disputeRoutes } from '../payments/disputes.ts'
 import { paymentIntentRoutes } from '../payments/payment-intents.ts'
 import { paymentMethodRoutes } from '../payments/payment-methods.ts'
 import { refundRoutes } from '../payments/refunds.ts'
@@ -39,6 +40,7 @@ export function allRoutes(options: {
     ...couponRoutes,
     ...creditNoteRoutes,
     ...customerRoutes,
+    ...disputeRoutes,
     ...eventRoutes(options.pendingWebhooks),
     ...invoiceItemRoutes,
     previewRoute,

@@ -8,7 +8,6 @@ const kinds = [
   'billing/credit_grants',
   'billing/meters',
   'checkout/sessions',
-  'disputes',
   'entitlements/active_entitlements',
   'entitlements/features',
   'file_links',

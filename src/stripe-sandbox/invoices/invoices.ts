@@ -51,6 +51,7 @@ const finalizeShape = p.optional({
 
 const paymentListShape = {
   invoice: p.text,
+  payment: p.hash({ type: p.oneOf('payment_intent'), payment_intent: p.text }),
   status: p.text,
 } satisfies p.ShapeOf<Stripe.InvoicePaymentListParams>
 
@@ -199,7 +200,9 @@ export const invoiceRoutes = [
     const invoice = mustFind(call, 'invoice', call.id)
     return pageOf(invoice.lines.data, `/v1/invoices/${call.id}/lines`, call.params)
   }),
-  payments.list(paymentListShape),
+  payments.list(paymentListShape, ({ invoice, payment, status }) => ({
+    equal: { invoice, status, 'payment.payment_intent': payment?.payment_intent },
+  })),
   payments.retrieve(),
 ]
 

@@ -11,6 +11,7 @@ export type ObjectTypes = {
   customer: Stripe.Customer
   customer_balance_transaction: Stripe.CustomerBalanceTransaction
   discount: Stripe.Discount
+  dispute: Stripe.Dispute
   event: Stripe.Event
   invoice: Stripe.Invoice
   invoice_payment: Stripe.InvoicePayment

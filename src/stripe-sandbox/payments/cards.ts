@@ -27,6 +27,8 @@ export type TestCard = {
   authenticated: 'ok' | Decline
   /** What comes of checking the security code, where one is given. */
   cvcCheck: 'pass' | 'fail'
+  /** Its owner disputes every charge, or asks about it, which takes no money yet. */
+  dispute?: { reason: string; isInquiry: boolean } | undefined
 }
 
 /** A test card by its number. @throws StripeFailure 402 as Stripe in test mode: wrong checksum, or not a test card */
@@ -99,6 +101,8 @@ const card = (given: Given): TestCard => ({
 })
 const declined = (number: string, names: string[], decline: Decline): TestCard =>
   card({ number, names, setup: decline, charge: decline, authenticated: decline })
+const disputing = (number: string, names: string[], reason: string, isInquiry = false): TestCard =>
+  card({ number, names, dispute: { reason, isInquiry } })
 const challenged = (number: string, names: string[], more: Partial<TestCard> = {}): TestCard =>
   card({ number, names, setup: 'authenticate', charge: 'authenticate', ...more })
 
@@ -131,7 +135,7 @@ const countries = {
   SG: '4000007020000003',
 }
 
-/** The cards of docs.stripe.com/testing that need no dispute, no Radar rule and no terminal. */
+/** The cards of docs.stripe.com/testing that need no Radar rule and no terminal. */
 export const testCards: TestCard[] = [
   card({ number: '4242424242424242', names: ['visa', 'us'] }),
   card({ number: '4000056655665556', names: ['visa_debit'], funding: 'debit' }),
@@ -180,6 +184,9 @@ export const testCards: TestCard[] = [
   ),
   declined('4100000000000019', ['radarBlock', 'chargeDeclinedFraudulent'], declines.fraudulent),
   card({ number: '4000000000000341', names: ['chargeCustomerFail'], charge: declines.generic }),
+  disputing('4000000000000259', ['createDispute'], 'fraudulent'),
+  disputing('4000000000002685', ['createDisputeProductNotReceived'], 'product_not_received'),
+  disputing('4000000000001976', ['createDisputeInquiry'], 'fraudulent', true),
   card({ number: '4000000000000101', names: ['cvcCheckFail'], cvcCheck: 'fail' }),
   challenged('4000002500003155', ['authenticationRequiredOnSetup'], { charge: 'authenticate_unless_set_up' }),
   challenged('4000002760003184', ['authenticationRequired']),

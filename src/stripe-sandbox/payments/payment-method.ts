@@ -102,11 +102,11 @@ export function ownMethod(
 export function behaviourOf(
   turn: Turn,
   methodId: string,
-): Pick<TestCard, 'setup' | 'charge' | 'authenticated'> {
+): Pick<TestCard, 'setup' | 'charge' | 'authenticated' | 'dispute'> {
   const { number, setUp } = turn.store.hidden<Hidden>(methodId)
-  const { setup, charge, authenticated } = cardOfNumber(number ?? '4242424242424242')
-  if (charge !== 'authenticate_unless_set_up') return { setup, charge, authenticated }
-  return { setup, charge: setUp ? 'ok' : 'authenticate', authenticated }
+  const { setup, charge, authenticated, dispute } = cardOfNumber(number ?? '4242424242424242')
+  if (charge !== 'authenticate_unless_set_up') return { setup, charge, authenticated, dispute }
+  return { setup, charge: setUp ? 'ok' : 'authenticate', authenticated, dispute }
 }
 
 export function markSpent(turn: Turn, methodId: string): void {

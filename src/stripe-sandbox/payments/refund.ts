@@ -4,6 +4,7 @@ import { invalidRequest, missing } from '../objects/errors.ts'
 import { idOf, newId } from '../objects/ids.ts'
 import { mustFind, type Turn } from '../objects/turn.ts'
 import { money } from './amounts.ts'
+import { isWithdrawn } from './dispute.ts'
 
 export type RefundInput = {
   charge: Stripe.Charge
@@ -24,6 +25,10 @@ export function makeRefund(turn: Turn, { charge, amount, reason, metadata }: Ref
   if (!charge.paid || !charge.captured)
     throw invalidRequest(`Charge ${charge.id} was never captured: there is nothing to refund.`, {
       code: 'charge_not_refundable',
+    })
+  if (isWithdrawn(turn, charge))
+    throw invalidRequest(`Charge ${charge.id} has been charged back; cannot issue a refund.`, {
+      code: 'charge_disputed',
     })
   const left = charge.amount_captured - charge.amount_refunded
   const given = amount ?? left
