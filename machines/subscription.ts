@@ -5,13 +5,29 @@ export type Access = (typeof accesses)[number]
 /** Why a tenant has the access that it has. */
 export const accessReasons = [
   ...(['subscription_active', 'trialing', 'ends_at_period_end'] as const),
-  ...(['payment_failed', 'grace_over', 'unpaid', 'paused', 'ended', 'unknown_status'] as const),
+  ...([
+    'payment_failed',
+    'grace_over',
+    'dispute_lost',
+    'unpaid',
+    'paused',
+    'ended',
+    'unknown_status',
+  ] as const),
   ...(['incomplete', 'never_subscribed'] as const),
 ] as const
 export type AccessReason = (typeof accessReasons)[number]
 
-/** From the first failed payment until access is suspended, where nothing else is set. */
-export const defaultGraceDays = 14
+/** How access is decided. */
+export type AccessRules = {
+  /** From the first failed payment until access is suspended. */
+  graceDays: number
+  /** Whether who gets the money of an invoice back from the bank is shut out. */
+  suspendOnLostDispute: boolean
+}
+
+/** Where nothing else is set. */
+export const defaultAccessRules: AccessRules = { graceDays: 14, suspendOnLostDispute: false }
 
 /** A subscription may wait for its first payment; then it runs, and ends. It never goes back to an earlier stage. */
 const stages = { waiting: 0, running: 1, ended: 2 } as const
@@ -55,14 +71,21 @@ export const usableStatuses = Object.keys(lives).filter(isUsable)
  * What a tenant may use, and until when as things stand (null: no end is in sight).
  * @param subscription the live one, or else the last; `endsAt`: the end of what is paid for, where it ends with that
  * @param failingSince the first failure of the oldest open invoice whose payment has failed
+ * @param isDisputeLost a dispute was lost that suspends
  */
 export function accessOf(
   subscription: { status: string; endsAt: string | null } | undefined,
-  { failingSince, graceDays, now }: { failingSince: string | null; graceDays: number; now: string },
+  {
+    failingSince,
+    isDisputeLost = false,
+    graceDays,
+    now,
+  }: { failingSince: string | null; isDisputeLost?: boolean; graceDays: number; now: string },
 ): { access: Access; until: string | null } {
   if (subscription === undefined) return { access: 'none', until: null }
   const { access } = lifeOf(subscription.status)
   if (!isUsable(subscription.status)) return { access, until: null }
+  if (isDisputeLost) return { access: 'suspended', until: null }
   if (failingSince === null) return { access, until: access === 'full' ? subscription.endsAt : null }
   const until = new Date(Date.parse(failingSince) + graceDays * 86_400_000).toISOString()
   return now < until ? { access: 'grace', until } : { access: 'suspended', until: null }
@@ -72,6 +95,7 @@ export function accessOf(
 export function reasonFor(
   subscription: { status: string; endsAt: string | null } | undefined,
   access: Access,
+  isDisputeLost = false,
 ): AccessReason {
   if (subscription === undefined) return 'never_subscribed'
   const { status, endsAt } = subscription
@@ -81,7 +105,7 @@ export function reasonFor(
     if (endsAt !== null) return 'ends_at_period_end'
     return status === 'trialing' ? 'trialing' : 'subscription_active'
   }
-  if (isUsable(status)) return 'grace_over'
+  if (isUsable(status)) return isDisputeLost ? 'dispute_lost' : 'grace_over'
   if (hasEnded(status)) return 'ended'
   return status === 'unpaid' || status === 'paused' ? status : 'unknown_status'
 }

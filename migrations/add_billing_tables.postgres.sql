@@ -1,7 +1,7 @@
 -- Stepledger's tables for PostgreSQL: the same names and columns as add_billing_tables.sql, which explains them.
 
 CREATE TABLE IF NOT EXISTS billing_events (
-  position BIGINT NOT NULL PRIMARY KEY CONSTRAINT stored_form_4 CHECK (position > 0),
+  position BIGINT NOT NULL PRIMARY KEY CONSTRAINT stored_form_5 CHECK (position > 0),
   stream TEXT NOT NULL,
   version BIGINT NOT NULL CHECK (version > 0),
   fact_id TEXT NOT NULL UNIQUE,
@@ -123,6 +123,11 @@ CREATE TABLE IF NOT EXISTS billing_invoices (
   amount_remaining_cents BIGINT NOT NULL,
   credited_cents BIGINT NOT NULL,
   balance_cents BIGINT NOT NULL,
+  refunded_cents BIGINT NOT NULL, -- of what was paid, with a credit note or without
+  disputed_cents BIGINT NOT NULL, -- of what was paid: the bank has it, or keeps it
+  dispute_status TEXT, -- of the newest dispute, in Stripe's words
+  dispute_lifted_at TEXT, -- when an operator decided that it suspends nobody
+  returns_as_of BIGINT, -- as as_of, of the four above
   attempt_count BIGINT NOT NULL,
   payment_failed_at TEXT,
   next_attempt_at TEXT,

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { defaultGraceDays } from '../machines/subscription.ts'
+import { type AccessRules, defaultAccessRules } from '../machines/subscription.ts'
 import { parseKey } from './db/personal-key-file.ts'
 
 /**
@@ -36,8 +36,7 @@ export type Config = {
   rates: Record<'agent' | 'user' | 'case' | 'event_ingestion' | 'api_call' | 'platform_base', number>
   currency: string
   trialPeriodDays: number
-  /** From the first failed payment until access is suspended. */
-  graceDays: number
+  accessRules: AccessRules
 }
 
 /** Thrown by `readConfig`: `lines` has one line per variable (name, what is wrong, what is accepted). */
@@ -134,7 +133,10 @@ export function readConfig(environment: Record<string, string | undefined>): Con
     },
     currency: env.BILLING_CURRENCY,
     trialPeriodDays: env.BILLING_TRIAL_PERIOD_DAYS,
-    graceDays: env.BILLING_GRACE_DAYS,
+    accessRules: {
+      graceDays: env.BILLING_GRACE_DAYS,
+      suspendOnLostDispute: env.BILLING_SUSPEND_ON_LOST_DISPUTE,
+    },
   }
 }
 
@@ -145,6 +147,12 @@ const whole = (min: number, max: number, what: string, fallback: number) =>
     .transform(Number)
     .refine((value) => value >= min && value <= max, what)
     .default(fallback)
+
+const yesNo = (fallback: boolean) =>
+  z
+    .enum(['true', 'false'], 'true or false')
+    .default(fallback ? 'true' : 'false')
+    .transform((value) => value === 'true')
 
 const port = (fallback: number) => whole(0, 65535, 'a port from 0 to 65535', fallback)
 const cents = (fallback: number) =>
@@ -200,10 +208,7 @@ const variables = z.object({
       'trace, debug, info, warn, error, fatal or silent',
     )
     .default('info'),
-  STRIPE_ENABLED: z
-    .enum(['true', 'false'], 'true or false')
-    .default('true')
-    .transform((value) => value === 'true'),
+  STRIPE_ENABLED: yesNo(true),
   STRIPE_SECRET_KEY: z
     .string()
     .regex(/^(sk|rk)_(test|live)_\S+$/, 'sk_test_…, sk_live_…, rk_test_… or rk_live_…')
@@ -233,7 +238,8 @@ const variables = z.object({
     .regex(/^[a-z]{3}$/, 'a three-letter ISO 4217 code such as usd')
     .default('usd'),
   BILLING_TRIAL_PERIOD_DAYS: whole(0, 730, 'a whole number of days from 0 to 730', 14),
-  BILLING_GRACE_DAYS: whole(0, 365, 'a whole number of days from 0 to 365', defaultGraceDays),
+  BILLING_GRACE_DAYS: whole(0, 365, 'a whole number of days from 0 to 365', defaultAccessRules.graceDays),
+  BILLING_SUSPEND_ON_LOST_DISPUTE: yesNo(defaultAccessRules.suspendOnLostDispute),
 })
 
 /** The path of a SQLite database. */

@@ -292,7 +292,7 @@ export function createContext(parts: {
   const stripe = enabled
     ? stripeGateway(stripeClient(secretKey ?? 'sk_test_sandbox', apiBase, abandon))
     : undefined
-  const outside = { db, now, sandboxClock, stripe, log, graceDays: config.graceDays }
+  const outside = { db, now, sandboxClock, stripe, log, accessRules: config.accessRules }
   const { effects, transact } = effectRunner(outside, {
     ...requestHandlers(outside),
     expire_session: sessionTimer(outside),

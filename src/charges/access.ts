@@ -25,7 +25,7 @@ type AccessStanding = {
 export async function accessOfTenant(
   reader: Reader,
   tenantId: string,
-  { now, graceDays }: Pick<Turn, 'now' | 'graceDays'>,
+  { now, accessRules: { graceDays, suspendOnLostDispute } }: Pick<Turn, 'now' | 'accessRules'>,
 ): Promise<AccessStanding> {
   const recorded = await reader
     .selectFrom('billing_access')
@@ -37,10 +37,19 @@ export async function accessOfTenant(
   // Past due, and nothing of it has failed: an invoice that was sent is not paid by its date.
   const pastDue = about?.status === 'past_due' ? (recorded?.failing_since ?? now) : null
   const failingSince = (await firstFailure(reader, tenantId)) ?? pastDue
-  const { access, until } = accessOf(about, { failingSince, graceDays, now })
+  const isDisputeLost = suspendOnLostDispute && (await hasLostDispute(reader, tenantId))
+  const { access, until } = accessOf(about, { failingSince, isDisputeLost, graceDays, now })
   // What was recorded has ended by itself, and nobody has noticed yet.
   const since = (recorded?.access === access ? recorded.since : recorded?.until) ?? null
-  return { access, until, reason: reasonFor(about, access), since, failingSince, subscription, recorded }
+  return {
+    access,
+    until,
+    reason: reasonFor(about, access, isDisputeLost),
+    since,
+    failingSince,
+    subscription,
+    recorded,
+  }
 }
 
 /** Records what has changed, and answers when it changes by itself. */
@@ -59,7 +68,7 @@ export async function followAccess(turn: Turn, tenantId: string): Promise<string
         ...(reason === 'grace_over' &&
           failingSince !== null &&
           from === 'grace' && {
-            occurred_at: later(failingSince, turn.graceDays * dayMs),
+            occurred_at: later(failingSince, turn.accessRules.graceDays * dayMs),
           }),
       },
     ])
@@ -96,4 +105,16 @@ async function firstFailure(reader: Reader, tenantId: string): Promise<string | 
     .where('status', '=', 'open')
     .executeTakeFirst()
   return row?.since ?? null
+}
+
+/** One that no operator has lifted. */
+async function hasLostDispute(reader: Reader, tenantId: string): Promise<boolean> {
+  const lost = await reader
+    .selectFrom('billing_invoices')
+    .select('invoice_id')
+    .where('tenant_id', '=', tenantId)
+    .where('dispute_status', '=', 'lost')
+    .where('dispute_lifted_at', 'is', null)
+    .executeTakeFirst()
+  return lost !== undefined
 }

@@ -4,6 +4,7 @@ import { rebillOwnInvoice } from '../billing/invoices/rebill.ts'
 import { retryInvoice } from '../billing/invoices/retry.ts'
 import { voidOwnInvoice } from '../billing/invoices/void.ts'
 import type { AppContext } from '../context.ts'
+import { liftDispute } from '../ops/lift-dispute.ts'
 import { type Invoice, showInvoice } from '../views/invoices.ts'
 import { money } from './money.ts'
 import { paint, printJson, printLine, printTable } from './print.ts'
@@ -25,6 +26,14 @@ export const invoicesCommand = (loadMain: LoadMain) =>
     .addCommand(
       changeCommand('void', 'let nobody owe an invoice any more', loadMain, (context, id, reason) =>
         voidOwnInvoice(context, operator, id, { reason }),
+      ),
+    )
+    .addCommand(
+      changeCommand(
+        'lift-dispute',
+        'let a tenant in again although the dispute of this invoice was lost',
+        loadMain,
+        (context, id, reason) => liftDispute(context, operator, id, { reason }),
       ),
     )
     .addCommand(rebillCommand(loadMain))
@@ -112,13 +121,17 @@ const rebillCommand = (loadMain: LoadMain) =>
 async function printInvoice(invoice: Invoice): Promise<void> {
   const { currency } = invoice
   const parts = ['total', 'paid', 'outstanding', 'written_off', 'forgiven', 'credited', 'balance'] as const
-  const amounts = parts.map((part) => [part.replace('_', ' '), invoice[`${part}_cents`]] as const)
+  const returned = ['refunded', 'disputed'] as const
+  const amounts = [...parts, ...returned].map(
+    (part) => [part.replace('_', ' '), invoice[`${part}_cents`]] as const,
+  )
   const lines: [string, string | null][] = [
     ['invoice', invoice.invoice_id],
     ['tenant', invoice.tenant_id],
     ['status', invoice.status],
     ['made', invoice.created_at],
     ...amounts.map(([name, cents]): [string, string] => [name, money(cents, currency)]),
+    ['dispute', invoice.dispute_status],
   ]
   for (const [name, value] of lines) await printLine(`${paint('bold', name.padEnd(12))}  ${value || '-'}`)
   await printLine('')

@@ -18,11 +18,11 @@ const delinquentCommand = () =>
     .action((options: DatabaseOptions & { limit: number }) =>
       withDatabase(options, async (db) => {
         const now = (await commandClock(options))()
-        const { graceDays } = readConfig(process.env)
+        const { accessRules } = readConfig(process.env)
         const tenants: Delinquent[] = []
         for (let cursor: string | undefined; tenants.length < options.limit; ) {
           const limit = Math.min(100, options.limit - tenants.length)
-          const page = await listDelinquents(db.reader, { limit, cursor }, { now, graceDays })
+          const page = await listDelinquents(db.reader, { limit, cursor }, { now, accessRules })
           tenants.push(...page.items)
           if (page.next_cursor === null) break
           cursor = page.next_cursor

@@ -7,7 +7,7 @@ import type { Tables } from './tables.ts'
  * scripts of `migrations/`: a log of another form is not read by mistake. The number is part of the log's own definition, in the
  * name of a constraint, so that neither can be lost, dropped or restored without the other.
  */
-export const storedForm = 4
+export const storedForm = 5
 
 /**
  * Before anything is migrated or read: a log that was made before forms had numbers has none.

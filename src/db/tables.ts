@@ -213,6 +213,11 @@ type BillingInvoices = Mirror & {
   amount_remaining_cents: number
   credited_cents: number
   balance_cents: number
+  refunded_cents: number
+  disputed_cents: number
+  dispute_status: string | null
+  dispute_lifted_at: string | null
+  returns_as_of: number | null
   attempt_count: number
   payment_failed_at: string | null
   next_attempt_at: string | null

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino'
-import { defaultGraceDays } from '../../machines/subscription.ts'
+import { type AccessRules, defaultAccessRules } from '../../machines/subscription.ts'
 import type { Database } from '../db/database.ts'
 import { inSavepoint } from '../db/savepoint.ts'
 import type { Trx } from '../db/tables.ts'
@@ -16,8 +16,7 @@ export type Turn = {
   now: string
   by: By
   log: Logger
-  /** BILLING_GRACE_DAYS, by which access is decided. */
-  graceDays: number
+  accessRules: AccessRules
   /**
    * Appends facts to a stream and brings the tables up to date: the only way that anything enters the log. Returns the
    * facts that are new.
@@ -59,19 +58,19 @@ type Outbox = { owner: Owner; committed(effects: TurnEffects): void }
 /** Effects that a turn has asked for: those that wait for nothing, and those that its caller carries out. */
 type TurnEffects = { due: NewEffect[]; claimed: NewEffect[] }
 
-/** @param on.graceDays by default as the setting's */
+/** @param on.accessRules by default as the settings' */
 export function transactOn(
-  on: { db: Database; now: () => Date; log: Logger; graceDays?: number },
+  on: { db: Database; now: () => Date; log: Logger; accessRules?: AccessRules },
   outbox: Outbox,
 ): Transact {
-  const { graceDays = defaultGraceDays, log } = on
+  const { accessRules = defaultAccessRules, log } = on
   return async (by, work) => {
     // Begun again where the database was busy.
     let effects: TurnEffects = { due: [], claimed: [] }
     const result = await on.db.transact((trx) => {
       effects = { due: [], claimed: [] }
       const now = on.now().toISOString()
-      return work(turnOf(trx, { by, log, graceDays, now, owner: outbox.owner, effects }))
+      return work(turnOf(trx, { by, log, accessRules, now, owner: outbox.owner, effects }))
     })
     if (effects.due.length + effects.claimed.length > 0) outbox.committed(effects)
     return result
@@ -80,15 +79,15 @@ export function transactOn(
 
 function turnOf(
   trx: Trx,
-  of: Pick<Turn, 'by' | 'now' | 'log' | 'graceDays'> & { owner: Owner; effects: TurnEffects },
+  of: Pick<Turn, 'by' | 'now' | 'log' | 'accessRules'> & { owner: Owner; effects: TurnEffects },
 ): Turn {
-  const { by, now, log, graceDays, owner, effects } = of
+  const { by, now, log, accessRules, owner, effects } = of
   return {
     trx,
     now,
     by,
     log,
-    graceDays,
+    accessRules,
     record: (stream, facts, expectedVersion, snapshot) =>
       record(
         trx,

@@ -39,7 +39,9 @@ const record = (
 ): Promise<Outcome> =>
   context.transact({ actor: 'stripe' }, async (turn) => {
     const verdict = await verdictBy(turn.trx)
-    const isForgotten = verdict.tenantId === null && (await namesErased(turn.trx, event.data))
+    // What is asked for instead is sealed as its tenant's.
+    const isNobodys = verdict.disposition === 'refetched' && verdict.reason === 'no customer'
+    const isForgotten = isNobodys || (verdict.tenantId === null && (await namesErased(turn.trx, event.data)))
     const isNew = await takeInEvent(turn, receivedFact(event, verdict, isForgotten))
     if (isNew && verdict.disposition === 'ignored') await hearOfRedemption(turn, event)
     return isNew ? verdict.disposition : 'duplicate'

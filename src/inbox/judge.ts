@@ -45,6 +45,7 @@ export async function judge(
   const { tenantId, conflict } = await ownerOf(event.data)
   if (conflict !== null) return { ...nobodys, disposition: 'quarantined', reason: conflict }
   if (tenantId !== null) return { ...nobodys, tenantId, ...ours }
+  if ('namesNoCustomer' in type) return { ...nobodys, disposition: 'refetched', reason: 'no customer' }
   return nobodys.customerId === null
     ? { ...nobodys, disposition: 'ignored', reason: 'no customer' }
     : { ...nobodys, disposition: 'parked', reason: 'unknown customer' }

@@ -37,7 +37,7 @@ export const listeners: Record<string, Listener> = {
   // Another card of a paying tenant is confirmed: it pays from here on, and what is open.
   take_up_card: { on: ['setup_intent'], tell: takeUpCard },
   // Service months begin and end; the draft of a renewal gets its lines.
-  bill_tenant: { on: ['subscription', 'invoice'], tell: billOwner },
+  bill_tenant: { on: ['subscription', 'invoice', 'invoice_payment'], tell: billOwner },
   // Two events of one second cannot be ordered: Stripe is asked what is true.
   settle_tie: { on: stripeObjectTypes, when: isTie, tell: askAgain },
   // An event has the ids of a subscription's discounts alone; what they take off decides about the next invoice.
@@ -49,6 +49,8 @@ export const listeners: Record<string, Listener> = {
     when: isOfAnotherVersion,
     tell: askAgain,
   },
+  // What was given back of a payment stands on no invoice: it is asked for with the payment.
+  refresh_returned: { on: ['refund', 'dispute'], hears: ['applied', 'refetched'], tell: refreshReturned },
   // What was credited stands on the invoice, of which no event may tell.
   refresh_credited: { on: ['credit_note'], tell: refreshCredited },
   // A customer has become a tenant's: the events about it that came too early are taken in now.
@@ -62,6 +64,12 @@ function refreshCredited(turn: Turn, { object, tenantId, cause }: Sighting): Pro
   const objectId = idOf(memberOf(object, 'invoice'))
   if (objectId === null) return Promise.resolve()
   return enqueueRefresh(turn, { objectType: 'invoice', objectId, tenantId }, cause)
+}
+
+function refreshReturned(turn: Turn, { object, tenantId, cause }: Sighting): Promise<void> {
+  const objectId = idOf(memberOf(object, 'payment_intent'))
+  if (objectId === null) return Promise.resolve()
+  return enqueueRefresh(turn, { objectType: 'invoice_payment', objectId, tenantId }, cause)
 }
 
 async function billOwner(turn: Turn, { tenantId, objectType }: Sighting): Promise<void> {

@@ -50,7 +50,10 @@ export function customerNamedIn({ object, previous_attributes }: ObjectOrChange)
     memberOf(object, 'object') === 'customer'
       ? memberOf(object, 'id')
       : // A detached payment method has lost its customer: the event says whose it was.
-        (idOf(memberOf(object, 'customer')) ?? memberOf(previous_attributes, 'customer'))
+        (idOf(memberOf(object, 'customer')) ??
+        // A payment is its invoice's.
+        idOf(memberOf(memberOf(object, 'invoice'), 'customer')) ??
+        memberOf(previous_attributes, 'customer'))
   return isStripeId(named) ? named : null
 }
 

@@ -122,6 +122,12 @@ const billingFacts = {
     failing_since: time.nullable(),
   }),
 
+  /** An operator has decided that this invoice's dispute, which was lost, suspends nobody. */
+  'access.dispute_lifted': z.object({
+    invoice_id: id,
+    personal: z.object({ reason: z.string().nullable() }),
+  }),
+
   'usage.recorded': z.object({
     record_id: id,
     usage_type: z.enum(usageTypes),

@@ -12,7 +12,7 @@ const safeMembers = new Set([
   ...['billing_reason', 'collection_method', 'missing_payment_method', 'end_behavior', 'behavior'],
   ...['proration_behavior', 'payment_behavior', 'save_default_payment_method', 'payment_method_types'],
   ...['usage', 'setup_future_usage', 'capture_method', 'confirmation_method', 'cancellation_reason'],
-  ...['code', 'decline_code', 'advice_code', 'network_status', 'brand', 'funding'],
+  ...['code', 'decline_code', 'reason', 'advice_code', 'network_status', 'brand', 'funding'],
 ])
 
 /** Members where the ids of what is sold stand: the seller may have chosen any text. A plan is an older price. */
@@ -35,7 +35,7 @@ export const ourMetadata: ReadonlySet<string> = new Set([
 
 /** An id that Stripe makes, such as `cus_i6XC8PyCNVFyjL`. */
 const stripeId =
-  /^(acct|ba|card|cbtxn|ch|cn|cnli|cs|cus|di|evt|ii|il|in|inpay|mandate|pi|pm|price|prod|promo|py|re|req|rcpt|seti|setatt|si|src|sub|sub_sched|txn|txi|we)_[A-Za-z0-9_]{1,250}$/
+  /^(acct|ba|card|cbtxn|ch|cn|cnli|cs|cus|di|dp|du|evt|ii|il|in|inpay|mandate|pi|pm|price|prod|promo|py|re|req|rcpt|seti|setatt|si|src|sub|sub_sched|txn|txi|we)_[A-Za-z0-9_]{1,250}$/
 /** No white space, no @, no more than an id or an enum needs. */
 const word = /^[A-Za-z0-9_.:-]{1,200}$/
 const decimal = /^-?\d{1,30}(\.\d{1,20})?$/

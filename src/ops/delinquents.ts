@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { accesses } from '../../machines/subscription.ts'
+import { type AccessRules, accesses } from '../../machines/subscription.ts'
 import { accessOfTenant } from '../charges/access.ts'
 import { cents, timeOut } from '../db/fields.ts'
 import { type Page, type PageQuery, pageOf } from '../db/page.ts'
@@ -54,7 +54,7 @@ export async function delinquentOf(reader: Reader, tenantId: string, at: At): Pr
   return row === undefined ? null : shown(reader, row, at)
 }
 
-type At = { now: Date; graceDays: number }
+type At = { now: Date; accessRules: AccessRules }
 
 /** `created_at`: since when payments fail. */
 const failingTenants = (reader: Reader) =>
@@ -79,11 +79,11 @@ const failingTenants = (reader: Reader) =>
 async function shown(
   reader: Reader,
   { tenant_id, created_at }: { tenant_id: string; created_at: string },
-  { now, graceDays }: At,
+  { now, accessRules }: At,
 ): Promise<Delinquent> {
   const { access, since, until } = await accessOfTenant(reader, tenant_id, {
     now: now.toISOString(),
-    graceDays,
+    accessRules,
   })
   const invoices = await failingInvoicesOf(reader, tenant_id)
   return {

@@ -149,7 +149,7 @@ export async function showTenant(context: AppContext, tenantId: string): Promise
   if (erased_at === null && !(await knownTenants(reader, [tenantId])).has(tenantId))
     throw new NotFound('tenant')
   const { items } = await listSessions(reader, { tenantId }, { limit: 100 }, context.now())
-  const at = { now: context.now(), graceDays: context.config.graceDays }
+  const at = { now: context.now(), accessRules: context.config.accessRules }
   const unbilled = await unchargedOf(reader, tenantId)
   const [person = null] = await rowsOf(reader, 'people', [tenantId])
   return {

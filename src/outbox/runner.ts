@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from 'pino'
+import type { AccessRules } from '../../machines/subscription.ts'
 import type { EffectRunner } from '../context.ts'
 import { databaseClock } from '../db/clock.ts'
 import type { Database } from '../db/database.ts'
@@ -39,7 +40,7 @@ export function effectRunner(
     db: Database
     log: Logger
     now: () => Date
-    graceDays?: number
+    accessRules?: AccessRules
     sandboxClock?: SandboxClock | undefined
   },
   handlers: EffectHandlers,

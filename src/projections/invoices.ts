@@ -5,6 +5,7 @@ import { keyInMetadata } from '../stripe/call.ts'
 import type { StripeObjects } from '../stripe/object-types.ts'
 import { isStub, mirrorOf } from './deletable.ts'
 import { boundaryOf, creditedOn, movedToBalance } from './invoice-parts.ts'
+import { liftDispute, noReturns, returnsOf, showReturns } from './invoice-returns.ts'
 import { forget, isoTime, onStripeObject, type Projection, supersedes } from './projection.ts'
 import { idOf, integerOf, memberOf, textOf, timeOf } from './read-value.ts'
 import { sameRow, saveRow } from './save-row.ts'
@@ -22,7 +23,12 @@ export const invoices: Projection = {
   primaryKey: 'invoice_id',
   personalColumns,
   on: {
-    ...onStripeObject(['invoice'], show),
+    ...onStripeObject(['invoice', 'invoice_payment'], (trx, sighting) =>
+      sighting.objectType === 'invoice'
+        ? show(trx, sighting as Sighting<'invoice'>)
+        : showReturns(trx, sighting as Sighting<'invoice_payment'>),
+    ),
+    'access.dispute_lifted': liftDispute,
     ...forget('billing_invoices', personalColumns),
   },
 }
@@ -49,6 +55,7 @@ function nextInvoice(sighting: Sighting<'invoice'>, row: Invoice | undefined, co
   const status = isDeleted ? 'deleted' : columns.status
   return {
     ...columns,
+    ...returnsOf(row),
     status,
     payment_failed_at: isSettled(status) ? null : earlier(row?.payment_failed_at, content.payment_failed_at),
     boundary_at: earlier(row?.boundary_at, content.boundary_at),
@@ -107,6 +114,7 @@ function columnsOf(
     hosted_invoice_url: textOf(whole?.hosted_invoice_url),
     made_under: textOf(memberOf(object.metadata, keyInMetadata)),
     made_at: timeOf(object.created),
+    ...noReturns,
     ...mirrorOf(sighting),
   }
 }

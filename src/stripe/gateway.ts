@@ -269,12 +269,14 @@ export function observationsIn(observation: Observation): Observation[] {
   const inside: [string, StripeObjectType][] = [
     ['payment_method', 'payment_method'],
     ['latest_invoice', 'invoice'],
+    ['invoice', 'invoice'],
   ]
   const found = inside.flatMap(([member, objectType]) => {
     const object = Reflect.get(observation.object, member)
     return object?.id === undefined ? [] : [observed(objectType, object, observation.asOf)]
   })
-  return [observation, ...found]
+  // A payment changes the row of its invoice, which has to be there.
+  return observation.objectType === 'invoice_payment' ? [...found, observation] : [observation, ...found]
 }
 
 /** An object that Stripe has no more, as Stripe shows a deleted one. @param asOf when that was asked, unix seconds */

@@ -1,5 +1,6 @@
 import type Stripe from 'stripe'
 import { keysOf } from '../db/keys-of.ts'
+import { type ReturnedPayment, returnedPayment } from './returned-payment.ts'
 
 /** Whose objects of a type are, where their row is, how one is fetched, with what is needed beside it. */
 type ObjectType = {
@@ -8,10 +9,12 @@ type ObjectType = {
    * ids are what the seller likes, any text.
    */
   owner: 'tenant' | 'seller'
-  /** Its table and the key there. Null: setup intents are in the session alone, credit notes in their invoice. */
+  /** Its table and the key there. Null: setup intents are in the session alone, credit notes and what was given back in their invoice. */
   row: { table: RowTable; key: string } | null
   /** Events about it are read; of other objects the log alone has them. */
   hasEvents: boolean
+  /** It does not say whose it is: what is asked for because of it says so. */
+  namesNoCustomer?: true
   retrieve(stripe: Stripe, id: string): Promise<{ id: string }>
 }
 
@@ -108,6 +111,21 @@ export const objectTypes = {
     hasEvents: true,
     retrieve: (stripe, id) => stripe.creditNotes.retrieve(id),
   },
+  refund: {
+    owner: 'tenant',
+    row: null,
+    hasEvents: true,
+    retrieve: (stripe, id) => stripe.refunds.retrieve(id),
+  },
+  dispute: {
+    owner: 'tenant',
+    row: null,
+    hasEvents: true,
+    namesNoCustomer: true,
+    retrieve: (stripe, id) => stripe.disputes.retrieve(id),
+  },
+  /** Asked for by the payment intent, with the invoice and what was given back of it. */
+  invoice_payment: { owner: 'tenant', row: null, hasEvents: false, retrieve: returnedPayment },
 } as const satisfies Record<keyof StripeObjects, ObjectType>
 
 /** As the SDK types them. What is read of one may be odd all the same, or missing: Stripe's API has many versions. */
@@ -123,6 +141,9 @@ export type StripeObjects = {
   price: Stripe.Price
   invoiceitem: Stripe.InvoiceItem
   credit_note: Stripe.CreditNote
+  refund: Stripe.Refund
+  dispute: Stripe.Dispute
+  invoice_payment: ReturnedPayment
 }
 export type StripeObjectType = keyof StripeObjects
 export type StripeEvent = Stripe.Event

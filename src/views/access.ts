@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { accesses, accessReasons } from '../../machines/subscription.ts'
+import { type AccessRules, accesses, accessReasons } from '../../machines/subscription.ts'
 import { accessOfTenant } from '../charges/access.ts'
 import type { AppContext } from '../context.ts'
 import { timeOut } from '../db/fields.ts'
@@ -29,7 +29,7 @@ export type TenantAccess = z.infer<typeof TenantAccess>
 export function tenantAccess({ db, now, config }: AppContext, tenantId: string): Promise<TenantAccess> {
   return readConsistently(db, async (reader) => {
     await assertKnownTenant(reader, tenantId)
-    return accessIn(reader, tenantId, { now: now(), graceDays: config.graceDays })
+    return accessIn(reader, tenantId, { now: now(), accessRules: config.accessRules })
   })
 }
 
@@ -37,9 +37,9 @@ export function tenantAccess({ db, now, config }: AppContext, tenantId: string):
 export async function accessIn(
   reader: Reader,
   tenantId: string,
-  { now, graceDays }: { now: Date; graceDays: number },
+  { now, accessRules }: { now: Date; accessRules: AccessRules },
 ): Promise<TenantAccess> {
-  const at = { now: now.toISOString(), graceDays }
+  const at = { now: now.toISOString(), accessRules }
   const { access, until, reason, since, subscription } = await accessOfTenant(reader, tenantId, at)
   return {
     tenant_id: tenantId,

@@ -50,6 +50,16 @@ export const Invoice = z
     forgiven_cents: cents.meta({ description: 'Voided' }),
     credited_cents: cents.meta({ description: 'By credit notes' }),
     balance_cents: cents.meta({ description: "Taken from the customer's balance; below zero: put on it" }),
+    refunded_cents: cents.meta({
+      description: 'Of what was paid, given back by refunds, with a credit note or without. In no sum',
+    }),
+    disputed_cents: cents.meta({
+      description: 'Of what was paid, what the bank has taken back for a dispute that is not won. In no sum',
+    }),
+    dispute_status: z.string().nullable().meta({ description: "Of the newest dispute, in Stripe's words" }),
+    dispute_lifted_at: timeOut
+      .nullable()
+      .meta({ description: 'When it was decided that it suspends nobody' }),
     amount_due_cents: cents,
     amount_paid_cents: cents,
     amount_remaining_cents: cents,

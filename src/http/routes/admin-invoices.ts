@@ -3,6 +3,8 @@ import { PayableInvoice } from '../../billing/invoices/payable.ts'
 import { retryInvoice } from '../../billing/invoices/retry.ts'
 import type { AppContext } from '../../context.ts'
 import { resourceId, text } from '../../db/fields.ts'
+import { liftDispute } from '../../ops/lift-dispute.ts'
+import { Invoice } from '../../views/invoices.ts'
 import { route } from '../route.ts'
 
 export const adminInvoiceRoutes = (context: AppContext) => [
@@ -20,5 +22,21 @@ export const adminInvoiceRoutes = (context: AppContext) => [
       reply: PayableInvoice,
     },
     ({ by, params, body, clientKey }) => retryInvoice(context, by, params.id, { ...body, clientKey }),
+  ),
+  route(
+    {
+      method: 'post',
+      path: '/admin/invoices/{id}/lift-dispute',
+      tag: 'Operators',
+      summary: 'Let a tenant in again although the dispute of this invoice was lost',
+      description:
+        'Where `BILLING_SUSPEND_ON_LOST_DISPUTE` is set. One of which none was lost is 409; again: the same answer.',
+      allow: [],
+      params: z.object({ id: resourceId }),
+      body: z.strictObject({ reason: text(500).optional() }),
+      isBodyOptional: true,
+      reply: Invoice,
+    },
+    ({ by, params, body }) => liftDispute(context, by, params.id, body),
   ),
 ]

@@ -41,7 +41,10 @@ export const adminTenantRoutes = (context: AppContext) => [
       reply: listOf(Delinquent),
     },
     ({ query }) =>
-      listDelinquents(context.db.reader, query, { now: context.now(), graceDays: context.config.graceDays }),
+      listDelinquents(context.db.reader, query, {
+        now: context.now(),
+        accessRules: context.config.accessRules,
+      }),
   ),
   route(
     {

@@ -41,15 +41,20 @@ export function explained(error) {
 /** A state in one of four tones, told by its word and not by its colour alone. @param {string | null} status */
 export function toneOf(status) {
   if (status === null) return 'plain'
-  if (/^(active|trialing|completed|paid|done|applied|released|ready|ok|fine|full)$/.test(status))
+  if (/^(active|trialing|completed|paid|done|applied|released|ready|ok|fine|full|won)$/.test(status))
     return 'good'
   if (
-    /^(failed|quarantined|unpaid|uncollectible|incomplete_expired|unavailable|stranded|suspended)$/.test(
+    /^(failed|quarantined|unpaid|uncollectible|incomplete_expired|unavailable|stranded|suspended|lost)$/.test(
       status,
     )
   )
     return 'bad'
-  if (/^(past_due|incomplete|parked|pending|open|running|lapsed|degraded|grace)$/.test(status)) return 'warn'
+  if (
+    /^(past_due|incomplete|parked|pending|open|running|lapsed|degraded|grace|needs_response|under_review)$/.test(
+      status,
+    )
+  )
+    return 'warn'
   return 'plain'
 }
 

@@ -1,4 +1,5 @@
 import { post } from '../api.js'
+import { confirmed } from '../confirm.js'
 import { action, announce, h, pill, time } from '../dom.js'
 import { money, spaced } from '../words.js'
 
@@ -36,5 +37,32 @@ function retryButton({ invoice_id, number, amount_cents, currency }) {
     outcome.focus()
   }
   const button = action(`Collect ${amount}`, retry, { 'aria-label': `Collect ${amount} of ${name} now` })
+  return button
+}
+
+/**
+ * A button for each invoice whose dispute was lost: the tenant is let in again all the same.
+ * @param {import('../../../ops/tenants.ts').TenantView['invoices']} invoices
+ */
+export const liftButtons = (invoices) =>
+  invoices
+    .filter(
+      ({ dispute_status, dispute_lifted_at }) => dispute_status === 'lost' && dispute_lifted_at === null,
+    )
+    .map(liftButton)
+
+/** @param {{ invoice_id: string, number: string | null }} invoice */
+function liftButton({ invoice_id, number }) {
+  const name = number ?? invoice_id
+  const lift = async () => {
+    const says = `The dispute of ${name} was lost. The tenant gets its access back, as far as nothing else stands in its way.`
+    if (!(await confirmed('Let this tenant in again?', says, 'Let in again'))) return
+    await post(`/invoices/${encodeURIComponent(invoice_id)}/lift-dispute`)
+    announce(`The dispute of ${name} suspends nobody any more`)
+    const outcome = h('span', { tabindex: -1 }, `The dispute of ${name} suspends nobody any more`)
+    button.replaceWith(outcome)
+    outcome.focus()
+  }
+  const button = action(`Lift the dispute of ${name}`, lift)
   return button
 }

@@ -2,10 +2,10 @@ import { h, time } from '../dom.js'
 import { pair } from '../fact.js'
 import { why } from '../why.js'
 import { lasting, money, spaced } from '../words.js'
-import { accessShown, declineShown, retryButtons } from './dunning.js'
+import { accessShown, declineShown, liftButtons, retryButtons } from './dunning.js'
 
 /** What a tenant may use, why, and what stands in its way. @param {import('../../../ops/tenants.ts').TenantView} tenant */
-export function accessPart({ tenant_id, access, delinquent }) {
+export function accessPart({ tenant_id, access, delinquent, invoices }) {
   /** @param {import('../dom.js').Child} shown @param {string} column */
   const told = (shown, column) =>
     access.since === null ? shown : why(shown, 'billing_access', tenant_id, column)
@@ -14,6 +14,7 @@ export function accessPart({ tenant_id, access, delinquent }) {
     { class: 'pairs standing' },
     ...pair('access', told(accessShown(access), 'access')),
     ...pair('reason', told(spaced(access.reason), 'reason')),
+    ...(access.reason === 'dispute_lost' ? pair('let in again', liftButtons(invoices)) : []),
     ...(delinquent === null ? [] : delinquentPairs(delinquent)),
   )
 }
