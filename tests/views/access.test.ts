@@ -61,6 +61,7 @@ test('a card fails: grace; it is paid again: full at once; each change is a fact
   expect(await shown()).toEqual({
     tenant_id: tenant.of.tenantId,
     access: 'full',
+    since: expect.any(String),
     until: null,
     reason: 'subscription_active',
     subscription_status: 'active',
