@@ -1,6 +1,8 @@
+import { isDue } from '../../machines/invoice.ts'
 import { tellSecond } from '../charges/alarms.ts'
 import { billTenant } from '../charges/bill.ts'
 import type { Trx } from '../db/tables.ts'
+import { dropRetries } from '../effects/payment-retries.ts'
 import type { Turn } from '../effects/turn.ts'
 import type { Sighting } from '../log/sighting.ts'
 import { idOf, memberOf } from '../projections/read-value.ts'
@@ -36,6 +38,8 @@ export const listeners: Record<string, Listener> = {
   tell_sessions: { on: ['customer', 'setup_intent', 'payment_method', 'subscription'], tell: tellSessions },
   // Another card of a paying tenant is confirmed: it pays from here on, and what is open.
   take_up_card: { on: ['setup_intent'], tell: takeUpCard },
+  // What is over is not paid again.
+  drop_retries: { on: ['invoice'], tell: dropOwnRetries },
   // Service months begin and end; the draft of a renewal gets its lines.
   bill_tenant: { on: ['subscription', 'invoice', 'invoice_payment'], tell: billOwner },
   // Two events of one second cannot be ordered: Stripe is asked what is true.
@@ -70,6 +74,16 @@ function refreshReturned(turn: Turn, { object, tenantId, cause }: Sighting): Pro
   const objectId = idOf(memberOf(object, 'payment_intent'))
   if (objectId === null) return Promise.resolve()
   return enqueueRefresh(turn, { objectType: 'invoice_payment', objectId, tenantId }, cause)
+}
+
+async function dropOwnRetries(turn: Turn, { objectId, tenantId }: Sighting): Promise<void> {
+  const invoice = await turn.trx
+    .selectFrom('billing_invoices')
+    .select(['status', 'made_under'])
+    .where('invoice_id', '=', objectId)
+    .executeTakeFirst()
+  if (tenantId === null || invoice === undefined || invoice.made_under === null) return
+  if (!isDue(invoice.status)) await dropRetries(turn, tenantId, invoice.made_under)
 }
 
 async function billOwner(turn: Turn, { tenantId, objectType }: Sighting): Promise<void> {

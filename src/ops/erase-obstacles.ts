@@ -17,11 +17,11 @@ export type Obstacles = {
   pending_effects: { effect_id: string; kind: string }[]
 }
 
-/** @param options.forgive what is due does not count, and a voiding that was begun is no obstacle: it is carried on */
+/** @param options.now UTC ISO 8601 @param options.forgive what is due does not count, and a voiding that was begun is no obstacle: it is carried on */
 export async function obstaclesOf(
   reader: Reader,
   tenantId: string,
-  { forgive }: { forgive: boolean },
+  { forgive, now }: { forgive: boolean; now: string },
 ): Promise<Obstacles> {
   const subscriptions = await reader
     .selectFrom('billing_subscriptions')
@@ -41,6 +41,10 @@ export async function obstaclesOf(
     .where('tenant_id', '=', tenantId)
     .where('status', '=', 'pending')
     .where('kind', 'not in', harmless)
+    // A payment that is to be tried again later ends with its invoice, which stands in the way itself while it is open.
+    .where((eb) =>
+      eb.not(eb.and([eb('kind', '=', 'pay_invoice'), eb('attempts', '=', 0), eb('due_at', '>', now)])),
+    )
     .orderBy('effect_id')
     .execute()
   const voidings = forgive
@@ -77,7 +81,11 @@ export function assertFree(found: Obstacles, { forgive }: { forgive: boolean }):
       ? []
       : [`a call to Stripe is under way (${pending_effects.map(({ effect_id }) => effect_id).join(', ')})`]),
     ...(forgive || due_cents === 0 ? [] : [`${due_cents} cents are due that no invoice has`]),
-    ...(forgive || invoice_ids.length === 0 ? [] : [`invoices are not settled (${invoice_ids.join(', ')})`]),
+    ...(forgive || invoice_ids.length === 0
+      ? []
+      : [
+          `invoices are not settled (${invoice_ids.join(', ')}): they have to be paid, voided or written off, or erase with \`forgive\``,
+        ]),
   ]
   if (reasons.length === 0) return
   throw new AppError('conflict', `The tenant cannot be erased yet: ${reasons.join('; ')}`, {

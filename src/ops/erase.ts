@@ -88,7 +88,7 @@ async function eraseNow(turn: Turn, wanted: ErasureWanted): Promise<string[]> {
   const { tenantId, forgive, keepStripe } = wanted
   if (await isErased(trx, tenantId)) return []
   if (!(await knownTenants(trx, [tenantId])).has(tenantId)) throw new NotFound('tenant')
-  const obstacles = await obstaclesOf(trx, tenantId, { forgive })
+  const obstacles = await obstaclesOf(trx, tenantId, { forgive, now })
   assertFree(obstacles, { forgive })
   if (obstacles.invoice_ids.length > 0) return obstacles.invoice_ids
 
