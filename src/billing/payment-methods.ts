@@ -3,6 +3,7 @@ import { fieldsOf, timeOut } from '../db/fields.ts'
 import { type Page, type PageQuery, pageOf } from '../db/page.ts'
 import type { Reader } from '../db/tables.ts'
 import { assertKnownTenant } from '../projections/tenants.ts'
+import { isExpired } from '../views/cards.ts'
 
 /** `is_default`: what the customer's or the live subscription's invoices are paid with. */
 export const PaymentMethod = z
@@ -16,6 +17,7 @@ export const PaymentMethod = z
     exp_month: z.int().nullable(),
     exp_year: z.int().nullable(),
     is_default: z.boolean(),
+    is_expired: z.boolean().meta({ description: 'Its month is over' }),
     created_at: timeOut,
   })
   .meta({ id: 'PaymentMethod' })
@@ -26,17 +28,19 @@ export async function listPaymentMethods(
   reader: Reader,
   tenantId: string,
   page: PageQuery,
+  now: Date,
 ): Promise<Page<PaymentMethod>> {
   await assertKnownTenant(reader, tenantId)
   const methods = reader
     .selectFrom('billing_payment_methods')
-    .select(fieldsOf(PaymentMethod.omit({ is_default: true })))
+    .select(fieldsOf(PaymentMethod.omit({ is_default: true, is_expired: true })))
     .where('tenant_id', '=', tenantId)
     .where('detached_at', 'is', null)
   const defaults = await defaultIds(reader, tenantId)
   return pageOf(methods, page, 'payment_method_id', (method) => ({
     ...method,
     is_default: defaults.has(method.payment_method_id),
+    is_expired: isExpired(method, now),
   }))
 }
 

@@ -7,6 +7,7 @@ import { retryWithOwnCard } from '../effects/payment-retries.ts'
 import type { Turn } from '../effects/turn.ts'
 import type { Operation } from '../log/facts.ts'
 import type { Sighting } from '../log/sighting.ts'
+import { isoTime } from '../projections/projection.ts'
 import { idOf, memberOf, textOf } from '../projections/read-value.ts'
 import { keyInMetadata } from '../stripe/call.ts'
 
@@ -31,7 +32,12 @@ export async function takeUpCard(turn: Turn, sighting: Sighting): Promise<void> 
     const request = { call, targetId, params: () => ({ ...params }) }
     await worker.enqueue(await recordRequest(worker, { tenantId, operation }, request, key))
   }
-  if (await isKnown(turn.trx, keyOf(`replace_card:${customerId}`))) return
+  const defaultKey = (setupIntentId: string) =>
+    `stepledger:${tenantId}:card:${setupIntentId}:replace_card:${customerId}`
+  if (await isKnown(turn.trx, defaultKey(objectId))) return
+  // A webhook that was late: the customer has confirmed another one since.
+  for (const later of await confirmedAfter(turn.trx, customerId, sighting))
+    if (await isKnown(turn.trx, defaultKey(later))) return
   const asDefault = { default_payment_method: card }
   await ask('replace_card', 'update_customer', customerId, { invoice_settings: asDefault })
   for (const subscriptionId of await liveSubscriptions(turn.trx, tenantId))
@@ -58,6 +64,19 @@ async function isForBilling(trx: Trx, tenantId: string, { object }: Sighting): P
     .where('stream', '=', operationStream(tenantId))
     .executeTakeFirst()
   return request !== undefined
+}
+
+/** The SetupIntents of the customer that were confirmed after this one: what Stripe's events say. */
+async function confirmedAfter(trx: Trx, customerId: string, { objectId, asOf }: Sighting): Promise<string[]> {
+  const events = await trx
+    .selectFrom('stripe_events')
+    .select(['object_id', 'created_at'])
+    .where('customer_id', '=', customerId)
+    .where('type', '=', 'setup_intent.succeeded')
+    .orderBy('created_at')
+    .execute()
+  const own = events.find(({ object_id }) => object_id === objectId)?.created_at ?? isoTime(asOf)
+  return events.filter(({ created_at }) => created_at > own).map(({ object_id }) => object_id)
 }
 
 async function isKnown(trx: Trx, factId: string): Promise<boolean> {

@@ -1,12 +1,13 @@
 import { z } from 'zod'
-import { isLate, isUsable } from '../../machines/subscription.ts'
+import { hasEnded, isLate, isUsable } from '../../machines/subscription.ts'
 import { nextInvoiceCents } from '../charges/next-invoice.ts'
 import type { AppContext } from '../context.ts'
 import { cents, timeOut } from '../db/fields.ts'
 import type { Reader, Row } from '../db/tables.ts'
 import { assertKnownTenant } from '../projections/tenants.ts'
+import { isExpired } from './cards.ts'
 import { findCustomer } from './customer.ts'
-import { isLive, latestSubscription, type SubscriptionRow } from './subscriptions.ts'
+import { latestSubscription, type SubscriptionRow } from './subscriptions.ts'
 
 /** `has_active_subscription`: what was bought may be used. The subscription is the live one, or the last one. */
 export const BillingStatus = z
@@ -54,7 +55,7 @@ export async function standingOf(context: AppContext, tenantId: string): Promise
       invoices.some((invoice) => hasFailed(invoice, subscription)),
     outstanding_balance_cents: invoices.reduce((sum, invoice) => sum + invoice.amount_remaining_cents, 0),
     next_invoice_amount_cents: await nextInvoiceCents(reader, tenantId),
-    payment_method_configured: await isCardThere(reader, customer, subscription),
+    payment_method_configured: await isCardThere(reader, customer, subscription, context.now()),
   }
 }
 
@@ -80,26 +81,30 @@ function hasFailed(invoice: OpenInvoice, subscription: SubscriptionRow | undefin
 }
 
 /**
- * Whether the next payment has something to be made with: the live subscription's payment method or the customer's
- * default, unless it is known to be removed; while there is no subscription, any that is attached, because one can be
- * begun with it.
+ * Whether the next payment has something to be made with: the live subscription's payment method, or else the customer's default,
+ * unless it is known to be removed, or has expired; while there is no subscription, any that is attached, because one can be begun
+ * with it.
  */
 async function isCardThere(
   reader: Reader,
   customer: Row<'billing_customers'> | undefined,
   subscription: SubscriptionRow | undefined,
+  now: Date,
 ): Promise<boolean> {
   if (customer === undefined) return false
   const methods = await reader
     .selectFrom('billing_payment_methods')
-    .select(['payment_method_id', 'detached_at'])
+    .select(['payment_method_id', 'detached_at', 'exp_month', 'exp_year'])
     .where('tenant_id', '=', customer.tenant_id)
     .execute()
-  const detached = methods.filter(({ detached_at }) => detached_at !== null)
-  const isLeft = (id: string | null | undefined) =>
-    id != null && !detached.some(({ payment_method_id }) => payment_method_id === id)
-  if (isLeft(customer.default_payment_method_id)) return true
-  return subscription !== undefined && isLive(subscription)
-    ? isLeft(subscription.default_payment_method_id)
-    : methods.length > detached.length
+  const isGood = (method: (typeof methods)[number] | undefined) =>
+    method === undefined || (method.detached_at === null && !isExpired(method, now))
+  const rowOf = (id: string) => methods.find(({ payment_method_id }) => payment_method_id === id)
+  const isLive = subscription !== undefined && !hasEnded(subscription.status)
+  // Stripe takes the first that is there, and looks no further where its bank says no.
+  const named = [isLive ? subscription.default_payment_method_id : null, customer.default_payment_method_id]
+    .filter((id) => id !== null)
+    .find((id) => rowOf(id)?.detached_at == null)
+  if (named !== undefined && isGood(rowOf(named))) return true
+  return !isLive && methods.some(isGood)
 }

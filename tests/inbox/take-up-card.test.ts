@@ -149,6 +149,40 @@ test('told twice, and told again much later, it does no more', async () => {
   expect([await asked(), await successes()]).toEqual(before)
 })
 
+test('the webhook of an older card that comes last does not bring that card back', async () => {
+  // No webhook comes by itself here.
+  const service = await startService()
+  try {
+    const person = wizard(service)
+    await person.to('createSubscription')
+    const { tenantId, customerId, subscriptionId } = person.of
+    const confirm = async (payment_method: string, key: string) => {
+      const body = { tenant_id: tenantId, return_url: returnUrl }
+      const headers = { 'Idempotency-Key': key }
+      const reply = await service.request('POST', '/billing/payment-methods/setup', body, { headers })
+      const { clock } = service.sandbox
+      await clock.advanceTo(Math.ceil(clock.nowMs() / 1000) + 60)
+      const how = { payment_method, return_url: returnUrl }
+      return service.stripe.setupIntents.confirm(reply.body.data.setup_intent_id, how)
+    }
+    const older = await confirm('pm_card_visa', 'first')
+    const newer = await confirm('pm_card_mastercard', 'second')
+    const { data } = await service.stripe.events.list({ type: 'setup_intent.succeeded' })
+    for (const { id } of [newer, older]) {
+      const event = data.find(({ data: { object } }) => Reflect.get(object, 'id') === id)
+      if (event === undefined) throw new Error('Stripe has not told of it')
+      expect(await ingest(service.context, event)).toBe('applied')
+      await carryOutDue(service)
+    }
+    const subscription = await service.stripe.subscriptions.retrieve(subscriptionId)
+    expect(subscription.default_payment_method).toBe(newer.payment_method)
+    const customer = await service.stripe.customers.retrieve(customerId)
+    expect(customer).toMatchObject({ invoice_settings: { default_payment_method: newer.payment_method } })
+  } finally {
+    await service.close()
+  }
+})
+
 test('ended between the card and the payments, and with answers lost, it pays once', async () => {
   const renewal = await owesRenewal()
   const { sandbox, directory, context } = tenant.service

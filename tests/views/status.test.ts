@@ -207,6 +207,28 @@ test('a card that is removed is no configured one, whoever still names it', asyn
   expect((await status()).payment_method_configured).toBe(true)
 })
 
+test('a card whose month is over pays no more, until Stripe says that it was renewed or another one is named', async () => {
+  const { customer_id, subscription_id } = await subscribe()
+  const { default_payment_method } = await service.stripe.subscriptions.retrieve(subscription_id)
+  const card = { id: String(default_payment_method), object: 'payment_method', type: 'card', created: 1 }
+  const expires = (exp_month: number, exp_year: number) =>
+    observe('payment_method', {
+      ...card,
+      customer: customer_id,
+      card: { brand: 'visa', exp_month, exp_year },
+    })
+  const now = service.context.now()
+  await expires(now.getUTCMonth() + 1, now.getUTCFullYear())
+  expect((await status()).payment_method_configured).toBe(true)
+  await expires(1, now.getUTCFullYear() - 1)
+  expect((await status()).payment_method_configured).toBe(false)
+  const listed = await service.request('GET', '/billing/payment-methods/tenant/tenant_a')
+  expect(listed.body.data.items).toMatchObject([{ is_default: true, is_expired: true }])
+  // What Stripe learns of the network's new expiry: `payment_method.automatically_updated`.
+  await expires(1, now.getUTCFullYear() + 1)
+  expect((await status()).payment_method_configured).toBe(true)
+})
+
 test('without Stripe the reads are the same', async () => {
   await subscribe({ trial_period_days: 14 })
   const expected = await status()

@@ -19,7 +19,7 @@ export const paymentMethodRoutes = (context: AppContext) => [
       query: PageQuery,
       reply: listOf(PaymentMethod),
     },
-    ({ params, query }) => listPaymentMethods(context.db.reader, params.tenant_id, query),
+    ({ params, query }) => listPaymentMethods(context.db.reader, params.tenant_id, query, context.now()),
   ),
   route(
     {
