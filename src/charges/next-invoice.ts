@@ -5,7 +5,7 @@ import { type Known, knownOf, type Subscription, type Window } from './known.ts'
 import { type Difference, type Due, differencesOf, fitting, largestCents, newDifferences } from './lines.ts'
 import { hasOwnInvoice, ownInvoiceMs } from './moments.ts'
 import { dayMs, earliest, later, latest, monthAt } from './months.ts'
-import { type Renewal, renewalOf } from './renewal.ts'
+import { type Pending, type Renewal, renewalOf } from './renewal.ts'
 import {
   cancelsAt,
   isCollectionPaused,
@@ -48,7 +48,7 @@ export const nextCentsOf = async (reader: Reader, known: Known) =>
 export async function nextInvoiceOf(
   reader: Reader,
   known: Known,
-  pending?: number,
+  pending?: readonly Pending[],
 ): Promise<NextInvoice | null> {
   const open = openWindow(known)
   if (open === undefined) return lastInvoice(known, await duesOf(reader, known))

@@ -1,4 +1,4 @@
-import type { Reader } from '../db/tables.ts'
+import type { Reader, Row } from '../db/tables.ts'
 import { afterDiscounts } from '../pricing/discount-cents.ts'
 import { ppmOf } from '../projections/read-value.ts'
 import { discountsIn } from '../projections/subscription-discounts.ts'
@@ -7,21 +7,24 @@ import type { Subscription } from './known.ts'
 /** What a renewal has on it that is not ours, in cents: the plan after discount, and what waits at Stripe for it. */
 export type Renewal = { planCents: number; pendingCents: number }
 
+/** An item that waits at Stripe for a renewal, such as a proration; cents before discounts. */
+export type Pending = Pick<Row<'billing_invoice_items'>, 'amount_cents' | 'product_id' | 'is_discountable'>
+
 /**
  * The renewal of a subscription at that time, after the discounts that are in force then. They lower what waits at Stripe as
  * well, where that is discountable.
  * @param at UTC ISO 8601
- * @param pending cents that wait at Stripe, where they are not what the tables say
+ * @param pending what waits at Stripe, where it is not what the tables say
  */
 export async function renewalOf(
   reader: Reader,
   subscription: Subscription,
   at: string,
-  pending?: number,
+  pending?: readonly Pending[],
 ): Promise<Renewal> {
   // Weeks are renewed in between: what waits is on the first of them.
   const isNext = at === subscription.current_period_end
-  const items = isNext && pending === undefined ? await pendingItems(reader, subscription) : []
+  const items = isNext ? (pending ?? (await pendingItems(reader, subscription))) : []
   const [lowered, others] = [items.filter(isDiscountable), items.filter((item) => !isDiscountable(item))]
   const amounts = [
     ...lowered.map(({ amount_cents, product_id }) => ({ cents: amount_cents, productId: product_id })),
@@ -29,7 +32,7 @@ export async function renewalOf(
   ]
   const left = afterDiscounts(amounts, discountsAt(subscription, at, isNext))
   const planCents = left.at(-1) ?? 0
-  const waiting = others.reduce((sum, { amount_cents }) => sum + amount_cents, isNext ? (pending ?? 0) : 0)
+  const waiting = others.reduce((sum, { amount_cents }) => sum + amount_cents, 0)
   return { planCents, pendingCents: left.slice(0, -1).reduce((sum, cents) => sum + cents, waiting) }
 }
 
@@ -45,10 +48,10 @@ function discountsAt({ discounts, product_id }: Subscription, at: string, isNext
     }))
 }
 
-const isDiscountable = ({ is_discountable }: { is_discountable: number }) => is_discountable === 1
+const isDiscountable = ({ is_discountable }: Pending) => is_discountable === 1
 
 /** Prorations of a change and the like, as far as Stripe has shown them. */
-const pendingItems = (reader: Reader, { subscription_id }: Subscription) =>
+const pendingItems = (reader: Reader, { subscription_id }: Subscription): Promise<Pending[]> =>
   reader
     .selectFrom('billing_invoice_items')
     .select(['amount_cents', 'product_id', 'is_discountable'])

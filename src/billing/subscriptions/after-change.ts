@@ -1,3 +1,5 @@
+import type { Pending } from '../../charges/renewal.ts'
+import { flag } from '../../db/tables.ts'
 import type { Decision } from '../../outbox/ask.ts'
 import { type PlanWanted, restarts } from '../../outbox/requests/change-subscription.ts'
 import { discountsIn } from '../../projections/subscription-discounts.ts'
@@ -36,15 +38,14 @@ type Priced = { productId: string; amountCents: number }
 /**
  * As `afterChange`, of a change of plan.
  * @param invoice what Stripe says that it will invoice next; null: nothing
- * @returns also whether that is made at once, and what then waits for the next renewal, cents
+ * @returns also whether that is made at once, and what then waits for the next renewal
  */
 export function afterPlanChange(
   row: SubscriptionRow,
   { now, productId, amountCents, ...wanted }: PlanWanted & Priced & { now: string },
   invoice: Invoice | null,
-): { after: SubscriptionRow; isBilled: boolean; pendingCents: number } {
-  if (row.price_id === wanted.priceId)
-    return { after: row, isBilled: false, pendingCents: pendingIn(invoice) }
+): { after: SubscriptionRow; isBilled: boolean; pending: Pending[] } {
+  if (row.price_id === wanted.priceId) return { after: row, isBilled: false, pending: pendingIn(invoice) }
   const begins = restarts(row, wanted)
   const isBilled =
     begins || (wanted.prorationBehavior === 'always_invoice' && linesOf(invoice).some(isProration))
@@ -64,7 +65,7 @@ export function afterPlanChange(
       discounts: isBilled ? withoutUsedUp(row, invoice) : row.discounts,
     },
     isBilled,
-    pendingCents: isBilled ? 0 : pendingIn(invoice),
+    pending: isBilled ? [] : pendingIn(invoice),
   }
 }
 
@@ -90,8 +91,16 @@ export const isProration = (line: Line) => parentOf(line)?.proration ?? false
 /** Of what waited for the invoice, or waits because of the change: not of a period that begins. */
 const isItem = (line: Line) => (parentOf(line)?.invoice_item ?? null) !== null
 
-/** After discounts. */
-export const pendingIn = (invoice: Invoice | null) =>
+const pendingIn = (invoice: Invoice | null): Pending[] =>
+  linesOf(invoice)
+    .filter(isItem)
+    .map(({ amount, pricing, discountable }) => ({
+      ...{ amount_cents: amount, product_id: pricing?.price_details?.product ?? null },
+      is_discountable: flag(discountable),
+    }))
+
+/** What an invoice has beside the plan, after discounts. */
+export const pendingCentsIn = (invoice: Invoice | null) =>
   linesOf(invoice)
     .filter(isItem)
     .flatMap(({ amount, discount_amounts }) => [

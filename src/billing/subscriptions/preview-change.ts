@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { knownOf } from '../../charges/known.ts'
 import { type NextInvoice, nextInvoiceOf } from '../../charges/next-invoice.ts'
+import type { Pending } from '../../charges/renewal.ts'
 import { cancelsAt, isCollectionPaused, isOver } from '../../charges/subscription.ts'
 import { pauseLines, suppose, withLines } from '../../charges/suppose.ts'
 import { type AppContext, requireStripe } from '../../context.ts'
@@ -10,7 +11,7 @@ import { subscriptionRefusal } from '../../outbox/requests/create-subscription.t
 import { readConsistently } from '../../projections/consistent-read.ts'
 import { askStripe } from '../../stripe/ask-stripe.ts'
 import { ownSubscription, type SubscriptionRow } from '../../views/subscriptions.ts'
-import { afterChange, afterPlanChange, pendingIn } from './after-change.ts'
+import { afterChange, afterPlanChange, pendingCentsIn } from './after-change.ts'
 import { Cancellation, cancellation } from './cancel.ts'
 import { PlanChange, planChange } from './change-plan.ts'
 import {
@@ -85,18 +86,18 @@ async function previewPlan(
   })
   const now = context.now().toISOString()
   const priced = { productId: price.product_id, amountCents: price.amount_cents * row.quantity }
-  const { after, isBilled, pendingCents } = afterPlanChange(row, { ...wanted, ...priced, now }, invoice)
+  const { after, isBilled, pending } = afterPlanChange(row, { ...wanted, ...priced, now }, invoice)
   const due = isBilled && invoice !== null ? stripesInvoice(invoice, now) : null
-  const foretold = await foretell(context, row, { after, now, due, pendingCents })
+  const foretold = await foretell(context, row, { after, now, due, pending })
   return { ...shownPlan(invoice, price, row.quantity), ...foretold, change: 'plan', currency: price.currency }
 }
 
 /** Stripe's own has the plan and what was waiting, and nothing of ours. */
 function stripesInvoice(
-  invoice: Parameters<typeof pendingIn>[0] & { total: number },
+  invoice: Parameters<typeof pendingCentsIn>[0] & { total: number },
   at: string,
 ): NextInvoice {
-  const pendingCents = pendingIn(invoice)
+  const pendingCents = pendingCentsIn(invoice)
   return { at, planCents: invoice.total - pendingCents, pendingCents, lines: [], totalCents: invoice.total }
 }
 
@@ -108,8 +109,8 @@ function foretell(
     after,
     now,
     due = null,
-    pendingCents,
-  }: { after: SubscriptionRow; now: string; due?: NextInvoice | null; pendingCents?: number },
+    pending,
+  }: { after: SubscriptionRow; now: string; due?: NextInvoice | null; pending?: readonly Pending[] },
 ): Promise<Foretold> {
   return readConsistently(db, async (reader) => {
     const known = suppose(await knownOf(reader, row.tenant_id), after, now)
@@ -117,7 +118,7 @@ function foretell(
     const lines = isPausing ? await pauseLines(reader, known, after) : []
     const totalCents = lines.reduce((sum, { cents }) => sum + Number(cents), 0)
     const atOnce = lines.length === 0 ? due : { at: now, planCents: 0, pendingCents: 0, lines, totalCents }
-    const next = await nextInvoiceOf(reader, withLines(known, lines, now), pendingCents)
+    const next = await nextInvoiceOf(reader, withLines(known, lines, now), pending)
     const endsAt = after.ended_at ?? cancelsAt(after)
     return {
       subscription_id: row.subscription_id,
