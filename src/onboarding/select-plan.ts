@@ -105,6 +105,8 @@ async function resolveChoice(
           currency: price.currency,
           productId: price.product_id,
           customerId: session.snapshot.context.customer_id,
+          trialDays: context.config.trialPeriodDays,
+          startsAt: context.now(),
         })
   const discount_cents = discount === null ? 0 : discountCents(discount.terms, price.amount_cents)
   const selected: SelectedPlan = {

@@ -110,6 +110,15 @@ function discountedInvoices({ discount, ...order }: Order, trialDays: number, st
   return count
 }
 
+/** Whether a discount of some months ends before a trial does: then it lowers no invoice. */
+export const endsInTrial = (
+  { duration, duration_in_months }: Pick<SelectedDiscount, 'duration' | 'duration_in_months'>,
+  trialDays: number,
+  startsAt: Date,
+) =>
+  duration === 'repeating' &&
+  later(startsAt, 'month', duration_in_months ?? 0) <= later(startsAt, 'day', trialDays)
+
 /** As Stripe counts: the same day of a later month, or its last day where it has no such day. */
 function later(from: Date, interval: string, count: number): Date {
   const to = new Date(from)

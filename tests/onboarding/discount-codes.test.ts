@@ -118,6 +118,16 @@ test('an amount in another currency than the price’s is refused, wherever it i
   expect(problem(await service.request('POST', '/billing/subscriptions', order))).toBe(why)
 })
 
+test('months of a discount that are over before the trial is are promised to nobody', async () => {
+  await promote({ duration: 'repeating', duration_in_months: 1 }, { code: 'MONTH' })
+  const { tenantId: tenant_id, customerId: customer_id } = tenant.of
+  const order = { tenant_id, customer_id, price_id: 'price_basic_monthly', discount_code: 'MONTH' }
+  const subscribe = (trial_period_days: number) =>
+    service.request('POST', '/billing/subscriptions', { ...order, trial_period_days })
+  expect(problem(await subscribe(31))).toBe('The discount code "MONTH" ends before the trial does.')
+  expect(await subscribe(27)).toMatchObject({ status: 200 })
+})
+
 test('a code that is deleted at Stripe does not exist, and one that is made again there works, heard of or not', async () => {
   const { id } = await promote({ id: 'COMEBACK' }, { code: 'COMEBACK' })
   expect(await select('COMEBACK')).toMatchObject({ status: 200 })

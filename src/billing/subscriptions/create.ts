@@ -141,6 +141,8 @@ async function termsOf(context: AppContext, by: By, input: SubscriptionInput): P
     currency: price.currency,
     productId: price.product_id,
     customerId: input.customer_id,
+    trialDays: input.trial_period_days ?? 0,
+    startsAt: context.now(),
   })
   return { price, discount }
 }

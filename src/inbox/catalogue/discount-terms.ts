@@ -1,6 +1,7 @@
 import type { SelectedDiscount } from '../../../machines/onboarding-facts.ts'
 import type { Reader } from '../../db/tables.ts'
 import { AppError, InvalidRequest } from '../../errors.ts'
+import { endsInTrial } from '../../pricing/due.ts'
 import { isoTime } from '../../projections/projection.ts'
 import { idOf, ppmOf } from '../../projections/read-value.ts'
 import { askStripe } from '../../stripe/ask-stripe.ts'
@@ -16,6 +17,8 @@ type Purchase = {
   productId: string
   /** Null: nobody yet, and so nobody who has bought before. */
   customerId: string | null
+  trialDays: number
+  startsAt: Date
 }
 
 /** A discount that can be redeemed now. `observations`: what Stripe has under its code. */
@@ -43,19 +46,23 @@ export async function resolveDiscount(
   const products = coupon.applies_to?.products
   if (products && !products.includes(on.productId)) return refuse(code, 'is not for this plan')
   await assertUnrestricted(stripe, code, promotionCode, on)
-  return {
-    observations,
-    terms: {
-      code: promotionCode?.code ?? coupon.id,
-      coupon_id: coupon.id,
-      promotion_code_id: promotionCode?.id ?? null,
-      percent_off_ppm: ppmOf(coupon.percent_off),
-      amount_off_cents: coupon.amount_off,
-      duration: coupon.duration as SelectedDiscount['duration'],
-      duration_in_months: coupon.duration_in_months,
-    },
-  }
+  const terms = termsOf(coupon, promotionCode)
+  if (endsInTrial(terms, on.trialDays, on.startsAt)) return refuse(code, 'ends before the trial does')
+  return { observations, terms }
 }
+
+const termsOf = (
+  coupon: StripeObjects['coupon'],
+  promotionCode: StripeObjects['promotion_code'] | undefined,
+): SelectedDiscount => ({
+  code: promotionCode?.code ?? coupon.id,
+  coupon_id: coupon.id,
+  promotion_code_id: promotionCode?.id ?? null,
+  percent_off_ppm: ppmOf(coupon.percent_off),
+  amount_off_cents: coupon.amount_off,
+  duration: coupon.duration as SelectedDiscount['duration'],
+  duration_in_months: coupon.duration_in_months,
+})
 
 /** By Stripe's rules for promotion codes: https://docs.stripe.com/api/promotion_codes/object */
 async function assertUnrestricted(
