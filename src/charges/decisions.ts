@@ -182,8 +182,11 @@ export async function releaseUsage(
   return held.reduce((sum, { cents }) => sum + cents, 0n)
 }
 
+/** Where a subscription ended at the instant at which the next began, both have one of then: the first is empty. */
 function windowAt({ windows }: Known, start: string): Window {
-  const window = windows.find(({ starts_at }) => starts_at === start)
+  const [window] = windows
+    .filter(({ starts_at }) => starts_at === start)
+    .toSorted((a, b) => Date.parse(b.ends_at) - Date.parse(a.ends_at))
   if (window === undefined) throw new NotFound('window that starts then')
   return window
 }

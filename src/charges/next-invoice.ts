@@ -55,6 +55,7 @@ export async function nextInvoiceOf(
   const subscription = subscriptionOf(known, open)
   const end = cancelsAt(subscription)
   const goesOn = end === null || end > open.ends_at
+  if (known.gone.has(subscription.customer_id)) return null
   if (linesWait(subscription) || (open.is_trial === 1 && !goesOn)) return null
   const isPaused = isCollectionPaused(subscription)
   const renews = goesOn && !isPaused && renewsAt(subscription, open.ends_at)
@@ -72,7 +73,7 @@ function lastInvoice(known: Known, dues: readonly Due[]): NextInvoice | null {
   const ended = known.subscriptions.findLast(
     (subscription) => isOver(subscription) && windowsOf(known, subscription).length > 0,
   )
-  if (ended === undefined) return null
+  if (ended === undefined || known.gone.has(ended.customer_id)) return null
   const windows = windowsOf(known, ended)
   const waiting = windows.filter((each) => each.billed_at === null && hasOwnInvoice(known, each))
   const [first] = waiting.map(({ ends_at, closed_at }) =>

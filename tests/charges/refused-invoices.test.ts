@@ -91,5 +91,6 @@ describe.each(eachDatabase)('on $name', ({ create }) => {
     await tenant.stripe.customers.del(tenant.customerId)
     await tenant.to('2026-01-20T00:00')
     expect(errors('an invoice of our own was refused; its lines wait for the next')).toHaveLength(1)
+    expect(await tenant.nextCents()).toBeNull()
   })
 })

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { forgiveUsage } from '../../src/charges/decisions.ts'
 import { rebillInvoice } from '../../src/charges/rebill.ts'
 import { eachDatabase, type TestDatabase } from '../support/databases.ts'
 import { type Months, openMonths } from '../support/months.ts'
@@ -58,6 +59,54 @@ describe.each(eachDatabase)('on $name', ({ create }) => {
     expect(await askedFor('/v1/credit_notes')).toBe(2)
     expect(await tenant.nextCents()).toBeNull()
     await tenant.addsUp()
+  })
+
+  test('a line that a draft refuses while another is under way goes on an invoice of ours once that one is there', async () => {
+    await tenant.subscribes()
+    await tenant.uses('case', 3)
+    await tenant.to('2026-01-31T23:59')
+    refuse('/v1/invoiceitems')
+    const { faults } = tenant.service.sandbox
+    faults.add({ method: 'POST', path: '/v1/invoiceitems', kind: 'delay', delayMs: 400 })
+    await tenant.to('2026-02-01T00:30')
+    const invoices = (await tenant.invoices()).slice(1).map((text) => text.replace(/^\S+ /, ''))
+    expect(invoices).toHaveLength(2)
+    expect(invoices[1]).toMatch(/^paid (3000: Cases 1 Jan 3000|10000: Platform base 1 Feb 10000)$/)
+    await tenant.to('2026-02-01T02:00')
+    await tenant.addsUp()
+  })
+
+  test('of two months that begin at one instant, the empty one of a subscription that ended then is not meant', async () => {
+    await tenant.subscribes()
+    await tenant.does('cancel', { at_period_end: false })
+    await tenant.subscribes()
+    await tenant.uses('case', 3)
+    await tenant.to('2026-01-02T00:00')
+    const windows = await tenant.service.context.db.reader
+      .selectFrom('billing_windows')
+      .select('starts_at')
+      .execute()
+    expect(new Set(windows.map(({ starts_at }) => starts_at)).size).toBe(1)
+    const decision = { tenantId: tenant.tenantId, type: 'case', reason: null } as const
+    const windowStart = windows[0]?.starts_at ?? ''
+    const forgiven = tenant.service.context.transact({ actor: 'cli' }, (turn) =>
+      forgiveUsage(turn, { ...decision, windowStart }),
+    )
+    expect(await forgiven).toBe(3000n)
+  })
+
+  test('after the end, a rebilling says that what it brings back goes on an invoice of its own', async () => {
+    await ended()
+    await tenant.pays('pm_card_chargeCustomerFail')
+    await tenant.to('2026-02-01T02:00')
+    await tenant.stripe.invoices.voidInvoice(await last())
+    await settled(tenant.service)
+    const { message } = await tenant.ask('POST', `/billing/invoices/${await last()}/rebill`, {})
+    expect(message).toContain('on an invoice of their own, an hour from now')
+    await tenant.pays('pm_card_visa')
+    await tenant.to('2026-02-01T04:00')
+    expect((await tenant.invoices()).at(-1)).toBe('2026-02-01T03:00 paid 3000: Cases 1 Jan 3000')
+    await tenant.isRight()
   })
 
   test('a line that the last invoice refuses is asked for once, until what is due changes', async () => {

@@ -1,5 +1,7 @@
 import { z } from 'zod'
+import { knownOf } from '../../charges/known.ts'
 import { rebillInvoice } from '../../charges/rebill.ts'
+import { isOver, subscriptionOf } from '../../charges/subscription.ts'
 import type { AppContext } from '../../context.ts'
 import { cents } from '../../db/fields.ts'
 import type { Caller } from '../../log/by.ts'
@@ -17,7 +19,7 @@ export type Rebilling = z.infer<typeof Rebilling>
 
 /**
  * What our lines of a voided invoice asked for is due again, or of another one the difference to what was edited at Stripe. It goes on the
- * invoice of the next window end.
+ * invoice of the next window end, or after the subscription's end on one of its own.
  * @throws NotFound for another tenant's; AppError conflict where there is nothing to bring back
  */
 export async function rebillOwnInvoice(
@@ -29,9 +31,18 @@ export async function rebillOwnInvoice(
   return transact(by, async (turn) => {
     const { tenant_id: tenantId, currency } = await ownInvoice(turn.trx, invoiceId, by)
     const due_again_cents = await rebillInvoice(turn, { tenantId, invoiceId, reason })
-    return { invoice_id: invoiceId, due_again_cents, currency, message }
+    const known = await knownOf(turn.trx, tenantId)
+    const line = known.lines.find((each) => each.invoice_id === invoiceId)
+    const isLast = line !== undefined && isOver(subscriptionOf(known, line))
+    return { invoice_id: invoiceId, due_again_cents, currency, message: messageOf(isLast, due_again_cents) }
   })
 }
 
-const message =
-  "Usage and platform base go on the invoice of the next window end. The plan's own line is not ours: it does not come back."
+function messageOf(isLast: boolean, cents: number): string {
+  const where = !isLast
+    ? 'Usage and platform base go on the invoice of the next window end'
+    : cents < 0
+      ? 'The subscription has ended: what is too much comes back by a credit note, an hour from now'
+      : 'The subscription has ended: usage and platform base go on an invoice of their own, an hour from now'
+  return `${where}. The plan's own line is not ours: it does not come back.`
+}

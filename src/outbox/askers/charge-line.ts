@@ -39,10 +39,13 @@ export const chargeLine: Asker<LineFact> = {
     }
   },
 
-  async answered(turn, fact, { kind, tenantId }) {
+  async answered(turn, fact, effect) {
+    const { kind, tenantId } = effect
     if (kind === 'delete_invoice_item') await refuse(turn, fact, 'taken_off')
     else await continueOwn(turn, fact)
-    if (tenantId !== null && (await hasEnded(turn, fact))) await billTenant(turn, tenantId)
+    if (tenantId === null) return
+    if (await hasEnded(turn, fact)) await billTenant(turn, tenantId)
+    else if (effect.kind === 'create_invoice_item') await missOthers(turn, effect, fact)
   },
 
   async refused(turn, fact, effect, { code }) {
@@ -125,6 +128,27 @@ function creditNote(
     ...(invoice?.status === 'paid' ? { credit_amount: amount } : {}),
     metadata: line.metadata,
   }
+}
+
+/** The last line of a draft is on it: what of the others was refused meanwhile has waited for that. */
+async function missOthers(
+  turn: Turn,
+  effect: Effect<CallName>,
+  { tenant_id, data }: LineFact,
+): Promise<void> {
+  const { invoice_id, invoice_key, subscription_id } = data
+  if (tenant_id === null || invoice_id === null || invoice_key !== null) return
+  const refused = await turn.trx
+    .selectFrom('billing_usage_lines')
+    .select('line_id')
+    .where('invoice_id', '=', invoice_id)
+    .where('upto_position', '=', data.upto_position)
+    .where('kind', '=', 'item')
+    .where('refusal', 'is not', null)
+    .where('refusal', '!=', 'taken_off')
+    .executeTakeFirst()
+  if (refused === undefined || (await isPending(turn, effect, invoice_id))) return
+  await missDraft(turn, tenant_id, subscription_id, invoice_id)
 }
 
 async function isPending(turn: Turn, { effectId }: Effect<CallName>, invoiceId: string): Promise<boolean> {
