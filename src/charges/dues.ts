@@ -130,13 +130,7 @@ export function storedDues(known: Known, window: Window): Due[] {
   return usageTypes.map((type) => {
     const due = stored.find(({ usage_type }) => usage_type === type)
     if (due === undefined) return { window, type, quantity: 0n, cents: 0n, state: 'priced' }
-    const isFree = due.state === 'held' && isReleased(known, window, type)
-    return {
-      window,
-      type,
-      quantity: BigInt(due.quantity),
-      cents: BigInt(due.due_cents),
-      state: isFree ? 'priced' : due.state,
-    }
+    const { quantity, due_cents, state } = due
+    return { window, type, quantity: BigInt(quantity), cents: BigInt(due_cents), state }
   })
 }

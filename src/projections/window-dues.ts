@@ -4,7 +4,7 @@ import type { Projection } from './projection.ts'
 import { saveRow } from './save-row.ts'
 import { windowId } from './windows.ts'
 
-/** What each window owes for each type, as it was counted last: at its close, and at every moment that makes lines. */
+/** What each window owes for each type, as it was counted last: at its close, and at every moment that makes lines; what an operator released is held no more. */
 export const windowDues: Projection = {
   table: 'billing_window_dues',
   primaryKey: 'due_id',
@@ -17,6 +17,16 @@ export const windowDues: Projection = {
       for (const { window_start, dues } of data.counted)
         for (const due of dues)
           await save(trx, tenant_id, windowId(data.subscription_id, window_start), due, position)
+    },
+    // A final window is not counted again.
+    'usage.released': async (trx, { tenant_id, data, position }) => {
+      await trx
+        .updateTable('billing_window_dues')
+        .set({ state: 'priced', last_position: position })
+        .where('tenant_id', '=', tenant_id)
+        .where('due_id', '=', `${windowId(data.subscription_id, data.window_start)}:${data.usage_type}`)
+        .where('state', '=', 'held')
+        .execute()
     },
   },
 }

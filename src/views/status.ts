@@ -21,8 +21,9 @@ export const BillingStatus = z
     is_delinquent: z.boolean().meta({
       description: 'A payment of an open invoice has failed, or the subscription is past due or unpaid',
     }),
-    /** What is left to pay of the open invoices. */
-    outstanding_balance_cents: cents,
+    outstanding_balance_cents: cents.meta({
+      description: 'What is left to pay of the open invoices of which a payment has failed',
+    }),
     next_invoice_amount_cents: cents.nullable().meta({
       description: 'Plan after discount, platform base and unbilled usage; null: no next invoice',
     }),
@@ -53,7 +54,9 @@ export async function standingOf(context: AppContext, tenantId: string): Promise
     is_delinquent:
       (subscription !== undefined && isLate(subscription.status)) ||
       invoices.some((invoice) => hasFailed(invoice, subscription)),
-    outstanding_balance_cents: invoices.reduce((sum, invoice) => sum + invoice.amount_remaining_cents, 0),
+    outstanding_balance_cents: invoices
+      .filter(({ payment_failed_at }) => payment_failed_at !== null)
+      .reduce((sum, { amount_remaining_cents }) => sum + amount_remaining_cents, 0),
     next_invoice_amount_cents: await nextInvoiceCents(reader, tenantId),
     payment_method_configured: await isCardThere(reader, customer, subscription, context.now()),
   }

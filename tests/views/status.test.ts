@@ -161,14 +161,14 @@ test('what will not renew has no next invoice', async () => {
   })
 })
 
-test('what is left of open invoices is outstanding, and delinquent once a payment failed', async () => {
+test('what is left of an open invoice is outstanding, and its tenant delinquent, once a payment of it failed', async () => {
   await subscribe()
   await openInvoice('in_1', 3000)
   await openInvoice('in_2', 5000)
   await openInvoice('in_3', 5000, { status: 'uncollectible' })
-  expect(await status()).toMatchObject({ outstanding_balance_cents: 8000, is_delinquent: false })
+  expect(await status()).toMatchObject({ outstanding_balance_cents: 0, is_delinquent: false })
   await openInvoice('in_2', 5000, { attempted: true, attempt_count: 1 })
-  expect(await status()).toMatchObject({ outstanding_balance_cents: 8000, is_delinquent: true })
+  expect(await status()).toMatchObject({ outstanding_balance_cents: 5000, is_delinquent: true })
 })
 
 test('a first payment that waits for the customer is outstanding and not delinquent', async () => {
