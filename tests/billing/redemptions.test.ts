@@ -59,6 +59,35 @@ test('what an open session holds is redeemed by nobody else, until it lets go', 
   expect((await service.stripe.coupons.retrieve('LAST')).times_redeemed).toBe(1)
 })
 
+test('of tenants who race for the last redemption one has it, and the others are told', async () => {
+  const replies = await Promise.all(['tenant_c', 'tenant_d', 'tenant_e'].map(subscribe))
+  expect(replies.map(({ status }) => status).sort()).toEqual([200, 409, 409])
+  for (const { status, body } of replies)
+    if (status === 409) expect(body.error).toMatchObject({ code: 'conflict' })
+  expect((await service.stripe.coupons.retrieve('LAST')).times_redeemed).toBe(1)
+  expect((await service.stripe.subscriptions.list()).data).toHaveLength(1)
+})
+
+test('a code that ends between the choice of a plan and the subscription is given to nobody', async () => {
+  const expires_at = new Date(service.context.now().getTime() + 3_600_000).toISOString()
+  await service.request('POST', '/billing/discounts', { code: 'BRIEF', percent_off: 20, expires_at })
+  const session_id = await sessionWithCard('a@example.com')
+  expect(await select(session_id, 'BRIEF')).toMatchObject({ status: 200 })
+  await service.sandbox.clock.advanceTo(Math.ceil(Date.parse(expires_at) / 1000))
+  const create = () => service.request('POST', '/onboarding/step/create-subscription', { session_id })
+  expect(await create()).toMatchObject({ status: 409, body: { error: { code: 'conflict' } } })
+  const without = { session_id, plan_id: 'basic', price_id: 'price_basic_monthly' }
+  const preview = await service.request('POST', '/onboarding/step/preview-plan', {
+    ...without,
+    discount_code: 'BRIEF',
+  })
+  expect(preview).toMatchObject({ status: 422 })
+  expect(await service.request('POST', '/onboarding/step/select-plan', without)).toMatchObject({
+    status: 200,
+  })
+  expect(await create()).toMatchObject({ status: 200 })
+})
+
 test('after all this the tables are what the log makes them', async () => {
   await subscribe('tenant_c')
   const { data } = (await service.request('GET', '/billing/subscriptions/tenant/tenant_c')).body
