@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { mkdir } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import type { Browser, Page } from 'playwright-core'
+import Stripe from 'stripe'
 import { launchBrowser, serveForBrowser } from './browser.ts'
 import { logInTo } from './console-page.ts'
 import { visitor } from './wizard-page.ts'
@@ -18,6 +19,8 @@ const browser = await launchBrowser()
 try {
   for (const width of widths) await wizardAt(browser, width)
   for (const width of widths) await consoleAt(browser, width)
+  await nobodyPays()
+  for (const width of widths) await delinquentAt(browser, width)
 } finally {
   await browser.close()
   await service.stop()
@@ -89,6 +92,36 @@ async function consoleAt(browser: Browser, width: number): Promise<void> {
   await page.getByRole('button', { name: 'Verify', exact: true }).click()
   await page.locator('.job[data-status="done"]').nth(widths.indexOf(width)).waitFor()
   await shot(page, `console-jobs-${width}`)
+  await page.close()
+}
+
+/** Cards that are declined once the trial is over, and two days more. */
+async function nobodyPays(): Promise<void> {
+  const { hostname: host, port } = new URL(service.sandboxUrl)
+  const stripe = new Stripe('sk_test_of_the_pictures', { host, port, protocol: 'http', telemetry: false })
+  for (const { id, customer } of (await stripe.subscriptions.list()).data) {
+    const card = await stripe.paymentMethods.attach('pm_card_chargeCustomerFail', {
+      customer: String(customer),
+    })
+    await stripe.subscriptions.update(id, { default_payment_method: card.id })
+  }
+  const moved = await fetch(`${service.url}/api/v1/admin/sandbox/clock`, {
+    method: 'POST',
+    headers: { 'X-API-Key': adminKey },
+    body: JSON.stringify({ advance_seconds: 16 * 86_400 }),
+  })
+  if (!moved.ok) throw new Error(await moved.text())
+}
+
+async function delinquentAt(browser: Browser, width: number): Promise<void> {
+  const viewport = { width, height: 900 }
+  const page = await browser.newPage({ viewport, colorScheme: 'light', locale: 'en-US' })
+  await logInTo(page, service.url, adminKey, '#/delinquent')
+  await page
+    .getByRole('button', { name: /^Collect / })
+    .first()
+    .waitFor()
+  await shot(page, `console-delinquent-${width}`)
   await page.close()
 }
 
