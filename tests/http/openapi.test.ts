@@ -173,6 +173,7 @@ test('every answer of a run over all routes fits the document', async () => {
   const made = await post('/billing/subscriptions', { ...cardless, trial_period_days: 14 })
   const subscription = `/billing/subscriptions/${made.body.data.subscription_id}`
   await post(`${subscription}/preview-change`, { price_id: 'price_enterprise_monthly' })
+  for (const change of ['cancel', 'resume', 'pause']) await post(`${subscription}/preview-change`, { change })
   await post(`${subscription}/change-plan`, { price_id: 'price_enterprise_monthly' })
   for (const verb of ['pause', 'resume', 'cancel']) await post(`${subscription}/${verb}`)
 

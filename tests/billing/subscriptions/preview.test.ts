@@ -1,77 +1,13 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { ChangePreview, ChangeToPreview } from '../../../src/client/types.ts'
-import { usageProductId } from '../../../src/stripe/usage-product.ts'
 import { type Months, openMonths } from '../../support/months.ts'
-import { carryOutDue, settled } from '../../support/wizard.ts'
+import { expectAsForetold, invoicesOf, ourLines, previewedAndDone, second } from '../../support/previewed.ts'
 
 let tenant: Months
 beforeEach(async () => {
   tenant = await openMonths()
 })
 afterEach(() => tenant.close())
-
-const routeOf = { plan: 'change-plan', cancel: 'cancel', resume: 'resume', pause: 'pause' } as const
-
-const subscriptionId = async (): Promise<string> =>
-  (await tenant.ask('GET', `/billing/subscriptions/tenant/${tenant.tenantId}`)).subscription_id
-
-const preview = async (change: ChangeToPreview): Promise<ChangePreview> =>
-  tenant.ask('POST', `/billing/subscriptions/${await subscriptionId()}/preview-change`, change)
-
-const invoices = async () =>
-  (await tenant.stripe.invoices.list({ customer: tenant.customerId, limit: 100 })).data
-
-type Made = Awaited<ReturnType<typeof invoices>>[number]
-
-const second = (time: string) => Math.floor(Date.parse(time) / 1000)
-
-/** The texts and amounts of our lines. */
-const ourLines = ({ lines }: Made) =>
-  lines.data
-    .filter((line) => isOurs(line))
-    .map(({ description, amount }) => `${description}: ${amount}`)
-    .sort()
-
-const isOurs = ({ metadata, pricing }: Made['lines']['data'][number]) =>
-  metadata.usage_type !== undefined || pricing?.price_details?.product === usageProductId
-
-function expectAsForetold(made: Made, foretold: NonNullable<ChangePreview['due_now']>): void {
-  expect(made.created).toBe(second(foretold.made_at))
-  expect(made.total).toBe(foretold.total_cents)
-  expect(ourLines(made)).toEqual(
-    foretold.lines.map(({ description, amount_cents }) => `${description}: ${amount_cents}`).sort(),
-  )
-}
-
-const factCount = async () =>
-  (await tenant.service.context.db.reader.selectFrom('billing_events').select('position').execute()).length
-
-/** Webhooks lead to calls, and these to webhooks. */
-async function quiet(): Promise<void> {
-  for (let facts = -1; facts !== (await factCount()); ) {
-    facts = await factCount()
-    await settled(tenant.service)
-    await carryOutDue(tenant.service)
-  }
-}
-
-/** Previews a change and makes it at the same instant: what it invoices at once and what the status says are as previewed. */
-async function previewedAndDone(change: ChangeToPreview): Promise<ChangePreview> {
-  await quiet()
-  const before = await invoices()
-  const facts = await factCount()
-  const foretold = await preview(change)
-  expect(await factCount()).toBe(facts)
-  expect(await invoices()).toEqual(before)
-
-  const { change: kind = 'plan', ...body } = change
-  await tenant.does(routeOf[kind], body)
-  const atOnce = (await invoices()).filter(({ id }) => !before.some((each) => each.id === id))
-  expect(atOnce).toHaveLength(foretold.due_now === null ? 0 : 1)
-  if (atOnce[0] !== undefined && foretold.due_now !== null) expectAsForetold(atOnce[0], foretold.due_now)
-  expect(await tenant.nextCents()).toBe(foretold.next_invoice?.total_cents ?? null)
-  return foretold
-}
 
 const yearly = 'price_basic_yearly'
 const monthly = 'price_basic_monthly'
@@ -171,16 +107,17 @@ test.each(cases.map((each) => ({ trial: 0, ...each, name: each.changes.map(nameO
     let foretold: ChangePreview | undefined
     for (const change of changes)
       foretold = await previewedAndDone(
+        tenant,
         'price_id' in change ? { ...change, price_id: priced(change.price_id) } : change,
       )
-    const before = await invoices()
+    const before = await invoicesOf(tenant)
     const next = foretold?.next_invoice ?? null
     const until =
       next === null
         ? second(`${at.slice(0, 5)}0${Number(at.slice(6, 7)) + 1}-01T02:00:00Z`)
         : second(next.made_at) + 3600
     await tenant.service.sandbox.clock.advanceTo(until)
-    const made = (await invoices()).filter(({ id }) => !before.some((each) => each.id === id))
+    const made = (await invoicesOf(tenant)).filter(({ id }) => !before.some((each) => each.id === id))
     const withOurs = made.filter((each) => ourLines(each).length > 0)
     if (next === null) expect(withOurs).toEqual([])
     else {

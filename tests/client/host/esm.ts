@@ -50,12 +50,18 @@ export async function operate(tenantId: string): Promise<BillingStatus> {
   await stepledger.subscription(tenantId)
   const change = { price_id: 'price_enterprise_monthly' }
   const due: number = (await stepledger.previewChange(subscription_id, change)).amount_due_cents
+  const { next_invoice } = await stepledger.previewChange(subscription_id, { change: 'cancel' })
   await stepledger.changePlan(subscription_id, { ...change, proration_behavior: 'none' })
   await stepledger.cancelSubscription(subscription_id, { at_period_end: false })
   await stepledger.resumeSubscription(subscription_id)
   await stepledger.pauseSubscription(subscription_id)
 
-  const used: UsageInput = { tenant_id: tenantId, usage_type: 'case', quantity: 1, metadata: { due } }
+  const used: UsageInput = {
+    tenant_id: tenantId,
+    usage_type: 'case',
+    quantity: 1,
+    metadata: { due, last: next_invoice?.total_cents },
+  }
   const { record_id } = await stepledger.recordUsage(used)
   await stepledger.recordUsageBatch([used, used])
   await stepledger.voidUsage(record_id, { reason: 'twice' })
