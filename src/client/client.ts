@@ -20,6 +20,7 @@ import type {
   DiscountInput,
   Invoice,
   NewSubscription,
+  OtherPreview,
   PageInput,
   PayableInvoice,
   PaymentMethod,
@@ -148,7 +149,7 @@ export function createClient(options: { baseUrl: string; key: string; fetch?: ty
       get<Subscription>(`/billing/subscriptions/tenant/${idOf(tenantId)}`, options),
     /** What a move to another price would cost; changes nothing. */
     previewChange: <C extends ChangeToPreview>(subscriptionId: string, change: C, options?: RequestOptions) =>
-      post<ChangePreview<C>>(
+      post<C extends { price_id: string } ? ChangePreview : OtherPreview>(
         `/billing/subscriptions/${idOf(subscriptionId)}/preview-change`,
         change,
         options,

@@ -74,10 +74,10 @@ export type NewSubscription = newSubscriptions.NewSubscription
 export type PlanChange = z.input<typeof changes.PlanChange>
 /** Without `change`: of the plan. */
 export type ChangeToPreview = z.input<typeof previews.ChangeToPreview>
-/** What a change would make due at once, and the next invoice after it; of a change of plan also what Stripe calculates. */
-export type ChangePreview<C extends ChangeToPreview = ChangeToPreview> = C extends { price_id: string }
-  ? foretold.PlanPreview
-  : foretold.OtherPreview
+/** What a change of plan would make due at once, the next invoice after it, and what Stripe calculates. */
+export type ChangePreview = foretold.PlanPreview
+/** Of a cancellation, a pause or their end. */
+export type OtherPreview = foretold.OtherPreview
 export type DiscountInput = z.input<typeof newDiscounts.DiscountInput>
 export type Discount = discounts.Discount
 /** Its total is paid, outstanding, written off, forgiven, credited and balance together. */

@@ -1,15 +1,17 @@
 import { expect } from 'vitest'
-import type { ChangePreview, ChangeToPreview } from '../../src/client/types.ts'
+import type { ChangePreview, ChangeToPreview, OtherPreview } from '../../src/client/types.ts'
 import { usageProductId } from '../../src/stripe/usage-product.ts'
 import type { Months } from './months.ts'
 import { carryOutDue, settled } from './wizard.ts'
+
+export type Preview = ChangePreview | OtherPreview
 
 const routeOf = { plan: 'change-plan', cancel: 'cancel', resume: 'resume', pause: 'pause' } as const
 
 const subscriptionId = async (tenant: Months): Promise<string> =>
   (await tenant.ask('GET', `/billing/subscriptions/tenant/${tenant.tenantId}`)).subscription_id
 
-const preview = async (tenant: Months, change: ChangeToPreview): Promise<ChangePreview> =>
+const preview = async (tenant: Months, change: ChangeToPreview): Promise<Preview> =>
   tenant.ask('POST', `/billing/subscriptions/${await subscriptionId(tenant)}/preview-change`, change)
 
 export const invoicesOf = async ({ stripe, customerId: customer }: Months) =>
@@ -30,7 +32,7 @@ export const ourLines = ({ lines }: Made) =>
 const isOurs = ({ metadata, pricing }: Made['lines']['data'][number]) =>
   metadata.usage_type !== undefined || pricing?.price_details?.product === usageProductId
 
-export function expectAsForetold(made: Made, foretold: NonNullable<ChangePreview['due_now']>): void {
+export function expectAsForetold(made: Made, foretold: NonNullable<Preview['due_now']>): void {
   expect(made.created).toBe(second(foretold.made_at))
   expect(made.total).toBe(foretold.total_cents)
   expect(ourLines(made)).toEqual(
@@ -51,7 +53,7 @@ async function quiet(tenant: Months): Promise<void> {
 }
 
 /** Previews a change and makes it at the same instant: what it invoices at once and what the status says are as previewed. */
-export async function previewedAndDone(tenant: Months, change: ChangeToPreview): Promise<ChangePreview> {
+export async function previewedAndDone(tenant: Months, change: ChangeToPreview): Promise<Preview> {
   await quiet(tenant)
   const before = await invoicesOf(tenant)
   const facts = await factCount(tenant)

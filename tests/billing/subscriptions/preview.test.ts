@@ -1,7 +1,14 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import type { ChangePreview, ChangeToPreview } from '../../../src/client/types.ts'
+import type { ChangeToPreview } from '../../../src/client/types.ts'
 import { type Months, openMonths } from '../../support/months.ts'
-import { expectAsForetold, invoicesOf, ourLines, previewedAndDone, second } from '../../support/previewed.ts'
+import {
+  expectAsForetold,
+  invoicesOf,
+  ourLines,
+  type Preview,
+  previewedAndDone,
+  second,
+} from '../../support/previewed.ts'
 
 let tenant: Months
 beforeEach(async () => {
@@ -104,7 +111,7 @@ test.each(cases.map((each) => ({ trial: 0, ...each, name: each.changes.map(nameO
     await tenant.uses('case', 3)
     await tenant.to(at)
     await tenant.uses('case', 2)
-    let foretold: ChangePreview | undefined
+    let foretold: Preview | undefined
     for (const change of changes)
       foretold = await previewedAndDone(
         tenant,
