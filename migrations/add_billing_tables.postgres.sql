@@ -145,6 +145,7 @@ CREATE TABLE IF NOT EXISTS billing_invoices (
   last_position BIGINT NOT NULL
 );
 CREATE INDEX IF NOT EXISTS billing_invoices_by_tenant ON billing_invoices (tenant_id, created_at, invoice_id);
+CREATE INDEX IF NOT EXISTS billing_invoices_lost ON billing_invoices (tenant_id) WHERE dispute_status = 'lost';
 CREATE INDEX IF NOT EXISTS billing_invoices_failing ON billing_invoices (payment_failed_at)
   WHERE made_under IS NOT NULL AND status = 'open' AND payment_failed_at IS NOT NULL;
 

@@ -119,12 +119,18 @@ export async function wakeBilling(turn: Turn): Promise<void> {
       ),
     )
     .execute()
-  // The setting of the grace period may have changed.
+  // The settings by which access is decided may have changed.
   const late = await turn.trx
     .selectFrom('billing_access')
     .select('tenant_id')
     .where('failing_since', 'is not', null)
     .execute()
-  for (const { tenant_id } of [...rows, ...late])
+  const disputed = await turn.trx
+    .selectFrom('billing_invoices')
+    .select('tenant_id')
+    .distinct()
+    .where('dispute_status', '=', 'lost')
+    .execute()
+  for (const { tenant_id } of [...rows, ...late, ...disputed])
     await turn.wake({ ...billTimer(tenant_id), dueAt: turn.now })
 }

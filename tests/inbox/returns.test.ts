@@ -1,9 +1,10 @@
 import { readFile } from 'node:fs/promises'
 import { afterEach, expect, test } from 'vitest'
+import { wakeBilling } from '../../src/charges/bill.ts'
 import { verifyTables } from '../../src/projections/replay.ts'
 import { runCli } from '../support/run-cli.ts'
 import { type Service, startService } from '../support/service.ts'
-import { settled, type Wizard, wizard } from '../support/wizard.ts'
+import { carryOutDue, settled, type Wizard, wizard } from '../support/wizard.ts'
 
 let service: Service
 afterEach(() => service.close())
@@ -115,6 +116,22 @@ test('a dispute that is lost suspends nobody by itself', async () => {
   await decided(tenant, 'losing_evidence')
   expect(await expectWhole(tenant)).toMatchObject({ disputed_cents: 14_900, dispute_status: 'lost' })
   expect(await accessOf(tenant)).toMatchObject({ access: 'full', reason: 'subscription_active' })
+})
+
+test('once it is set, a start shuts out who has lost one before', async () => {
+  const tenant = await paidWith('pm_card_createDispute')
+  await decided(tenant, 'losing_evidence')
+  const { directory, sandbox } = service
+  const environment = { BILLING_SUSPEND_ON_LOST_DISPUTE: 'true' }
+  const restarted = await startService({ directory, sandbox, environment })
+  try {
+    await restarted.context.transact({ actor: 'startup' }, wakeBilling)
+    await carryOutDue(restarted)
+    const recorded = await restarted.context.db.reader.selectFrom('billing_access').selectAll().execute()
+    expect(recorded).toMatchObject([{ access: 'suspended', reason: 'dispute_lost' }])
+  } finally {
+    await restarted.close()
+  }
 })
 
 test('where it is set, it suspends until an operator lifts it, for good', async () => {
