@@ -2,6 +2,7 @@ import { createHmac } from 'node:crypto'
 import type { Kysely } from 'kysely'
 import type { Database } from './database.ts'
 import { NoPersonalKey, newKey, type PersonalKeys } from './personal-keys.ts'
+import { prepared } from './prepared.ts'
 import { seal, unseal } from './seal.ts'
 import { hasTable } from './stored-form.ts'
 import type { Seals, Subject, Tables } from './tables.ts'
@@ -26,11 +27,7 @@ export function sealsOf(db: Kysely<Tables>, keys: PersonalKeys): Seals {
   const keyOf = async (subject: Subject) => {
     let key = opened.get(subject)
     if (key !== undefined) return key
-    const row = await db
-      .selectFrom('subject_keys')
-      .select(['wrapped', 'wrapped_by'])
-      .where('subject', '=', subject)
-      .executeTakeFirst()
+    const row = (await wrappedKey(db, { subject })).rows[0]
     key = row === undefined ? null : keys.unwrap(subject, row)
     if (opened.size >= rememberedKeys) opened.clear()
     opened.set(subject, key)
@@ -73,6 +70,10 @@ export function sealsOf(db: Kysely<Tables>, keys: PersonalKeys): Seals {
     },
   }
 }
+
+const wrappedKey = prepared((db, { subject }: { subject: Subject }) =>
+  db.selectFrom('subject_keys').select(['wrapped', 'wrapped_by']).where('subject', '=', subject),
+)
 
 /** An event that is nobody's may still be about a customer of an erased tenant. */
 async function isForgotten(db: Kysely<Tables>, subject: Subject, tenantId: string | null): Promise<boolean> {

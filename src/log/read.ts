@@ -1,3 +1,4 @@
+import { prepared } from '../db/prepared.ts'
 import type { Reader, Row } from '../db/tables.ts'
 import type { Fact, FactType } from './facts.ts'
 
@@ -89,8 +90,12 @@ function factOfType(row: Row<'billing_events'>, type: FactType): Fact {
   return factOf(row)
 }
 
-const rowsById = (reader: Reader, factIds: readonly string[]) =>
-  reader.selectFrom('billing_events').selectAll().where('fact_id', 'in', factIds).execute()
+const rowsById = async (reader: Reader, factIds: readonly string[]) =>
+  (await withIds(reader, { factIds })).rows
+
+const withIds = prepared((db, { factIds }: { factIds: readonly string[] }) =>
+  db.selectFrom('billing_events').selectAll().where('fact_id', 'in', factIds),
+)
 
 /** The log's last position; 0 when it is empty. */
 export async function lastPosition(reader: Reader): Promise<number> {

@@ -1,3 +1,4 @@
+import { prepared } from '../db/prepared.ts'
 import type { Reader } from '../db/tables.ts'
 import { AppError, NotFound } from '../errors.ts'
 
@@ -5,20 +6,23 @@ import { AppError, NotFound } from '../errors.ts'
 export async function knownTenants(reader: Reader, tenantIds: readonly string[]): Promise<Set<string>> {
   const ids = [...new Set(tenantIds)]
   if (ids.length === 0) return new Set()
-  const rows = await reader
+  const { rows } = await livingTenants(reader, { ids })
+  return new Set(rows.map((row) => row.tenant_id))
+}
+
+const livingTenants = prepared((db, { ids }: { ids: string[] }) =>
+  db
     .selectFrom(
-      reader
+      db
         .selectFrom('onboarding_sessions')
         .select('tenant_id')
         .where('tenant_id', 'in', ids)
-        .union(reader.selectFrom('billing_customers').select('tenant_id').where('tenant_id', 'in', ids))
+        .union(db.selectFrom('billing_customers').select('tenant_id').where('tenant_id', 'in', ids))
         .as('heard_of'),
     )
     .select('tenant_id')
-    .where('tenant_id', 'not in', reader.selectFrom('erased_tenants').select('tenant_id'))
-    .execute()
-  return new Set(rows.map((row) => row.tenant_id))
-}
+    .where('tenant_id', 'not in', db.selectFrom('erased_tenants').select('tenant_id')),
+)
 
 /** Those of the tenants that were erased, and when. */
 export async function erasedTenants(

@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
+import { prepared } from '../db/prepared.ts'
 import type { Trx } from '../db/tables.ts'
 import type { Projection } from './projection.ts'
-import { compiled } from './save-row.ts'
 
 /**
  * What was incremented, by the minute and by the hour in which it occurred, less what is voided; a sum that has become 0
@@ -41,23 +41,31 @@ type Addition = {
 
 async function add(trx: Trx, addition: Addition): Promise<void> {
   const { tenant_id, usage_type, occurred_at, quantity, position } = addition
-  const rowOf = (scale: 'minute' | 'hour', starts_at: string) => [
-    `${tenant_id}:${usage_type}:${scale}:${starts_at}`,
-    ...[tenant_id, usage_type, scale, starts_at, String(quantity), position],
-  ]
-  const parameters = [
-    ...rowOf('minute', `${occurred_at.slice(0, 16)}:00.000Z`),
-    ...rowOf('hour', `${occurred_at.slice(0, 13)}:00:00.000Z`),
-  ]
-  const query = compiled(trx, 'billing_usage_sums added', () => {
-    const [minute, hour] = [parameters.slice(0, 7), parameters.slice(7)]
-    return sql`insert into billing_usage_sums
-        (sum_id, tenant_id, usage_type, scale, starts_at, quantity, last_position)
-      values (${sql.join(minute)}), (${sql.join(hour)})
-      on conflict (sum_id) do update set
-        quantity = cast(
-          cast(billing_usage_sums.quantity as bigint) + cast(excluded.quantity as bigint) as text),
-        last_position = excluded.last_position`.compile(trx)
+  const minute = `${occurred_at.slice(0, 16)}:00.000Z`
+  const hour = `${occurred_at.slice(0, 13)}:00:00.000Z`
+  const idOf = (scale: 'minute' | 'hour', starts_at: string) =>
+    `${tenant_id}:${usage_type}:${scale}:${starts_at}`
+  await addTo(trx, {
+    ...{ tenant_id, usage_type, position, minute, hour },
+    quantity: String(quantity),
+    minuteId: idOf('minute', minute),
+    hourId: idOf('hour', hour),
   })
-  await trx.executeQuery({ ...query, parameters })
 }
+
+type Sums = Record<
+  'tenant_id' | 'usage_type' | 'quantity' | 'minute' | 'minuteId' | 'hour' | 'hourId',
+  string
+>
+
+const addTo = prepared((_, sums: Sums & { position: number }) => {
+  const { tenant_id, usage_type, quantity, position } = sums
+  return sql`insert into billing_usage_sums
+      (sum_id, tenant_id, usage_type, scale, starts_at, quantity, last_position)
+    values (${sums.minuteId}, ${tenant_id}, ${usage_type}, 'minute', ${sums.minute}, ${quantity}, ${position}),
+      (${sums.hourId}, ${tenant_id}, ${usage_type}, 'hour', ${sums.hour}, ${quantity}, ${position})
+    on conflict (sum_id) do update set
+      quantity = cast(
+        cast(billing_usage_sums.quantity as bigint) + cast(excluded.quantity as bigint) as text),
+      last_position = excluded.last_position`
+})

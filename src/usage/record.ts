@@ -4,6 +4,7 @@ import { billTenant } from '../charges/bill.ts'
 import { earliest } from '../charges/months.ts'
 import type { AppContext } from '../context.ts'
 import { freeMetadata, pickFields, tenantId, text, time, timeOut } from '../db/fields.ts'
+import { prepared } from '../db/prepared.ts'
 import type { Trx } from '../db/tables.ts'
 import { isLevel } from '../db/usage-types.ts'
 import type { Turn, TurnFact } from '../effects/turn.ts'
@@ -178,15 +179,12 @@ export async function appendUsage(
   const recorded: Fact<'usage.recorded'>[] = []
   for (const [tenantId, ofTenant] of Map.groupBy(drafts, (one) => one.tenant_id)) {
     const first = earliest(...ofTenant.map(({ occurred_at }) => occurred_at))
-    const windows = await windowsSince(turn.trx, tenantId, first)
-    const decided = [
-      ...windows.filter(({ hasLines }) => hasLines),
-      ...(await decisionsSince(turn.trx, tenantId, first)),
-    ]
-    const isLate = (time: string) => decided.some(({ from, ends_at }) => from <= time && time < ends_at)
+    const counted = await countedSince(turn.trx, tenantId, first)
+    const isLate = (time: string) =>
+      counted.some(({ isDecided, from, ends_at }) => isDecided && from <= time && time < ends_at)
     const facts = ofTenant.map((one) => ({ ...one, data: { ...one.data, is_late: isLate(one.occurred_at) } }))
     const appended = await turn.record(streams.usage(tenantId), facts)
-    if (ofTenant.some(({ occurred_at }) => isAfterEnd(windows, occurred_at))) await billTenant(turn, tenantId)
+    if (ofTenant.some(({ occurred_at }) => isAfterEnd(counted, occurred_at))) await billTenant(turn, tenantId)
     recorded.push(...appended.filter((fact) => fact.type === 'usage.recorded'))
   }
   return recorded
@@ -224,34 +222,50 @@ function draft(input: UsageInput, { whose, by, key }: UsageRequest, index: numbe
   }
 }
 
-/** Of usage outside windows. */
-const decisionsSince = (trx: Trx, tenantId: string, time: string) =>
-  trx
-    .selectFrom('billing_usage_decisions')
-    .select(['starts_at as from', 'ends_at'])
-    .where('tenant_id', '=', tenantId)
-    .where('ends_at', '>', time)
-    .execute()
-
 /** Whether it may count in a window whose subscription has ended, be it as an old count or a level: it waits for no window's end. */
-const isAfterEnd = (windows: Awaited<ReturnType<typeof windowsSince>>, time: string) =>
-  windows.some(
+const isAfterEnd = (counted: Awaited<ReturnType<typeof countedSince>>, time: string) =>
+  counted.some(
     ({ ends_at, isOpen, subscription_id }) =>
+      subscription_id !== null &&
       !isOpen &&
       time < ends_at &&
-      !windows.some((other) => other.isOpen && other.subscription_id === subscription_id),
+      !counted.some((other) => other.isOpen && other.subscription_id === subscription_id),
   )
 
-async function windowsSince(trx: Trx, tenantId: string, time: string) {
-  const windows = await trx
-    .selectFrom('billing_windows')
-    .select(['subscription_id', 'counts_from as from', 'ends_at', 'closed_at', 'draft_id', 'billed_at'])
-    .where('tenant_id', '=', tenantId)
-    .where('ends_at', '>', time)
-    .execute()
-  return windows.map(({ closed_at, draft_id, billed_at, ...bounds }) => ({
+/** What may make usage since then late: service months, and decisions about usage outside of them. */
+async function countedSince(trx: Trx, tenant_id: string, since: string) {
+  const { rows } = await boundsSince(trx, { tenant_id, since })
+  return rows.map(({ subscription_id, closed_at, draft_id, billed_at, ...bounds }) => ({
     ...bounds,
+    subscription_id,
     isOpen: closed_at === null,
-    hasLines: draft_id !== null || billed_at !== null,
+    isDecided: subscription_id === null || draft_id !== null || billed_at !== null,
   }))
 }
+
+const boundsSince = prepared((db, { tenant_id, since }: { tenant_id: string; since: string }) =>
+  db
+    .selectFrom('billing_windows')
+    .select(['subscription_id', 'counts_from as from', 'ends_at', 'closed_at', 'draft_id', 'billed_at'])
+    .where('tenant_id', '=', tenant_id)
+    .where('ends_at', '>', since)
+    .$castTo<Bounds>()
+    .unionAll(
+      db
+        .selectFrom('billing_usage_decisions')
+        .select(({ lit }) => [
+          lit(null).as('subscription_id'),
+          'starts_at as from',
+          'ends_at',
+          lit(null).as('closed_at'),
+          lit(null).as('draft_id'),
+          lit(null).as('billed_at'),
+        ])
+        .where('tenant_id', '=', tenant_id)
+        .where('ends_at', '>', since),
+    ),
+)
+
+/** `subscription_id`: null of a decision. */
+type Bounds = Record<'from' | 'ends_at', string> &
+  Record<'subscription_id' | 'closed_at' | 'draft_id' | 'billed_at', string | null>
