@@ -13,12 +13,13 @@ import type { CommitGroup, Outcome, Work } from './write-lane.ts'
  */
 export function groupCommit(
   { writer, dialect }: Connections,
-  remembering: (transaction: Transaction<Tables>) => Trx,
+  withSeals: (transaction: Transaction<Tables>) => Transaction<Tables> & Pick<Trx, 'seals'>,
   groupMs: number,
 ): CommitGroup {
   return (next) =>
     writer.transaction().execute(async (transaction) => {
-      const trx = remembering(transaction)
+      const logEnd = { position: undefined, heads: new Map() }
+      const trx: Trx = Object.assign(withSeals(transaction), { logEnd })
       const until = performance.now() + groupMs
       const outcomes: Outcome[] = []
       for (let work = next(), following: Work | undefined; work !== undefined; work = following) {
@@ -51,7 +52,7 @@ const lent = (trx: Trx, dialect: Dialect, work: Work) => async (): Promise<unkno
   })
   const own = new Transaction<Tables>({ config: { dialect }, dialect, driver: new DummyDriver(), executor })
   try {
-    return await work(Object.assign(own, { seals: trx.seals }))
+    return await work(Object.assign(own, { seals: trx.seals, logEnd: trx.logEnd }))
   } finally {
     isOver = true
   }

@@ -18,7 +18,9 @@ export async function inSavepoint<T>(trx: Trx, work: () => Promise<T>): Promise<
   }
 }
 
-/** For a rollback. A key that was made since is not stored: nothing more may be sealed by it. */
-export function forgetWhatWasRead(trx: Trx): void {
-  trx.seals.forgetKeys()
+/** For a rollback: a key that was made since is not stored, and the log ends where it did. All is read again. */
+export function forgetWhatWasRead({ seals, logEnd }: Trx): void {
+  seals.forgetKeys()
+  logEnd.position = undefined
+  logEnd.heads.clear()
 }

@@ -69,7 +69,16 @@ export const viewNames: readonly View[] = ['usage_billing']
 
 /** Where queries run. A function that writes, or that decides on what it reads, takes a `Trx`. */
 export type Reader = Kysely<Tables> & { readonly seals: Seals }
-export type Trx = Transaction<Tables> & { readonly seals: Seals }
+export type Trx = Transaction<Tables> & { readonly seals: Seals; readonly logEnd: LogEnd }
+
+/**
+ * The log's end, as far as this transaction has read or written it: nobody else writes meanwhile. `position`: the last one of all;
+ * `heads`: the last fact of each stream.
+ */
+export type LogEnd = {
+  position: number | undefined
+  readonly heads: Map<string, { version: number; hash: string }>
+}
 
 /**
  * Whose personal data it is: `customer` and `event` for what has no tenant yet, `seller` for what belongs to none. `hashes`

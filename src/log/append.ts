@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto'
 import { tableOf } from '../db/keys-of.ts'
+import { prepared } from '../db/prepared.ts'
 import type { Row, Trx } from '../db/tables.ts'
 import { Conflict } from '../errors.ts'
 import { canonicalJson } from './canonical-json.ts'
 import { facts as catalogue, type Fact, metadata, type NewFact } from './facts.ts'
-import { factOf } from './read.ts'
+import { factOf, lastPosition } from './read.ts'
 import { subjectOf } from './subject.ts'
 
 /**
@@ -22,24 +23,12 @@ export async function append(
 ): Promise<Fact[]> {
   const idsInLog = await findIds(trx, newFacts)
   const fresh = newFacts.filter(({ fact_id }) => !idsInLog.has(fact_id) && idsInLog.add(fact_id))
-  const last = await trx
-    .selectFrom('billing_events')
-    .select(['version', 'hash'])
-    .where('stream', '=', stream)
-    .orderBy('version', 'desc')
-    .limit(1)
-    .executeTakeFirst()
-  let version = last?.version ?? 0
   if (fresh.length === 0) return []
+  // Safe from races: `transact` lets one writer in at a time, of all processes.
+  let { version, hash: previousHash } = trx.logEnd.heads.get(stream) ?? (await headOfStream(trx, stream))
   if (expectedVersion !== 'any' && expectedVersion !== version)
     throw new StreamMoved(stream, expectedVersion, version)
-  // Safe from races: `transact` lets one writer in at a time.
-  const head = await trx
-    .selectFrom('billing_events')
-    .select((eb) => eb.fn.max('position').as('position'))
-    .executeTakeFirst()
-  let position = head?.position ?? 0
-  let previousHash = last?.hash ?? genesisHash
+  let position = trx.logEnd.position ?? (await lastPosition(trx))
 
   const recorded: Fact[] = []
   const rows: Row<'billing_events'>[] = []
@@ -73,12 +62,29 @@ export async function append(
   }
   // 14 columns a row: SQLite takes 32,766 parameters in a statement.
   for (let start = 0; start < rows.length; start += 500)
-    await trx
-      .insertInto('billing_events')
-      .values(rows.slice(start, start + 500))
-      .execute()
+    await insertFacts(trx, { rows: rows.slice(start, start + 500) })
+  trx.logEnd.position = position
+  trx.logEnd.heads.set(stream, { version, hash: previousHash })
   return recorded
 }
+
+async function headOfStream(trx: Trx, stream: string): Promise<{ version: number; hash: string }> {
+  const { rows } = await lastOfStream(trx, { stream })
+  return rows[0] ?? { version: 0, hash: genesisHash }
+}
+
+const insertFacts = prepared((db, { rows }: { rows: Row<'billing_events'>[] }) =>
+  db.insertInto('billing_events').values(rows),
+)
+
+const lastOfStream = prepared((db, { stream }: { stream: string }) =>
+  db
+    .selectFrom('billing_events')
+    .select(['version', 'hash'])
+    .where('stream', '=', stream)
+    .orderBy('version', 'desc')
+    .limit(1),
+)
 
 type Clear = Record<string, unknown> & { personal?: Record<string, unknown> }
 
@@ -136,12 +142,12 @@ async function findIds(trx: Trx, newFacts: readonly NewFact[]): Promise<Set<stri
   const ids = newFacts.map((fact) => fact.fact_id)
   const idsInLog = new Set<string>()
   for (let start = 0; start < ids.length; start += 1000) {
-    const rows = await trx
-      .selectFrom('billing_events')
-      .select('fact_id')
-      .where('fact_id', 'in', ids.slice(start, start + 1000))
-      .execute()
+    const { rows } = await presentIds(trx, { ids: ids.slice(start, start + 1000) })
     for (const row of rows) idsInLog.add(row.fact_id)
   }
   return idsInLog
 }
+
+const presentIds = prepared((db, { ids }: { ids: string[] }) =>
+  db.selectFrom('billing_events').select('fact_id').where('fact_id', 'in', ids),
+)

@@ -99,6 +99,20 @@ describe.each(eachDatabase)('a group on $name', ({ create }) => {
     expect(await idsInLog(db)).toEqual(['usg_a', 'usg_b'])
   })
 
+  test('a group reads the log’s last position once, and the end of each stream once', async () => {
+    await db.transact((trx) => write(trx, 'before', 'usage-a'))
+    counts.statements.length = 0
+    await together(
+      db,
+      ['a', 'b', 'a', 'b', 'a'].map(
+        (stream, index) => (trx) => write(trx, `usg_${index}`, `usage-${stream}`),
+      ),
+    )
+    const read = (what: RegExp) => counts.statements.filter((text) => what.test(text)).length
+    expect([read(/max\("position"\)/), read(/order by "version" desc/)]).toEqual([1, 2])
+    expect((await verifyLog(db.reader)).faults.first).toEqual([])
+  })
+
   test('a work that finds the lane idle is committed at once, alone', async () => {
     counts.commits = 0
     await db.transact((trx) => write(trx, 'usg_1'))

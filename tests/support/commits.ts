@@ -1,13 +1,13 @@
 import { PostgresDriver } from 'kysely'
 import { SqliteDriver } from '../../src/db/sqlite-driver.ts'
 
-/** Counts what goes through the drivers, on connections that are opened from now on. `undo` makes drivers as they were. */
-export function countStatements(): { statements: number; commits: number; undo: () => void } {
+/** Notes what goes through the drivers, on connections that are opened from now on. `undo` makes drivers as they were. */
+export function countStatements(): { statements: string[]; commits: number; undo: () => void } {
   const drivers = [SqliteDriver.prototype, PostgresDriver.prototype]
   const before = drivers.map((driver) => driver.acquireConnection)
   const counted = new WeakSet<object>()
   const counts = {
-    statements: 0,
+    statements: [] as string[],
     commits: 0,
     undo: () => {
       for (const [index, driver] of drivers.entries())
@@ -22,7 +22,7 @@ export function countStatements(): { statements: number; commits: number; undo: 
       counted.add(connection)
       const execute = connection.executeQuery.bind(connection)
       connection.executeQuery = (query) => {
-        counts.statements += 1
+        counts.statements.push(query.sql)
         if (/^\s*commit/i.test(query.sql)) counts.commits += 1
         return execute<never>(query)
       }

@@ -1,5 +1,5 @@
 import { type CompiledQuery, type KyselyPlugin, sql } from 'kysely'
-import type { Reader } from '../../src/db/tables.ts'
+import type { Reader, Trx } from '../../src/db/tables.ts'
 
 /** Compiles what is asked of the reader, and keeps it. */
 export function listening<R extends Reader>(reader: R, queries: CompiledQuery[]): R {
@@ -10,7 +10,8 @@ export function listening<R extends Reader>(reader: R, queries: CompiledQuery[])
     },
     transformResult: async ({ result }) => result,
   }
-  return Object.assign(reader.withPlugin(plugin), { seals: reader.seals }) as R
+  const { seals, logEnd } = reader as R & Partial<Pick<Trx, 'logEnd'>>
+  return Object.assign(reader.withPlugin(plugin), { seals, logEnd }) as unknown as R
 }
 
 /** How SQLite would carry it out. */
