@@ -8,6 +8,8 @@ export function faultOf(error: unknown): Fault {
   if (error instanceof TurnTooLate) return 'busy'
   if (error instanceof DatabaseClosed) return 'closed'
   const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+  // The next time, it is planned anew.
+  if (hasChangedTable(error)) return 'busy'
   if (/^SQLITE_(BUSY|LOCKED)/.test(code) || ['40001', '40P01', '55P03', '57P03', '53300'].includes(code))
     return 'busy'
   if (/^SQLITE_(FULL|IOERR|READONLY|CANTOPEN)/.test(code) || ['53100', '53200'].includes(code)) return 'full'
@@ -24,6 +26,10 @@ export function faultOf(error: unknown): Fault {
     ? 'lost'
     : 'other'
 }
+
+/** PostgreSQL refuses a statement that was prepared before somebody changed the columns that it gives. */
+export const hasChangedTable = (error: unknown): boolean =>
+  error instanceof Error && 'code' in error && error.code === '0A000' && /cached plan/.test(error.message)
 
 /** A writer that waited for its turn until its patience ended: nothing of its work was done. */
 export class TurnTooLate extends Error {

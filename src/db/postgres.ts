@@ -6,12 +6,16 @@ import {
   PostgresAdapter,
   PostgresDriver,
   PostgresIntrospector,
+  type PostgresPool,
+  type PostgresPoolClient,
   PostgresQueryCompiler,
   type TransactionSettings,
 } from 'kysely'
 import pg from 'pg'
+import { hasChangedTable } from './fault.ts'
 import { beginGroup } from './group-commit.ts'
 import type { Connections } from './sqlite.ts'
+import { statementNames } from './statement-names.ts'
 
 /**
  * A connection for writes, and several for reads: who writes waits for no reader. They connect with their first query, and give up after
@@ -62,7 +66,7 @@ class Driver extends PostgresDriver {
   readonly #begin: string | undefined
 
   constructor(pool: pg.Pool, begin: string | undefined) {
-    super({ pool })
+    super({ pool: naming(pool) })
     this.#begin = begin
   }
   override async beginTransaction(
@@ -77,5 +81,33 @@ class Driver extends PostgresDriver {
       await this.rollbackTransaction(connection as never).catch(() => {})
       throw error
     }
+  }
+}
+
+/** The same pool, whose connections have the server parse and plan a statement that comes again only once. */
+function naming(pool: pg.Pool): PostgresPool {
+  const names = statementNames()
+  const query = async (client: pg.PoolClient, text: string, values: unknown[]) => {
+    const name = values.length > 0 ? names.of(text) : undefined
+    try {
+      return await client.query(name === undefined ? { text, values } : { name, text, values })
+    } catch (error) {
+      if (hasChangedTable(error)) names.renew()
+      throw error
+    }
+  }
+  const connections = new WeakMap<pg.PoolClient, PostgresPoolClient>()
+  return {
+    async connect() {
+      const client = await pool.connect()
+      const connection = connections.get(client) ?? {
+        query: (text: string, values: unknown[] = []) => query(client, text, values),
+        release: (isBroken?: boolean) => client.release(isBroken),
+      }
+      connections.set(client, connection as PostgresPoolClient)
+      return connection as PostgresPoolClient
+    },
+    end: () => pool.end(),
+    options: pool.options,
   }
 }
