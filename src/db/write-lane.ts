@@ -90,17 +90,18 @@ export function writeLane(patienceMs: number, commitGroup: CommitGroup): WriteLa
 
   const serve = async () => {
     for (let attempts = 0; line.size > 0; ) {
+      if (attempts > 0) await sleep(backoffMs(attempts, { firstMs: 4, longestMs: 25 }))
+      else await breathe()
       await serveGroup()
       attempts = busy === undefined ? 0 : attempts + 1
-      if (attempts > 0) await sleep(backoffMs(attempts, { firstMs: 4, longestMs: 25 }))
-      else if (line.size > 0) await breathe()
     }
     serving = undefined
   }
 
   /**
-   * SQLite works without a pause: between two groups the event loop is for others, as long as that brings writers. It takes one
-   * new connection a round, so that who comes cold would wait a group's time for each one before.
+   * SQLite works without a pause: before each group the event loop is for others, as long as that brings writers, which takes no time where
+   * there are none. What comes in one round would otherwise be a group for each; and as a round takes one new connection, who comes
+   * cold would wait for all of them once for each connection before.
    */
   const breathe = async () => {
     const until = performance.now() + breathMs
