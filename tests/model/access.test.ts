@@ -37,6 +37,7 @@ test('past due is grace from the first failure of the oldest open invoice, then 
     kind: 'payment_failed',
     at: at(when),
     invoice: 'sub_1 2026-02-01',
+    failedAt: at(when),
   })
   const told = [failed('2026-02-01T01:00'), failed('2026-02-04T01:00')]
   expect(access('2026-02-10', sub, told)).toBe('grace until 2026-02-15T01:00')
@@ -44,10 +45,22 @@ test('past due is grace from the first failure of the oldest open invoice, then 
   expect(access('2026-02-15T01:00', sub, told)).toBe('suspended')
 })
 
+test('grace counts from Stripe’s time of the first failure, whenever and in whichever order failures are told', () => {
+  const sub = life({ start, until: at('2026-02-02'), without: 'payments' })
+  const failed = (told: string, when: string): Told => ({
+    ...{ kind: 'payment_failed', invoice: 'sub_1 2026-02-01' },
+    ...{ at: at(told), failedAt: at(when) },
+  })
+  const late = [failed('2026-02-04T02:00', '2026-02-04T01:00'), failed('2026-02-05', '2026-02-01T01:00')]
+  expect(access('2026-02-04T12:00', sub, late)).toBe('grace until 2026-02-18T01:00')
+  expect(access('2026-02-10', sub, late)).toBe('grace until 2026-02-15T01:00')
+})
+
 test('a failed invoice of ours counts like any, until it is paid, void or written off', () => {
   const sub = [life({ start, until, plan: yearly }), used('case', 1, '2026-01-10')].flat()
   const invoice = ours('sub_1', '2026-02-01T01:00')
-  const failed: Told = { kind: 'payment_failed', at: at('2026-02-01T01:00'), invoice }
+  const when = at('2026-02-01T01:00')
+  const failed: Told = { kind: 'payment_failed', at: when, invoice, failedAt: when }
   const picture = model(historyOf(card(), sub, failed), at('2026-02-10'))
   expect(picture).toMatchObject({ isDelinquent: true, outstandingCents: 11_000n })
   expect(access('2026-02-10', sub, failed)).toBe('grace until 2026-02-15T01:00')

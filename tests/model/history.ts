@@ -110,7 +110,7 @@ export interface InvoiceCreation extends Recorded {
 export type InvoiceOutcome = Recorded & { readonly invoice: string } & (
     | Settlement<'finalized'>
     | Settlement<'paid'>
-    | { readonly kind: 'payment_failed' }
+    | PaymentFailure
     | { readonly kind: 'voided' }
     | { readonly kind: 'deleted' }
     | { readonly kind: 'uncollectible' }
@@ -119,6 +119,12 @@ export type InvoiceOutcome = Recorded & { readonly invoice: string } & (
     | { readonly kind: 'lines_refused'; readonly type: UsageType | null }
     | ItemEdit
   )
+
+/** `failedAt`: Stripe's time of it, or the earliest at which it is known to have been; `at` is when that was told. */
+interface PaymentFailure {
+  readonly kind: 'payment_failed'
+  readonly failedAt: Instant
+}
 
 interface Settlement<Kind> {
   readonly kind: Kind

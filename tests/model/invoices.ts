@@ -30,7 +30,7 @@ export interface Invoice {
 
 /**
  * How an invoice stands. Decided: outcomes count by what they are, not by when they came (deleted, then void, paid,
- * uncollectible, open), so that a webhook before its time changes nothing; an invoice of ours whose lines add up to
+ * uncollectible, open), so that a webhook before its time changes nothing; the first failure is the earliest that was told of, by Stripe's time; an invoice of ours whose lines add up to
  * nothing is paid as it is made; voiding gives back what the balance had paid; a credit note lowers what is outstanding or else what counts as paid.
  */
 export function invoiceOf(
@@ -51,6 +51,7 @@ export function invoiceOf(
     sum(onIt.filter(({ creditNote }) => creditNote).map(({ cents }) => cents))
   const moved = (ofKind(outcomes, 'paid')[0] ?? ofKind(outcomes, 'finalized')[0])?.balanceCents ?? 0
   const balanceCents = first('voided') ? 0n : BigInt(moved)
+  const failures = ofKind(outcomes, 'payment_failed').map(({ failedAt }) => failedAt)
   const rest = totalCents - creditedCents - balanceCents
   const status = statusOf(
     new Set(outcomes.map(({ kind }) => kind)),
@@ -73,7 +74,7 @@ export function invoiceOf(
     creditedCents,
     balanceCents,
     paidAt: status === 'paid' ? (first('paid')?.at ?? (own ? created.madeAt : created.at)) : null,
-    firstFailureAt: first('payment_failed')?.at ?? null,
+    firstFailureAt: failures.length === 0 ? null : Math.min(...failures),
   }
 }
 

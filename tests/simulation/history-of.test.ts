@@ -197,7 +197,7 @@ test('an invoice is told when it is first seen, without our lines; each outcome 
       ...{ boundary: (epoch + month) * 1000, createdAt: epoch * 1000, planCents: 9_900 },
     },
     { kind: 'finalized', invoice: 'in_2', balanceCents: 500 },
-    { kind: 'payment_failed', invoice: 'in_2' },
+    { kind: 'payment_failed', invoice: 'in_2', failedAt: (epoch + 3_600) * 1000 },
     { kind: 'paid', invoice: 'in_2', balanceCents: 500 },
   ])
 })

@@ -37,6 +37,7 @@ test('the model’s numbers have names that say which they are', () => {
     [`invoice ${renewal} outstanding`]: '0',
     'status next_invoice_amount_cents': '19900',
     'status is_delinquent': 'false',
+    access: 'full until none',
     'summary 2026-01-01/2026-02-01 case': '3: 3000 = 3000 billed + 0 unbilled + 0 forgiven',
     'summary 2026-02-01/2026-03-01 case': '0: 0 = 0 billed + 0 unbilled + 0 forgiven',
   })

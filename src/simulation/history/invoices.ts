@@ -13,11 +13,12 @@ const ownProduct = 'stepledger_usage'
 
 /**
  * Invoices of Stripe's as they were first seen, and what became of them and of ours: each outcome where it was first
- * recorded, whatever the order.
+ * recorded, whatever the order, and a failure again where it turns out to be earlier.
  */
 export function invoiceEntries(names: InvoiceNames): Teller {
   const seen = new Set<string>()
   const outcomes = new Set<string>()
+  const failures = new Map<string, number>()
   return (_fact, sighting) => {
     if (sighting?.objectType !== 'invoice') return []
     const { object, objectId, isDeleted } = sighting as Sighting<'invoice'>
@@ -28,7 +29,10 @@ export function invoiceEntries(names: InvoiceNames): Teller {
     for (const outcome of isDeleted
       ? [{ kind: 'deleted', invoice } as const]
       : outcomesOf(sighting, invoice)) {
-      if (outcomes.has(`${objectId} ${outcome.kind}`)) continue
+      if (outcome.kind === 'payment_failed') {
+        if ((failures.get(objectId) ?? Number.POSITIVE_INFINITY) <= outcome.failedAt) continue
+        failures.set(objectId, outcome.failedAt)
+      } else if (outcomes.has(`${objectId} ${outcome.kind}`)) continue
       outcomes.add(`${objectId} ${outcome.kind}`)
       told.push(outcome)
     }
@@ -52,14 +56,17 @@ function creationOf(object: Invoice): Told {
   }
 }
 
-function outcomesOf({ object, event }: Sighting, invoice: string): Extract<Told, { invoice: string }>[] {
+function outcomesOf(
+  { object, event, asOf }: Sighting,
+  invoice: string,
+): Extract<Told, { invoice: string }>[] {
   const { status, attempted, attempt_count: attempts, ...of } = object as Invoice
   // Below zero is the customer's money.
   const balanceCents = (of.ending_balance ?? of.starting_balance) - of.starting_balance
   const told: Extract<Told, { invoice: string }>[] = []
   if (status !== 'draft') told.push({ kind: 'finalized', invoice, balanceCents })
   if (event?.type === 'invoice.payment_failed' || (status === 'open' && attempted && attempts > 0))
-    told.push({ kind: 'payment_failed', invoice })
+    told.push({ kind: 'payment_failed', invoice, failedAt: instantOf(asOf) })
   if (status === 'paid') told.push({ kind: 'paid', invoice, balanceCents })
   if (status === 'void') told.push({ kind: 'voided', invoice })
   if (status === 'uncollectible') told.push({ kind: 'uncollectible', invoice })

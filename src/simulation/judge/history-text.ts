@@ -30,6 +30,7 @@ function entryText(entry: Entry): string {
     case 'paid':
       return `${entry.kind} ${entry.invoice}${entry.balanceCents === 0 ? '' : `, balance ${entry.balanceCents}`}`
     case 'payment_failed':
+      return `payment failed ${entry.invoice}${entry.failedAt === entry.at ? '' : ` at ${timeText(entry.failedAt)}`}`
     case 'voided':
     case 'deleted':
     case 'uncollectible':

@@ -23,6 +23,7 @@ export function modelNumbers(picture: Picture, periods: readonly Period[]): Numb
   }
   numbers.set('status next_invoice_amount_cents', textOr(picture.nextInvoiceAmountCents))
   numbers.set('status is_delinquent', String(picture.isDelinquent))
+  numbers.set('access', `${picture.access.access} until ${timeText(picture.access.until)}`)
   numbers.set('status outstanding_balance_cents', String(picture.outstandingCents))
   for (const period of periods) addSummary(numbers, picture, period)
   return numbers

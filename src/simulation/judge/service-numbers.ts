@@ -1,4 +1,4 @@
-import type { BillingStatus, UsageSummary } from '../../client/types.ts'
+import type { BillingStatus, TenantAccess, UsageSummary } from '../../client/types.ts'
 import type { Reader, Row } from '../../db/tables.ts'
 import type { World } from '../world/world.ts'
 import type { Period } from './model-numbers.ts'
@@ -18,6 +18,8 @@ export async function serviceNumbers({ ask, db }: Pick<World, 'ask' | 'db'>, of:
   numbers.set('status next_invoice_amount_cents', textOr(status?.next_invoice_amount_cents ?? null))
   numbers.set('status is_delinquent', String(status?.is_delinquent))
   numbers.set('status outstanding_balance_cents', String(status?.outstanding_balance_cents))
+  const access = await ask<TenantAccess>('GET', `/billing/access/tenant/${tenantId}`)
+  numbers.set('access', `${access?.access} until ${timeText(access?.until ?? null)}`)
   for (const period of of.periods) await addSummary(numbers, ask, tenantId, period)
   return numbers
 }
