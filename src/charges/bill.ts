@@ -20,37 +20,39 @@ import { windowToClose, windowToOpen } from './windows.ts'
  */
 export async function billTenant(turn: Turn, tenantId: string): Promise<void> {
   const worker = turn.as({ actor: 'worker' })
+  let done: string | undefined
   for (let round = 0; round < mostRounds; round += 1) {
     const known = await knownOf(worker.trx, tenantId)
     if (known.subscriptions.length === 0) return
-    if (!(await doNext(worker, known))) return wakeForNext(worker, known)
+    done = await doNext(worker, known)
+    if (done === undefined) return wakeForNext(worker, known)
   }
-  throw new Error(`What is due for ${tenantId} comes to no end`)
+  throw new Error(`What is due for ${tenantId} comes to no end; the last was: ${done}`)
 }
 
 /** Ten years of a service that was away have about three for each month. */
 const mostRounds = 1000
 
-/** The first thing that is due. False: nothing is. */
-async function doNext(turn: Turn, known: Known): Promise<boolean> {
+/** The first thing that is due, in words. Undefined: nothing is. */
+async function doNext(turn: Turn, known: Known): Promise<string | undefined> {
   const window = openWindow(known)
   const subscription = window && subscriptionOf(known, window)
   const closing = window && subscription && windowToClose(window, subscription, turn.now)
   const moment = nextMoment(known, turn.now)
   if (window !== undefined && closing !== undefined && !(moment !== undefined && moment.at < closing.end)) {
     await recordClosing(turn, known, window, closing)
-    return true
+    return `${window.window_id} closed at ${closing.end}`
   }
   if (moment !== undefined && moment.at <= turn.now) {
     await makeMoment(turn, known, moment)
-    return true
+    return `${moment.moment} of ${moment.subscription.subscription_id} at ${moment.at}`
   }
   const opening = windowToOpen(known, turn.now)
   if (opening !== undefined) {
     await recordOpening(turn, known, opening)
-    return true
+    return `${opening.subscription_id} opened at ${opening.start}`
   }
-  return noticeLate(turn, known)
+  return (await noticeLate(turn, known)) ? 'late usage noticed' : undefined
 }
 
 /** Lines were refused by the draft that they were meant for. They do not wait for the next window end when that is far. */
