@@ -3,8 +3,9 @@ import { AppError } from '../errors.ts'
 /** What keeps a database from doing its work now. `other` is none of that: a bug, or a row that is refused. */
 type Fault = 'busy' | 'full' | 'lost' | 'closed' | 'other'
 
-/** SQLite's result codes, PostgreSQL's SQLSTATEs, Node's connection errors. */
+/** SQLite's result codes, PostgreSQL's SQLSTATEs, Node's connection errors. What a caller is told is none, whatever its words. */
 export function faultOf(error: unknown): Fault {
+  if (error instanceof AppError) return 'other'
   if (error instanceof TurnTooLate) return 'busy'
   if (error instanceof DatabaseClosed) return 'closed'
   const code = error instanceof Error && 'code' in error ? String(error.code) : ''

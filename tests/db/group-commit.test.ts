@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { Trx } from '../../src/db/tables.ts'
+import { AppError } from '../../src/errors.ts'
 import { lastPosition, readPage } from '../../src/log/read.ts'
 import { verifyLog } from '../../src/ops/verify.ts'
 import { record } from '../../src/projections/record.ts'
@@ -137,6 +138,20 @@ describe.each(eachDatabase)('a group on $name', ({ create }) => {
       ['after', 2, 2],
     ])
     expect((await verifyLog(db.reader)).faults.first).toEqual([])
+  })
+
+  test('a refusal whose words are those of a lost connection is one work’s own', async () => {
+    const refusal = new AppError('conflict', 'The coupon "not queryable" is over')
+    const outcomes = await together(db, [
+      (trx) => write(trx, 'usg_1'),
+      () => Promise.reject(refusal),
+      (trx) => write(trx, 'usg_2'),
+    ])
+    expect(outcomes).toEqual([
+      { status: 'fulfilled', value: 1 },
+      { status: 'rejected', reason: refusal },
+      { status: 'fulfilled', value: 2 },
+    ])
   })
 
   test('a work that hides an error of the database’s costs no other its place', async () => {
