@@ -21,7 +21,7 @@ export async function foldCapsule(
   try {
     await migrate(db)
     await db.transact(async (trx) => {
-      for (const fact of facts) await project(trx, fact)
+      await project(trx, facts)
     })
     const { onboarding_sessions: _, ...tables } = await rowsOfTenant(db.reader, tenantId)
     const own = facts.filter(({ stream }) => stream === streams.onboarding(sessionId))

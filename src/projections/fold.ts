@@ -68,7 +68,7 @@ export async function openFold(
         await scratch.transact(async (trx) => {
           if (options.file !== undefined && page.length > 0)
             await trx.insertInto('billing_events').values(page).execute()
-          for (const row of page) await project(trx, factOf(row))
+          await project(trx, page.map(factOf))
         })
         position = page.length < pageSize ? until : (page.at(-1)?.position ?? until)
         facts += page.length

@@ -49,17 +49,39 @@ export const projections: readonly Projection[] = [
   erasedTenants,
 ]
 
-/** Folds one fact into every table that listens to its type. @param snapshot of a session after it, where it was evolved already */
-export async function project(trx: Trx, fact: Fact, snapshot?: Snapshot): Promise<void> {
-  for (const apply of listeners.get(fact.type) ?? []) await apply(trx, fact, snapshot)
+/**
+ * Folds facts, in the order of the log, into every table that listens to their types.
+ * @param snapshot of a session after its one fact, where it was evolved already
+ */
+export async function project(trx: Trx, facts: readonly Fact[], snapshot?: Snapshot): Promise<void> {
+  for (const run of runsOf(facts))
+    for (const apply of listeners.get(run[0]?.type ?? '') ?? []) await apply(trx, run, snapshot)
 }
 
-type Listener = (trx: Trx, fact: Fact, snapshot?: Snapshot) => Promise<void>
+/** Facts one by one, but for those in a row of a type that some table folds in runs. */
+function runsOf(facts: readonly Fact[]): Fact[][] {
+  const runs: Fact[][] = []
+  for (const fact of facts) {
+    const last = runs.at(-1)
+    if (last?.[0]?.type === fact.type && inRuns.has(fact.type)) last.push(fact)
+    else runs.push([fact])
+  }
+  return runs
+}
 
+type Listener = (trx: Trx, run: readonly Fact[], snapshot?: Snapshot) => Promise<void>
+
+const inRuns = new Set<string>()
 const listeners = new Map<string, Listener[]>()
-for (const projection of projections) {
-  for (const [type, apply] of Object.entries(projection.on)) {
-    const others = listeners.get(type) ?? []
-    listeners.set(type, [...others, apply as Listener])
+const listen = (type: string, listener: Listener) =>
+  listeners.set(type, [...(listeners.get(type) ?? []), listener])
+for (const { on, runs = {} } of projections) {
+  for (const [type, apply] of Object.entries(on))
+    listen(type, async (trx, run, snapshot) => {
+      for (const fact of run) await apply(trx, fact as never, snapshot)
+    })
+  for (const [type, apply] of Object.entries(runs)) {
+    inRuns.add(type)
+    listen(type, apply as Listener)
   }
 }

@@ -17,6 +17,8 @@ export type Projection = {
   /** Its rows are there only where what is personal can be read: without the key there is nothing to compare. */
   isPersonal?: boolean
   on: { [T in FactType]?: (trx: Trx, fact: Fact<T>, snapshot?: Snapshot) => Promise<void> }
+  /** What comes by the hundred in a row, at once: with the same end as one by one. No other table's fold may need the rows between. */
+  runs?: { [T in FactType]?: (trx: Trx, run: readonly Fact<T>[]) => Promise<void> }
 }
 
 /** The three facts that carry an object of Stripe's, as one handler. */

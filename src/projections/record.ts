@@ -18,6 +18,6 @@ export async function record(
   snapshot?: Snapshot,
 ): Promise<Fact[]> {
   const recorded = await append(trx, stream, expectedVersion, newFacts, now)
-  for (const fact of recorded) await project(trx, fact, snapshot)
+  await project(trx, recorded, snapshot)
   return recorded
 }

@@ -10,12 +10,23 @@ import type { Projection } from './projection.ts'
 export const usageSums: Projection = {
   table: 'billing_usage_sums',
   primaryKey: 'sum_id',
-  on: {
-    'usage.recorded': async (trx, { tenant_id, data, occurred_at, position }) => {
-      if (tenant_id === null || data.action !== 'increment') return
-      const { usage_type, quantity } = data
-      await add(trx, { tenant_id, usage_type, occurred_at, quantity, position })
+  runs: {
+    'usage.recorded': async (trx, run) => {
+      const additions = new Map<string, Addition>()
+      for (const { tenant_id, data, occurred_at, position } of run) {
+        if (tenant_id === null || data.action !== 'increment') continue
+        const { usage_type } = data
+        const minute = minuteOf(occurred_at)
+        const key = `${tenant_id}:${usage_type}:${minute}`
+        const quantity = BigInt(data.quantity) + (additions.get(key)?.quantity ?? 0n)
+        // What came last of a minute is set last: an hour's row names the last fact too.
+        additions.delete(key)
+        additions.set(key, { tenant_id, usage_type, minute, quantity, position })
+      }
+      for (const addition of additions.values()) await add(trx, addition)
     },
+  },
+  on: {
     'usage.voided': async (trx, { tenant_id, data, position }) => {
       const row = await trx
         .selectFrom('billing_usage_records')
@@ -26,7 +37,7 @@ export const usageSums: Projection = {
         .where('last_position', '=', position)
         .executeTakeFirst()
       if (row?.action !== 'increment') return
-      await add(trx, { ...row, quantity: -row.quantity, position })
+      await add(trx, { ...row, minute: minuteOf(row.occurred_at), quantity: BigInt(-row.quantity), position })
     },
   },
 }
@@ -34,15 +45,17 @@ export const usageSums: Projection = {
 type Addition = {
   tenant_id: string
   usage_type: string
-  occurred_at: string
-  quantity: number
+  /** UTC ISO 8601. */
+  minute: string
+  quantity: bigint
   position: number
 }
 
+const minuteOf = (time: string) => `${time.slice(0, 16)}:00.000Z`
+
 async function add(trx: Trx, addition: Addition): Promise<void> {
-  const { tenant_id, usage_type, occurred_at, quantity, position } = addition
-  const minute = `${occurred_at.slice(0, 16)}:00.000Z`
-  const hour = `${occurred_at.slice(0, 13)}:00:00.000Z`
+  const { tenant_id, usage_type, minute, quantity, position } = addition
+  const hour = `${minute.slice(0, 13)}:00:00.000Z`
   const idOf = (scale: 'minute' | 'hour', starts_at: string) =>
     `${tenant_id}:${usage_type}:${scale}:${starts_at}`
   await addTo(trx, {
