@@ -18,6 +18,7 @@ export type Deed =
   | { do: 'new_card'; works: boolean }
   | { do: 'void_invoice'; pick: number }
   | { do: 'retry_invoice'; pick: number }
+  | { do: 'rebill_invoice'; pick: number }
 
 /** At `at`, unix seconds, by the tenant of that number. */
 export type Step = { at: number; tenant: number; deed: Deed }

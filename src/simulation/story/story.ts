@@ -80,10 +80,13 @@ function turnsIn(chance: Chance, tenant: number, at: number): Step[] {
   }
   if (draw < 26) return [step(0, { do: 'pause' }), step(later(0, 50), { do: 'resume' })]
   if (draw < 36) {
-    const voided = step(later(2, 20), { do: 'void_invoice', pick: chance.fraction() })
+    const untilVoid = later(2, 20)
+    const voided = [step(untilVoid, { do: 'void_invoice', pick: chance.fraction() })]
+    if (chance.happens(0.6))
+      voided.push(step(untilVoid + later(0, 25), { do: 'rebill_invoice', pick: chance.fraction() }))
     return [
       step(0, { do: 'new_card', works: false }),
-      ...(chance.happens(0.4) ? [voided] : []),
+      ...(chance.happens(0.4) ? voided : []),
       step(later(3, 40), { do: 'new_card', works: true }),
       ...(chance.happens(0.5) ? [step(41, { do: 'retry_invoice', pick: chance.fraction() })] : []),
     ]

@@ -80,10 +80,13 @@ export async function perform(world: World, tenant: Tenant, deed: Deed, at: numb
       return
     // Somebody does this at Stripe.
     case 'void_invoice':
-      await ofOpenInvoice(deed.pick, (id) => world.stripe.invoices.voidInvoice(id))
+      await ofInvoice('open', deed.pick, (id) => world.stripe.invoices.voidInvoice(id))
       return
     case 'retry_invoice':
-      await ofOpenInvoice(deed.pick, (id) => world.stripe.invoices.pay(id).catch(unlessDeclined))
+      await ofInvoice('open', deed.pick, (id) => world.stripe.invoices.pay(id).catch(unlessDeclined))
+      return
+    case 'rebill_invoice':
+      await ofInvoice('void', deed.pick, (id) => ask('POST', `/billing/invoices/${id}/rebill`, {}))
       return
     default:
       deed satisfies never
@@ -96,8 +99,12 @@ export async function perform(world: World, tenant: Tenant, deed: Deed, at: numb
       await ask('POST', `/billing/subscriptions/${subscription.subscription_id}/${verb}`, body)
   }
 
-  async function ofOpenInvoice(pick: number, act: (id: string) => Promise<unknown>): Promise<void> {
-    const { data } = await world.stripe.invoices.list({ customer: customerId, status: 'open', limit: 100 })
+  async function ofInvoice(
+    status: 'open' | 'void',
+    pick: number,
+    act: (id: string) => Promise<unknown>,
+  ): Promise<void> {
+    const { data } = await world.stripe.invoices.list({ customer: customerId, status, limit: 100 })
     const invoice = data.toReversed()[Math.floor(pick * data.length)]
     if (invoice?.id !== undefined) await act(invoice.id)
   }
