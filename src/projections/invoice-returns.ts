@@ -32,6 +32,7 @@ export async function showReturns(trx: Trx, sighting: Sighting<'invoice_payment'
   const invoiceId = idOf(object.invoice)
   if (isDeleted || invoiceId === null || tenantId === null) return
   const disputes = Array.isArray(object.disputes) ? object.disputes : []
+  const statuses = disputes.map((dispute) => textOf(memberOf(dispute, 'status')))
   const charge = memberOf(memberOf(object.payment, 'payment_intent'), 'latest_charge')
   await trx
     .updateTable('billing_invoices')
@@ -40,8 +41,8 @@ export async function showReturns(trx: Trx, sighting: Sighting<'invoice_payment'
       disputed_cents: disputes
         .filter((dispute) => isWithdrawn(textOf(memberOf(dispute, 'status'))))
         .reduce((sum, dispute) => sum + (integerOf(memberOf(dispute, 'amount')) ?? 0), 0),
-      // Stripe lists the newest first.
-      dispute_status: textOf(memberOf(disputes[0], 'status')),
+      // Stripe lists the newest first. One that is lost stays so, whatever the bank asks afterwards.
+      dispute_status: statuses.includes('lost') ? 'lost' : (statuses[0] ?? null),
       returns_as_of: asOf,
       last_position: position,
     })

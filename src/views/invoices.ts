@@ -56,7 +56,10 @@ export const Invoice = z
     disputed_cents: cents.meta({
       description: 'Of what was paid, what the bank has taken back for a dispute that is not won. In no sum',
     }),
-    dispute_status: z.string().nullable().meta({ description: "Of the newest dispute, in Stripe's words" }),
+    dispute_status: z
+      .string()
+      .nullable()
+      .meta({ description: "Of the newest dispute, in Stripe's words; `lost` where any was lost" }),
     dispute_lifted_at: timeOut
       .nullable()
       .meta({ description: 'When it was decided that it suspends nobody' }),

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { afterEach, expect, test } from 'vitest'
 import { wakeBilling } from '../../src/charges/bill.ts'
+import { takeIn } from '../../src/inbox/take-in.ts'
 import { verifyTables } from '../../src/projections/replay.ts'
 import { runCli } from '../support/run-cli.ts'
 import { type Service, startService } from '../support/service.ts'
@@ -116,6 +117,23 @@ test('a dispute that is lost suspends nobody by itself', async () => {
   await decided(tenant, 'losing_evidence')
   expect(await expectWhole(tenant)).toMatchObject({ disputed_cents: 14_900, dispute_status: 'lost' })
   expect(await accessOf(tenant)).toMatchObject({ access: 'full', reason: 'subscription_active' })
+})
+
+test('one that was lost stays so, whatever the bank asks or decides of the same payment afterwards', async () => {
+  const tenant = await paidWith('pm_card_createDispute', { BILLING_SUSPEND_ON_LOST_DISPUTE: 'true' })
+  await decided(tenant, 'losing_evidence')
+  const { payment_intent } = await service.stripe.charges.retrieve(await chargeOf(tenant))
+  const answer = await service.context.stripe?.fetch('invoice_payment', String(payment_intent))
+  if (answer === undefined) throw new Error('no Stripe')
+  const { observation } = answer
+  for (const [later, status] of ['warning_closed', 'won'].entries()) {
+    const disputes = [{ id: `du_${later}`, status, amount: 14_900 }, ...(observation.object.disputes ?? [])]
+    const asOf = observation.asOf + 1 + later
+    const seen = { ...observation, asOf, object: { ...observation.object, disputes } } as typeof observation
+    await service.context.transact({ actor: 'worker' }, (turn) => takeIn(turn, [seen], { cause: status }))
+    expect(await expectWhole(tenant)).toMatchObject({ disputed_cents: 14_900, dispute_status: 'lost' })
+    expect(await accessOf(tenant)).toMatchObject({ access: 'suspended', reason: 'dispute_lost' })
+  }
 })
 
 test('once it is set, a start shuts out who has lost one before', async () => {
