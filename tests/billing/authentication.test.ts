@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { payablePage } from '../../src/billing/invoices/payable.ts'
 import { type Service, startService } from '../support/service.ts'
 import { authenticate, settled, type Wizard, wizard } from '../support/wizard.ts'
 
@@ -76,6 +77,35 @@ test.for([
     expect(again).toMatchObject({ status: 200, body: { data: { status: 'open' } } })
   },
 )
+
+test('of a page, Stripe is asked one by one, for the newest five that wait for the customer', async () => {
+  const tenant = wizard(service)
+  await tenant.to('createSubscription')
+  await payWithChallenge(tenant)
+  await passes(31.2)
+  const [waiting, first] = await invoicesOf(tenant)
+  const { stripe, log } = service.context
+  if (stripe === undefined) throw new Error('no Stripe')
+  let underWay = 0
+  const together: number[] = []
+  const counted: typeof stripe.fetch = async (...asked) => {
+    underWay += 1
+    together.push(underWay)
+    return stripe.fetch(...asked).finally(() => {
+      underWay -= 1
+    })
+  }
+  const page = [first, ...Array.from({ length: 8 }, () => ({ ...waiting, client_secret: undefined }))]
+  const shown = await payablePage({ stripe: { ...stripe, fetch: counted }, log }, page)
+  expect(together).toEqual([1, 1, 1, 1, 1])
+  expect(shown.map(({ client_secret }) => client_secret !== null)).toEqual(
+    page.map((_, index) => index >= 1 && index <= 5),
+  )
+  expect(shown.at(-1)).toMatchObject({
+    invoice_id: waiting.invoice_id,
+    hosted_invoice_url: expect.any(String),
+  })
+})
 
 test('the list is there without Stripe, and says that the customer is waited for', async () => {
   const tenant = wizard(service)

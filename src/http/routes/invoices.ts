@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { listInvoices } from '../../billing/invoices/list.ts'
-import { PayableInvoice, payable } from '../../billing/invoices/payable.ts'
+import { PayableInvoice, payablePage } from '../../billing/invoices/payable.ts'
 import { Rebilling, rebillOwnInvoice } from '../../billing/invoices/rebill.ts'
 import { retryInvoice } from '../../billing/invoices/retry.ts'
 import { voidOwnInvoice } from '../../billing/invoices/void.ts'
@@ -17,6 +17,8 @@ export const invoiceRoutes = (context: AppContext) => [
       path: '/billing/invoices/tenant/{tenant_id}',
       tag: 'Invoices',
       summary: "The tenant's invoices, newest first, each with our lines and where its total went",
+      description:
+        'Of the newest five of a page that need authentication, `client_secret` is fetched from Stripe; the others have their `hosted_invoice_url`.',
       allow: ['platform', 'tenant'],
       params: z.object({ tenant_id: tenantId }),
       query: PageQuery,
@@ -24,7 +26,7 @@ export const invoiceRoutes = (context: AppContext) => [
     },
     async ({ params, query }) => {
       const page = await listInvoices(context.db.reader, params.tenant_id, query)
-      return { ...page, items: await Promise.all(page.items.map((invoice) => payable(context, invoice))) }
+      return { ...page, items: await payablePage(context, page.items) }
     },
   ),
   route(
