@@ -36,6 +36,9 @@ export async function recordRequest(
   return { effectId: key, tenantId, stream, kind: call, params: { fact_id: key } } as NewEffect
 }
 
+/** Of the fact that an operation has succeeded. */
+export const succeededFactId = (key: string) => `${key}:succeeded`
+
 /** Of a tenant, or of the catalogue (null). */
 export const operationStream = (tenantId: string | null) =>
   tenantId === null ? streams.catalog : streams.billing(tenantId)

@@ -2,7 +2,7 @@ import { isDue } from '../../machines/invoice.ts'
 import { tellSecond } from '../charges/alarms.ts'
 import { billTenant } from '../charges/bill.ts'
 import type { Trx } from '../db/tables.ts'
-import { dropRetries } from '../effects/payment-retries.ts'
+import { dropRetries, renewCards } from '../effects/payment-retries.ts'
 import type { Turn } from '../effects/turn.ts'
 import type { Sighting } from '../log/sighting.ts'
 import { idOf, memberOf } from '../projections/read-value.ts'
@@ -40,6 +40,8 @@ export const listeners: Record<string, Listener> = {
   take_up_card: { on: ['setup_intent'], tell: takeUpCard },
   // What is over is not paid again.
   drop_retries: { on: ['invoice'], tell: dropOwnRetries },
+  // Another card of the subscription's, put there at Stripe too, pays what is tried again.
+  renew_cards: { on: ['subscription'], tell: renewOwnersCards },
   // Service months begin and end; the draft of a renewal gets its lines.
   bill_tenant: { on: ['subscription', 'invoice', 'invoice_payment'], tell: billOwner },
   // Two events of one second cannot be ordered: Stripe is asked what is true.
@@ -84,6 +86,10 @@ async function dropOwnRetries(turn: Turn, { objectId, tenantId }: Sighting): Pro
     .executeTakeFirst()
   if (tenantId === null || invoice === undefined || invoice.made_under === null) return
   if (!isDue(invoice.status)) await dropRetries(turn, tenantId, invoice.made_under)
+}
+
+async function renewOwnersCards({ trx }: Turn, { tenantId }: Sighting): Promise<void> {
+  if (tenantId !== null) await renewCards(trx, tenantId)
 }
 
 async function billOwner(turn: Turn, { tenantId, objectType }: Sighting): Promise<void> {

@@ -2,8 +2,9 @@ import { dueStatuses } from '../../machines/invoice.ts'
 import { endedStatuses } from '../../machines/subscription.ts'
 import { isErased } from '../db/seals.ts'
 import type { Trx } from '../db/tables.ts'
+import { cardKey } from '../effects/invoice-card.ts'
 import { operationStream, type Request, recordRequest } from '../effects/operation.ts'
-import { retryWithOwnCard } from '../effects/payment-retries.ts'
+import { renewCards } from '../effects/payment-retries.ts'
 import type { Turn } from '../effects/turn.ts'
 import type { Operation } from '../log/facts.ts'
 import type { Sighting } from '../log/sighting.ts'
@@ -26,14 +27,12 @@ export async function takeUpCard(turn: Turn, sighting: Sighting): Promise<void> 
   if (customerId === undefined || customerId !== idOf(memberOf(object, 'customer'))) return
 
   const worker = turn.as({ actor: 'worker' })
-  const keyOf = (what: string) => `stepledger:${tenantId}:card:${objectId}:${what}`
   const ask = async (operation: Operation, call: Request['call'], targetId: string, params: object) => {
-    const key = keyOf(`${operation}:${targetId}`)
+    const key = cardKey(tenantId, objectId, `${operation}:${targetId}`)
     const request = { call, targetId, params: () => ({ ...params }) }
     await worker.enqueue(await recordRequest(worker, { tenantId, operation }, request, key))
   }
-  const defaultKey = (setupIntentId: string) =>
-    `stepledger:${tenantId}:card:${setupIntentId}:replace_card:${customerId}`
+  const defaultKey = (setupIntentId: string) => cardKey(tenantId, setupIntentId, `replace_card:${customerId}`)
   if (await isKnown(turn.trx, defaultKey(objectId))) return
   // A webhook that was late: the customer has confirmed another one since.
   for (const later of await confirmedAfter(turn.trx, customerId, sighting))
@@ -44,12 +43,10 @@ export async function takeUpCard(turn: Turn, sighting: Sighting): Promise<void> 
     await ask('replace_card', 'update_subscription', subscriptionId, asDefault)
   for (const { invoice_id, status, made_under } of await unsettledInvoices(turn.trx, customerId)) {
     // Those are of no subscription, whose payment method they would take.
-    if (made_under !== null) {
-      await ask('replace_card', 'update_invoice', invoice_id, asDefault)
-      await retryWithOwnCard(turn.trx, tenantId, made_under)
-    }
+    if (made_under !== null) await ask('replace_card', 'update_invoice', invoice_id, asDefault)
     if (status === 'open') await ask('pay_invoice', 'pay_invoice', invoice_id, { payment_method: card })
   }
+  await renewCards(turn.trx, tenantId)
 }
 
 /** Not one of a session of onboarding, nor one that somebody has made at Stripe. */

@@ -1,4 +1,5 @@
 import type { Reader } from '../../db/tables.ts'
+import { succeededFactId } from '../../effects/operation.ts'
 import type { Fact } from '../../log/facts.ts'
 import { findFact } from '../../log/read.ts'
 import { livingPersonal } from '../../log/subject.ts'
@@ -54,5 +55,3 @@ export async function succeededObject(reader: Reader, key: string): Promise<stri
   const fact = await findFact(reader, succeededFactId(key), 'billing.operation_succeeded')
   return fact?.data.object_id ?? null
 }
-
-const succeededFactId = (key: string) => `${key}:succeeded`

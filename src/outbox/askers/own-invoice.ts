@@ -3,6 +3,8 @@ import { billTenant } from '../../charges/bill.ts'
 import { dayMs, later } from '../../charges/months.ts'
 import type { Reader } from '../../db/tables.ts'
 import type { NewEffect } from '../../effects/effects.ts'
+import { cardFor } from '../../effects/invoice-card.ts'
+import { withoutCard } from '../../effects/payment-retries.ts'
 import type { Turn } from '../../effects/turn.ts'
 import { enqueueRefresh } from '../../inbox/enqueue-refresh.ts'
 import type { Fact } from '../../log/facts.ts'
@@ -39,13 +41,13 @@ export const ownInvoice: Asker<InvoiceFact> = {
   },
 
   async answered(turn, fact, { kind }, { object }) {
-    const { invoice_key, collection_method, default_payment_method } = fact.data
+    const { invoice_key, collection_method } = fact.data
     if (kind === 'create_invoice') return putLinesOn(turn, fact)
     if (kind !== 'finalize_invoice' || !('status' in object) || object.status !== 'open') return
     await turn.enqueue(
       collection_method === 'send_invoice'
         ? call(fact, 'send_invoice', `${invoice_key}:send`)
-        : payment(fact, 0, default_payment_method ?? undefined),
+        : await payment(turn.trx, fact, 0),
     )
   },
 
@@ -57,12 +59,12 @@ export const ownInvoice: Asker<InvoiceFact> = {
     if (kind !== 'pay_invoice') return
     const attempt = Number(/:pay:(\d+)/.exec(effectId)?.[1])
     // Nothing was tried with a card that is not there.
-    if (payment_method !== undefined && failure.kind !== 'declined')
-      return turn.enqueue(payment(fact, attempt))
+    if (payment_method !== undefined && lacksCard(failure) && !effectId.endsWith(withoutCard))
+      return turn.enqueue(call(fact, 'pay_invoice', `${effectId}${withoutCard}`))
     const days = retryDays[attempt]
     if (days === undefined) return
     const dueAt = later(turn.now, (days - (retryDays[attempt - 1] ?? 0)) * dayMs)
-    await turn.enqueue({ ...payment(fact, attempt + 1, payment_method), dueAt })
+    await turn.enqueue({ ...(await payment(turn.trx, fact, attempt + 1)), dueAt })
   },
 }
 
@@ -84,11 +86,16 @@ export async function continueInvoice(turn: Turn, fact: InvoiceFact): Promise<vo
   )
 }
 
-/** With the subscription's card, or else with the default. */
-function payment(fact: InvoiceFact, attempt: number, payment_method?: string): NewEffect {
-  const effectId = `${fact.data.invoice_key}:pay:${attempt}${payment_method === undefined ? ':default' : ''}`
-  return call(fact, 'pay_invoice', effectId, payment_method)
-}
+const payment = async (reader: Reader, fact: InvoiceFact, attempt: number): Promise<NewEffect> =>
+  call(
+    fact,
+    'pay_invoice',
+    `${fact.data.invoice_key}:pay:${attempt}`,
+    await cardFor(reader, fact.data.invoice_key),
+  )
+
+const lacksCard = ({ kind, param }: StripeFailure) =>
+  kind === 'missing' || (kind === 'rejected' && (param ?? '').startsWith('payment_method'))
 
 const call = (
   { stream, tenant_id, fact_id }: InvoiceFact,

@@ -1,11 +1,12 @@
 import { type AppContext, requireStripe } from '../../context.ts'
+import { cardFor } from '../../effects/invoice-card.ts'
 import { AppError } from '../../errors.ts'
 import type { By } from '../../log/by.ts'
 import { failureOf } from '../../stripe/failure.ts'
 import { ask, type Decision } from '../ask.ts'
 
 /**
- * Collects an invoice now, by its own payment method or else the subscription's or the customer's.
+ * Collects an invoice now, by its own payment method or else the subscription's or the customer's; one of ours by the subscription's.
  * @throws AppError as `ask`; conflict where nothing is to be collected; card_declined; payment_method_required
  */
 export async function payInvoice(
@@ -23,10 +24,11 @@ export async function payInvoice(
         if (madeBefore === invoiceId) return { objectId: invoiceId }
         const invoice = await trx
           .selectFrom('billing_invoices')
-          .select(['status', 'subscription_id'])
+          .select(['status', 'made_under'])
           .where('invoice_id', '=', invoiceId)
           .executeTakeFirst()
-        return decidePay(invoiceId, invoice?.status ?? 'deleted')
+        const card = invoice?.made_under == null ? undefined : await cardFor(trx, invoice.made_under)
+        return decidePay(invoiceId, invoice?.status ?? 'deleted', card)
       },
     )
   } catch (error) {
@@ -35,9 +37,11 @@ export async function payInvoice(
 }
 
 /** What was written off may be paid all the same. @throws AppError conflict */
-export function decidePay(invoiceId: string, status: string): Decision {
-  if (status === 'open' || status === 'uncollectible')
-    return { call: 'pay_invoice', targetId: invoiceId, params: () => ({}) }
+export function decidePay(invoiceId: string, status: string, card?: string): Decision {
+  if (status === 'open' || status === 'uncollectible') {
+    const params = card === undefined ? {} : { payment_method: card }
+    return { call: 'pay_invoice', targetId: invoiceId, params: () => params }
+  }
   throw new AppError('conflict', `Only an open invoice can be collected; this one is ${status}`, {
     details: { status },
   })
