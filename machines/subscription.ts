@@ -61,6 +61,7 @@ export function hasEnded(status: string): boolean {
 export const stagesFrom = (from: string, to: string) => stages[lifeOf(to).stage] - stages[lifeOf(from).stage]
 
 export const isLate = (status: string) => lifeOf(status).isLate
+export const lateStatuses = Object.keys(lives).filter(isLate)
 /** What was bought is paid for, or on trial. */
 export const isInOrder = (status: string) => lifeOf(status).access === 'full'
 /** What was bought may be used, be it for a while. */

@@ -115,7 +115,7 @@ export function createMetrics({ db, log, now, stripe }: AppContext): Metrics {
       const ofTables = [...single, effects, retrying, webhooks, stuckDues, missed, tenants, delinquent]
       for (const gauge of ofTables) gauge.reset()
       try {
-        const gauges = await tableGauges(db.reader)
+        const gauges = await tableGauges(db.reader, now())
         const { since, byKind } = gauges.retrying
         position.set(gauges.logPosition)
         timers.set(gauges.timers)

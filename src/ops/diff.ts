@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { outstandingCents } from '../charges/late-invoices.ts'
 import { nextInvoiceCents } from '../charges/next-invoice.ts'
 import { unchargedOf } from '../charges/uncharged.ts'
 import type { Database } from '../db/database.ts'
@@ -74,14 +75,14 @@ export async function diff(
   await assertTenant(db.reader, tenantId)
   const times = { from: await timeAt(db, after), to: await timeAt(db, until) }
   const money: Money[] = []
-  const visit = async (tables: Reader) => {
-    money.push(await moneyOf(tables, tenantId))
+  const visit = (time: string | null) => async (tables: Reader) => {
+    money.push(await moneyOf(tables, tenantId, new Date(time ?? 0)))
   }
   const changes = await rowChanges(
     db,
     { tenantId },
     { after, until, foldsTenant: tenantId },
-    { before: visit, after: visit },
+    { before: visit(times.from), after: visit(times.to) },
   )
   const cards = await newRateCards(db.reader, after, until)
   const causes = await causesAt(db.reader, [...changes.map(({ position }) => position), ...cards])
@@ -175,18 +176,12 @@ function moneyChanges(
     })
 }
 
-async function moneyOf(tables: Reader, tenantId: string): Promise<Money> {
+async function moneyOf(tables: Reader, tenantId: string, now: Date): Promise<Money> {
   const subscription = await latestSubscription(tables, tenantId)
-  const invoices = await tables
-    .selectFrom('billing_invoices')
-    .select('amount_remaining_cents')
-    .where('tenant_id', '=', tenantId)
-    .where('status', '=', 'open')
-    .execute()
   const isPriced = (await readRateCards(tables)).length > 0
   return {
     next_invoice_cents: isPriced ? await nextInvoiceCents(tables, tenantId) : null,
-    outstanding_cents: invoices.reduce((sum, invoice) => sum + invoice.amount_remaining_cents, 0),
+    outstanding_cents: await outstandingCents(tables, tenantId, now),
     unbilled_usage_cents: isPriced
       ? (await unchargedOf(tables, tenantId)).reduce((sum, line) => sum + line.amount_cents, 0)
       : 0,

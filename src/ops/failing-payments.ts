@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { delinquentInvoices, lateSince } from '../charges/late-invoices.ts'
 import { cents, timeOut } from '../db/fields.ts'
 import type { Reader } from '../db/tables.ts'
 import { factById } from '../log/read.ts'
@@ -8,49 +9,35 @@ export const FailingInvoice = z.object({
   number: z.string().nullable(),
   amount_cents: cents.meta({ description: 'What is left to pay' }),
   currency: z.string(),
-  payment_failed_at: timeOut,
+  payment_failed_at: timeOut.nullable(),
+  due_at: timeOut.nullable().meta({ description: 'The day by which one that was sent was to be paid' }),
   can_retry: z.boolean().meta({ description: 'False for one that was sent, to be paid by a day' }),
 })
 export type FailingInvoice = z.infer<typeof FailingInvoice>
 
 /** What all tenants owe that could not be collected. */
-export async function delinquentCents(reader: Reader): Promise<Record<string, number>> {
-  const rows = await failingInvoices(reader)
+export async function delinquentCents(reader: Reader, now: Date): Promise<Record<string, number>> {
+  const rows = await delinquentInvoices(reader, now)
     .select((eb) => ['currency', eb.fn.sum<number>('amount_remaining_cents').as('sum')])
     .groupBy('currency')
     .execute()
   return Object.fromEntries(rows.map(({ currency, sum }) => [currency, Number(sum)]))
 }
 
-/** The first invoice of a subscription that still waits for the customer is none. */
-export const failingInvoices = (reader: Reader) =>
-  reader
-    .selectFrom('billing_invoices as i')
-    .where('i.status', '=', 'open')
-    .where('i.payment_failed_at', 'is not', null)
-    .where((eb) =>
-      eb.not(
-        eb.exists(
-          eb
-            .selectFrom('billing_subscriptions as s')
-            .select('s.subscription_id')
-            .whereRef('s.subscription_id', '=', 'i.subscription_id')
-            .where('s.status', '=', 'incomplete'),
-        ),
-      ),
-    )
-
-/** The open invoices whose payment has failed, the oldest failure first. */
-export async function failingInvoicesOf(reader: Reader, tenantId: string): Promise<FailingInvoice[]> {
-  const rows = await failingInvoices(reader)
+/** The open invoices that a tenant is late with, the oldest failure first. */
+export async function failingInvoicesOf(
+  reader: Reader,
+  tenantId: string,
+  now: Date,
+): Promise<FailingInvoice[]> {
+  const rows = await delinquentInvoices(reader, now)
     .where('i.tenant_id', '=', tenantId)
     .select(['invoice_id', 'number', 'amount_remaining_cents as amount_cents', 'currency'])
     .select(['payment_failed_at', 'due_at'])
-    .$narrowType<{ payment_failed_at: string }>()
-    .orderBy('payment_failed_at')
+    .orderBy(lateSince)
     .orderBy('invoice_id')
     .execute()
-  return rows.map(({ due_at, ...invoice }) => ({ ...invoice, can_retry: due_at === null }))
+  return rows.map((invoice) => ({ ...invoice, can_retry: invoice.due_at === null }))
 }
 
 /** Of the payment that has failed last: the invoice itself does not say why. */
@@ -71,8 +58,8 @@ export async function lastDecline(reader: Reader, tenantId: string): Promise<str
 }
 
 /** An invoice of our own is tried again by an effect, every other by Stripe. */
-export async function nextAttempt(reader: Reader, tenantId: string): Promise<string | null> {
-  const ofStripe = await failingInvoices(reader)
+export async function nextAttempt(reader: Reader, tenantId: string, now: Date): Promise<string | null> {
+  const ofStripe = await delinquentInvoices(reader, now)
     .where('i.tenant_id', '=', tenantId)
     .select((eb) => eb.fn.min('i.next_attempt_at').as('at'))
     .executeTakeFirst()

@@ -25,9 +25,14 @@ export const Overview = z.object({
 export type Overview = z.infer<typeof Overview>
 
 /** How far the log is, how the calls to Stripe go, and what became of its webhooks. */
-export async function overview({ db, stripe }: Pick<AppContext, 'db' | 'stripe'>): Promise<Overview> {
+export async function overview({
+  db,
+  stripe,
+  now,
+}: Pick<AppContext, 'db' | 'stripe' | 'now'>): Promise<Overview> {
   const { logPosition, effectsByStatus, timers, retrying, webhooksByDisposition } = await tableGauges(
     db.reader,
+    now(),
   )
   return {
     log_position: logPosition,

@@ -14,7 +14,7 @@ type TableGauges = OutboxGauges &
   }
 
 /** Counts for /metrics and the overview, taken from the tables at the moment. */
-export async function tableGauges(reader: Reader): Promise<TableGauges> {
+export async function tableGauges(reader: Reader, now: Date): Promise<TableGauges> {
   const webhooks = await reader
     .selectFrom('stripe_events')
     .select((eb) => ['disposition', eb.fn.countAll<number>().as('count')])
@@ -27,7 +27,7 @@ export async function tableGauges(reader: Reader): Promise<TableGauges> {
     .execute()
   return {
     tenantsByAccess: Object.fromEntries(tenants.map(({ access, count }) => [access, Number(count)])),
-    delinquentCents: await delinquentCents(reader),
+    delinquentCents: await delinquentCents(reader, now),
     ...(await outboxGauges(reader)),
     ...(await moneyGauges(reader)),
     logPosition: await lastPosition(reader),

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { hasEnded, isLate, isUsable } from '../../machines/subscription.ts'
+import { delinquentInvoices, outstandingCents } from '../charges/late-invoices.ts'
 import { nextInvoiceCents } from '../charges/next-invoice.ts'
 import type { AppContext } from '../context.ts'
 import { cents, timeOut } from '../db/fields.ts'
@@ -19,10 +20,12 @@ export const BillingStatus = z
     trial_ends_at: timeOut.nullable(),
     current_period_end: timeOut.nullable(),
     is_delinquent: z.boolean().meta({
-      description: 'A payment of an open invoice has failed, or the subscription is past due or unpaid',
+      description:
+        'A payment of an open invoice has failed, or the day by which it was to be paid is over; or the subscription is past due or unpaid',
     }),
     outstanding_balance_cents: cents.meta({
-      description: 'What is left to pay of the open invoices of which a payment has failed',
+      description:
+        'What is left to pay of the open invoices of which a payment has failed, or the day by which they were to be paid is over',
     }),
     next_invoice_amount_cents: cents.nullable().meta({
       description: 'Plan after discount, platform base and unbilled usage; null: no next invoice',
@@ -43,7 +46,7 @@ export async function standingOf(context: AppContext, tenantId: string): Promise
   const { reader } = context.db
   const customer = await findCustomer(reader, tenantId)
   const subscription = await latestSubscription(reader, tenantId)
-  const invoices = await openInvoices(reader, tenantId)
+  const now = context.now()
   return {
     tenant_id: tenantId,
     customer_id: customer?.customer_id ?? null,
@@ -53,34 +56,20 @@ export async function standingOf(context: AppContext, tenantId: string): Promise
     current_period_end: subscription?.current_period_end ?? null,
     is_delinquent:
       (subscription !== undefined && isLate(subscription.status)) ||
-      invoices.some((invoice) => hasFailed(invoice, subscription)),
-    outstanding_balance_cents: invoices
-      .filter(({ payment_failed_at }) => payment_failed_at !== null)
-      .reduce((sum, { amount_remaining_cents }) => sum + amount_remaining_cents, 0),
+      (await isLateWithInvoice(reader, tenantId, now)),
+    outstanding_balance_cents: await outstandingCents(reader, tenantId, now),
     next_invoice_amount_cents: await nextInvoiceCents(reader, tenantId),
-    payment_method_configured: await isCardThere(reader, customer, subscription, context.now()),
+    payment_method_configured: await isCardThere(reader, customer, subscription, now),
   }
 }
 
-type OpenInvoice = Pick<
-  Row<'billing_invoices'>,
-  'amount_remaining_cents' | 'payment_failed_at' | 'subscription_id'
->
-
-function openInvoices(reader: Reader, tenantId: string): Promise<OpenInvoice[]> {
-  return reader
-    .selectFrom('billing_invoices')
-    .select(['amount_remaining_cents', 'payment_failed_at', 'subscription_id'])
-    .where('tenant_id', '=', tenantId)
-    .where('status', '=', 'open')
-    .execute()
-}
-
-/** The first invoice of a subscription that still waits for the customer is nothing that they are late with. */
-function hasFailed(invoice: OpenInvoice, subscription: SubscriptionRow | undefined): boolean {
-  const isFirst =
-    subscription?.status === 'incomplete' && invoice.subscription_id === subscription.subscription_id
-  return invoice.payment_failed_at !== null && !isFirst
+async function isLateWithInvoice(reader: Reader, tenantId: string, now: Date): Promise<boolean> {
+  const late = await delinquentInvoices(reader, now)
+    .where('i.tenant_id', '=', tenantId)
+    .select('i.invoice_id')
+    .limit(1)
+    .executeTakeFirst()
+  return late !== undefined
 }
 
 /**

@@ -47,6 +47,7 @@ test('who owes what could not be collected, since when, why, and what comes next
         amount_cents: data[0]?.amount_remaining,
         currency: 'usd',
         payment_failed_at: tenant.failing_since,
+        due_at: null,
         can_retry: true,
       },
     ],
@@ -85,4 +86,37 @@ test('an invoice of our own is tried again by us, and says when', async () => {
   expect(first).toMatchObject({ tenant_id: tenant.of.tenantId, owed: [{ amount_cents: 10_000 }] })
   const wait = Date.parse(first.next_attempt_at) - Date.parse(first.failing_since)
   expect([1, 3, 5], 'so many days after the first attempt').toContain(Math.round(wait / 60_000) / (24 * 60))
+})
+
+test('who has not paid by its day what was sent owes it, in grace and once suspended', async () => {
+  const { of, to } = wizard(service)
+  await to('createSubscription')
+  await service.stripe.subscriptions.update(of.subscriptionId, {
+    collection_method: 'send_invoice',
+    days_until_due: 5,
+  })
+  await pass(31 * day + 2 * 3600)
+  const { data } = await service.stripe.invoices.list({ customer: of.customerId, status: 'open' })
+  const status = async () => (await service.request('GET', `/billing/status/tenant/${of.tenantId}`)).body
+  expect(await listed()).toEqual([])
+  expect(await status()).toMatchObject({ is_delinquent: false, outstanding_balance_cents: 0 })
+  const due_at = new Date((data[0]?.due_date ?? 0) * 1000).toISOString()
+  const amount_cents = data[0]?.amount_remaining
+  for (const [days, access] of [
+    [6, 'grace'],
+    [15, 'suspended'],
+  ] as const) {
+    await pass(days * day)
+    expect(await listed()).toMatchObject([
+      {
+        ...{ tenant_id: of.tenantId, access, failing_since: due_at },
+        owed: [{ amount_cents, currency: 'usd' }],
+        invoices: [{ invoice_id: data[0]?.id, payment_failed_at: null, due_at, can_retry: false }],
+      },
+    ])
+    expect(await status()).toMatchObject({ is_delinquent: true, outstanding_balance_cents: amount_cents })
+  }
+  expect(await (await service.app.request('/metrics')).text()).toContain(
+    `stepledger_delinquent_cents{currency="usd"} ${amount_cents}`,
+  )
 })

@@ -126,6 +126,8 @@ export const invoice = (status: 'open' | 'paid', totalCents: number) => ({
   amount_due: totalCents,
   amount_paid: status === 'paid' ? totalCents : 0,
   amount_remaining: status === 'paid' ? 0 : totalCents,
+  attempted: true,
+  attempt_count: 1,
   period_start: epoch,
   period_end: epoch + 31 * 86_400,
   customer_email: 'ada@example.com',
