@@ -45,13 +45,14 @@ export async function rebillInvoice(
   return cents
 }
 
-/** Refused for good, and not asked for since. */
+/** Refused for good, and not asked for since; a credit may be split over the notes of several invoices. */
 const isLastRefused = ({ lines }: Known, line: Line) =>
   isRefusedForGood(line) &&
   !lines.some(
-    ({ window_id, usage_type, kind, position }) =>
+    ({ window_id, usage_type, kind, invoice_id, position }) =>
       window_id === line.window_id &&
       usage_type === line.usage_type &&
       kind === line.kind &&
+      (kind !== 'credit_note' || invoice_id === line.invoice_id) &&
       position > line.position,
   )

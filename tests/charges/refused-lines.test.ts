@@ -24,8 +24,8 @@ describe.each(eachDatabase)('on $name', ({ create }) => {
     tenant.service.logLines.filter((line) => line.includes('it waits for what is due to change')).length
   const last = async () =>
     (await tenant.stripe.invoices.list({ customer: tenant.customerId, limit: 1 })).data[0]?.id ?? ''
-  const rebill = async () => {
-    const invoiceId = await last()
+  const rebill = async (of?: string) => {
+    const invoiceId = of ?? (await last())
     return tenant.service.context.transact({ actor: 'cli' }, (turn) =>
       rebillInvoice(turn, { tenantId: tenant.tenantId, invoiceId, reason: null }),
     )
@@ -57,6 +57,28 @@ describe.each(eachDatabase)('on $name', ({ create }) => {
     await expect(rebill()).rejects.toThrow('that was done')
     await tenant.to('2026-02-02T14:00')
     expect(await askedFor('/v1/credit_notes')).toBe(2)
+    expect(await tenant.nextCents()).toBeNull()
+    await tenant.addsUp()
+  })
+
+  test('of a credit that is split over two invoices, the note that the first one refuses is asked for once more', async () => {
+    await tenant.subscribes()
+    const first = await tenant.uses('case', 3)
+    await tenant.does('cancel')
+    await tenant.to('2026-02-02T00:00')
+    const second = await tenant.uses('case', 2, { occurred_at: '2026-01-20T00:00:00Z' })
+    await tenant.to('2026-02-03T00:00')
+    refuse('/v1/credit_notes')
+    await tenant.ask('POST', `/billing/usage/${first}/void`, {})
+    await tenant.ask('POST', `/billing/usage/${second}/void`, {})
+    await tenant.to('2026-02-03T06:00')
+    const notes = await tenant.stripe.creditNotes.list({ customer: tenant.customerId })
+    expect(notes.data).toHaveLength(1)
+    const { data } = await tenant.stripe.invoices.list({ customer: tenant.customerId })
+    const invoiceId = data.find(({ id, total }) => id !== notes.data[0]?.invoice && total < 10_000)?.id ?? ''
+    expect(await rebill(invoiceId)).toBeLessThan(0)
+    await tenant.to('2026-02-03T12:00')
+    expect(await askedFor('/v1/credit_notes')).toBe(3)
     expect(await tenant.nextCents()).toBeNull()
     await tenant.addsUp()
   })
