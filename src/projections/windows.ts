@@ -139,7 +139,8 @@ async function showInvoice(trx: Trx, sighting: Seen<'invoice'>): Promise<void> {
 
 /**
  * A trial has led to a paid month where its subscription was seen paying after it, and where that webhook was lost or overtaken by the
- * subscription's end, by what stays seen whatever comes later: the renewal's invoice at its end, or a period that went on beyond it.
+ * subscription's end, by what stays seen whatever comes later: the renewal's invoice at its end, or a period that went on beyond it
+ * and was no trial's.
  */
 async function convert(
   trx: Trx,
@@ -147,9 +148,11 @@ async function convert(
   { recordedAt, position }: Pick<Sighting, 'recordedAt' | 'position'>,
 ): Promise<void> {
   for (const { window_id, ends_at, is_converted, ...subscription } of await trialsOf(trx, subscriptionId)) {
-    const { status, current_period_end, ended_at } = subscription
+    const { status, trial_ends_at, current_period_end, ended_at } = subscription
     if (is_converted === 1 || ends_at > recordedAt) continue
-    const wentOn = (ended_at ?? '') > ends_at && (current_period_end ?? '') > ends_at
+    // While a trial that was extended runs, its period goes beyond the end that it had before.
+    const wentOn =
+      (trial_ends_at ?? '') <= ends_at && (ended_at ?? '') > ends_at && (current_period_end ?? '') > ends_at
     if (!paying.includes(status) && !wentOn && !(await isRenewed(trx, subscriptionId, ends_at))) continue
     await trx
       .updateTable('billing_windows')

@@ -75,6 +75,10 @@ describe.each(eachDatabase)('on $name', ({ create }) => {
   test.each([
     ['was cancelled at its end', () => told(ended(14, 14), 'deleted', 14)],
     ['was cancelled in it', () => told(ended(5, 14), 'deleted', 5)],
+    [
+      'was extended, and cancelled before its new end',
+      () => told({ ...ended(20, 30), trial_end: epoch + 30 * day }, 'deleted', 20),
+    ],
     ['went over into a pause, and ended there', () => told(ended(20, 14), 'deleted', 20)],
   ])('one that %s is not', async (_, fact) => {
     await recordAll(db, [fact()], at(21 * day))
