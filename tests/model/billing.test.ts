@@ -147,6 +147,17 @@ describe('a trial', () => {
     expect(usage.case).toEqual({ quantity: 2n, billedCents: 0n, unbilledCents: 0n, forgivenCents: 2_000n })
     expect(usage.agent).toEqual({ quantity: 11n, billedCents: 0n, unbilledCents: 0n, forgivenCents: 5_000n })
   })
+
+  test('that is seen extended after its end, and is cancelled before the new one, has no paid month', () => {
+    const longer = at('2026-02-28')
+    const changes = [{ at: at('2026-01-16'), trialEndsAt: longer, periodEndsAt: longer }]
+    const sub = life({ ...trial, changes, ends: at('2026-02-01'), without: 'renewals' })
+    const { case: cases } = model(historyOf(card(), sub, told), at('2026-03-01')).summary({
+      start,
+      end: at('2026-03-01'),
+    })
+    expect(cases).toEqual({ quantity: 2n, billedCents: 0n, unbilledCents: 0n, forgivenCents: 2_000n })
+  })
 })
 
 describe('the end of a subscription', () => {

@@ -89,8 +89,8 @@ function baseFallsDue({ subscription, start, base }: Window): boolean {
 
 /**
  * Decided: a trial owes once the subscription was seen active, past due or unpaid at the trial's end or later, or its
- * renewal's invoice was seen, or its end after a period that went on; one that went over into Stripe's `paused` and ended
- * there had no paid month.
+ * renewal's invoice was seen, or its end after a period that went on and was not the trial's, extended too late; one
+ * that went over into Stripe's `paused` and ended there had no paid month.
  */
 function isForgivenTrial(known: readonly Entry[], { subscription, trial, end }: Window): boolean {
   const renewed = ofKind(known, 'invoice_created').some(
@@ -98,7 +98,8 @@ function isForgivenTrial(known: readonly Entry[], { subscription, trial, end }: 
       invoice.subscription === subscription.id && invoice.reason === 'renewal' && invoice.boundary === end,
   )
   const wentOn = subscription.observations.some(
-    ({ endedAt, periodEndsAt }) => endedAt !== null && endedAt > end && periodEndsAt > end,
+    ({ endedAt, periodEndsAt, trialEndsAt }) =>
+      endedAt !== null && endedAt > end && periodEndsAt > end && (trialEndsAt === null || trialEndsAt <= end),
   )
   const paying = subscription.observations.some(
     ({ at, status }) => at >= end && (status === 'active' || status === 'past_due' || status === 'unpaid'),
