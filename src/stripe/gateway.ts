@@ -64,7 +64,10 @@ export type StripeGateway = {
   time(): Promise<number>
   /** Stripe's events from this moment on (unix seconds), oldest first; Stripe keeps them for 30 days. */
   eventsSince(created: number): Promise<StripeEvent[]>
-  /** A customer's subscriptions and payment methods, and the invoices and their items made since then (unix seconds). */
+  /**
+   * A customer's subscriptions and payment methods, the invoices and their items made since then (unix seconds), and the payments
+   * of which money may have gone back since then.
+   */
   objectsOf(customerId: string, since: number): Promise<Observation[]>
   /** What the next invoice would be after a change; null: there would be none. Changes nothing. */
   preview(params: Stripe.InvoiceCreatePreviewParams): Promise<Stripe.Invoice | null>
@@ -77,6 +80,8 @@ export type StripeGateway = {
 }
 
 const rateLimitRetries = 3
+/** So long after a payment its money may go back: banks take disputes for about four months, refunds are rare after six. */
+const returnSeconds = 180 * 24 * 3600
 const trustMs = 1_000
 
 export function stripeGateway(stripe: Stripe): StripeGateway {
@@ -227,7 +232,7 @@ export function stripeGateway(stripe: Stripe): StripeGateway {
     async objectsOf(customer, since) {
       const first = await attempt(() => stripe.invoices.list({ customer, limit: 1 }))
       const expand = listedSubscriptionExpansions
-      return takeAll(
+      const found = await takeAll(
         [
           ['subscription', () => stripe.subscriptions.list({ customer, status: 'all', limit: 100, expand })],
           ['invoice', () => stripe.invoices.list({ customer, created: { gte: since }, limit: 100 })],
@@ -236,6 +241,22 @@ export function stripeGateway(stripe: Stripe): StripeGateway {
         ],
         timeOf(first),
       )
+      // What a coupon applies to is one level too deep in a list; read without it, it would lower every plan.
+      for (const [index, each] of found.entries())
+        if (each.objectType === 'subscription' && each.object.discounts?.length > 0)
+          found[index] = (await fetch('subscription', each.objectId)).observation
+      const gte = since - returnSeconds
+      const returned = await attempt(async () => {
+        const ids: string[] = []
+        for await (const charge of stripe.charges.list({ customer, created: { gte }, limit: 100 })) {
+          const { payment_intent: intent, disputed, amount_refunded } = charge
+          if (intent !== null && (disputed || amount_refunded > 0))
+            ids.push(typeof intent === 'string' ? intent : intent.id)
+        }
+        return ids
+      })
+      for (const id of returned) found.push((await fetch('invoice_payment', id)).observation)
+      return found
     },
     async eventsSince(created) {
       const events: StripeEvent[] = []

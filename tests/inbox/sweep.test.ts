@@ -236,3 +236,41 @@ test('after longer than Stripe keeps events, what was made meanwhile is found to
   )
   expect((await verifyTables(service.context.db)).drift).toEqual([])
 })
+
+test('after longer than Stripe keeps events, what was given back of an earlier payment is found', async () => {
+  const { customerId: customer, subscriptionId } = tenant.of
+  await service.stripe.subscriptions.update(subscriptionId, { trial_end: 'now' })
+  await restart()
+  const charge = (await service.stripe.charges.list({ customer })).data[0]?.id ?? ''
+  clock.nowMs += dayMs
+  await service.stripe.refunds.create({ charge, amount: 1_000 })
+  clock.nowMs += 40 * dayMs
+  expect((await history(service.stripe)).filter(({ type }) => type.startsWith('refund.'))).toEqual([])
+  await restart()
+  for (let round = 0; round < 3; round += 1) await worker()
+  const { data } = await service.stripe.invoicePayments.list({
+    payment: {
+      type: 'payment_intent',
+      payment_intent: String((await service.stripe.charges.retrieve(charge)).payment_intent),
+    },
+  })
+  const row = await service.context.db.reader
+    .selectFrom('billing_invoices')
+    .select('refunded_cents')
+    .where('invoice_id', '=', String(data[0]?.invoice))
+    .executeTakeFirst()
+  expect(row).toEqual({ refunded_cents: 1_000 })
+  expect((await verifyTables(service.context.db)).drift).toEqual([])
+})
+
+test('a subscription that a list brings has the products that its coupon is for', async () => {
+  const { customerId, subscriptionId } = tenant.of
+  const products = ['prod_enterprise']
+  const { id: coupon } = await service.stripe.coupons.create({
+    ...{ percent_off: 50, duration: 'forever', applies_to: { products } },
+  })
+  await service.stripe.subscriptions.update(subscriptionId, { discounts: [{ coupon }] })
+  const listed = await service.context.stripe?.objectsOf(customerId, 0)
+  const subscription = listed?.find(({ objectId }) => objectId === subscriptionId)?.object
+  expect(subscription).toMatchObject({ discounts: [{ source: { coupon: { applies_to: { products } } } }] })
+})
