@@ -55,11 +55,12 @@ export interface Plan {
   readonly amountCents: number
 }
 
-/** `endsAt`: invoices from then on are without it. */
+/** `endsAt`: invoices from then on are without it. `once`: the next renewal uses it up. */
 export interface Discount {
   readonly percentOff: number | null
   readonly amountOffCents: number | null
   readonly endsAt: Instant | null
+  readonly once: boolean
 }
 
 /** A subscription as Stripe showed it. `cancelAt` is also the period's end when it is to be cancelled there. */

@@ -68,9 +68,13 @@ function renewsAt({ periodEndsAt, plan }: SubscriptionObservation, end: Instant)
 }
 
 /** The discount rounded half up, and no larger than the plan. */
-export function planAfterDiscount({ plan, discount }: SubscriptionObservation, at: Instant): bigint {
+export function planAfterDiscount(
+  { plan, discount, periodEndsAt }: SubscriptionObservation,
+  at: Instant,
+): bigint {
   const amount = BigInt(plan.amountCents)
   if (discount === null || (discount.endsAt !== null && discount.endsAt <= at)) return amount
+  if (discount.once && at !== periodEndsAt) return amount
   const percent = Math.round((discount.percentOff ?? 0) * 10_000)
   const off = priced([{ quantity: amount, rate: { cents: percent, per: 1_000_000 } }], '')
   const left = amount - off - BigInt(discount.amountOffCents ?? 0)

@@ -23,12 +23,31 @@ describe('the next invoice', () => {
   })
 
   test('lowers the plan alone by a discount, as long as that lasts', () => {
-    const half = (endsAt: string) => ({ percentOff: 50, amountOffCents: null, endsAt: at(endsAt) })
+    const half = (endsAt: string) => ({
+      percentOff: 50,
+      amountOffCents: null,
+      endsAt: at(endsAt),
+      once: false,
+    })
     const told = (endsAt: string) => life({ start, until, discount: half(endsAt) })
     expect(next('2026-01-15', told('2026-03-01'))).toBe(14_950n)
     expect(next('2026-01-15', told('2026-02-01'))).toBe(19_900n)
-    const most = { percentOff: null, amountOffCents: 50_000, endsAt: null }
+    const most = { percentOff: null, amountOffCents: 50_000, endsAt: null, once: false }
     expect(next('2026-01-15', life({ start, until, discount: most }))).toBe(10_000n)
+  })
+
+  test('is lowered once by a discount for one renewal, which of a weekly plan comes before the window’s end', () => {
+    const discount = { percentOff: 50, amountOffCents: null, endsAt: null, once: true }
+    expect(next('2026-01-15', life({ start, until, discount }))).toBe(14_950n)
+    // February has four weeks: what is renewed at its end has been renewed before.
+    const weekly = life({
+      start: at('2026-02-01'),
+      until,
+      plan: { interval: 'week', amountCents: 1_300 },
+      discount,
+    })
+    expect(next('2026-02-10', weekly)).toBe(11_300n)
+    expect(next('2026-02-25', weekly)).toBe(10_650n)
   })
 
   test('has the plan only where a renewal falls on the window’s end', () => {

@@ -165,16 +165,20 @@ test('the end of the period is when a subscription ends that is cancelled with i
 })
 
 test('terms of a discount that an answer has told hold for the events, which have its id alone', async () => {
-  const terms = { id: 'di_1', end: epoch + 90 * day, source: { coupon: { id: 'C', percent_off: 20 } } }
+  const terms = {
+    id: 'di_1',
+    end: epoch + 90 * day,
+    source: { coupon: { id: 'C', percent_off: 20, duration: 'once' } },
+  }
   const entries = await history([
     stripeEvent('customer.subscription.created', 'subscription', subscription({ discounts: ['di_1'] }), 0),
     observed('subscription', subscription({ discounts: [terms] }), 1),
     stripeEvent('customer.subscription.updated', 'subscription', subscription({ discounts: ['di_1'] }), 50),
     stripeEvent('customer.subscription.updated', 'subscription', subscription(), 60),
   ])
-  const known = { percentOff: 20, amountOffCents: null, endsAt: (epoch + 90 * day) * 1000 }
+  const known = { percentOff: 20, amountOffCents: null, endsAt: (epoch + 90 * day) * 1000, once: true }
   expect(ofKind(entries, 'subscription').map(({ discount }) => discount)).toEqual([
-    { percentOff: null, amountOffCents: null, endsAt: null },
+    { percentOff: null, amountOffCents: null, endsAt: null, once: false },
     known,
     known,
     null,

@@ -11,7 +11,7 @@ const startHere: StartService = async (environment) => {
   return { url, stop, kill: stop }
 }
 
-test.each([3, 10, 182])(
+test.each([177, 298, 300])(
   'with webhooks lost, doubled, late and refused, every number of each month is the model’s: seed %i',
   async (seed) => {
     const report = await simulate({

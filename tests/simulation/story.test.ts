@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { chanceOf } from '../../src/simulation/chance.ts'
+import { discountCodes } from '../../src/simulation/story/deeds.ts'
 import { storyOf } from '../../src/simulation/story/story.ts'
 
 const hour = 3_600
@@ -25,6 +26,7 @@ test('every kind of deed, plan and usage occurs, late usage as well as usage of 
   )
   expect(subscribed.some(({ trialDays }) => trialDays === 0)).toBe(true)
   expect(subscribed.some(({ trialDays }) => trialDays > 31)).toBe(true)
+  expect(new Set(subscribed.map(({ discount }) => discount)).size).toBe(discountCodes.length + 1)
   const used = steps.flatMap(({ deed }) => (deed.do === 'use' ? [deed] : []))
   expect(new Set(used.map(({ type, action }) => `${type} ${action}`)).size).toBe(11)
   expect(used.some(({ minutesAgo }) => minutesAgo === 0)).toBe(true)

@@ -114,10 +114,11 @@ function discountIn(discounts: string, productId: string | null): Observation['d
     ({ product_ids }) => product_ids === null || product_ids.includes(productId ?? ''),
   )
   if (discount === undefined) return null
-  const { percent_off, amount_off_cents, ends_at } = discount
+  const { percent_off, amount_off_cents, ends_at, duration } = discount
   return {
     percentOff: percent_off,
     amountOffCents: amount_off_cents,
     endsAt: ends_at === null ? null : Date.parse(ends_at),
+    once: duration === 'once',
   }
 }

@@ -1,6 +1,6 @@
 import { type Chance, chanceOf } from '../chance.ts'
 import { addMonths } from '../model.ts'
-import { type Deed, day, hour, type Step } from './deeds.ts'
+import { type Deed, day, discountCodes, hour, type Step } from './deeds.ts'
 import { usageIn } from './usage.ts'
 
 export type Story = {
@@ -55,7 +55,7 @@ function subscribe(chance: Chance, trialDays: number): Deed {
     do: 'subscribe',
     plan: chance.oneOf(['monthly', 'monthly', 'monthly', 'yearly', 'quarterly', 'weekly']),
     trialDays,
-    discount: chance.happens(0.15) ? 'FOREVER20' : null,
+    discount: chance.happens(0.3) ? chance.oneOf(discountCodes) : null,
   }
 }
 

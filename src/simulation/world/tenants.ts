@@ -1,4 +1,4 @@
-import type { Deed, Plan } from '../story/deeds.ts'
+import { type Deed, type DiscountCode, discountCodes, type Plan } from '../story/deeds.ts'
 import type { World } from './world.ts'
 
 /** A tenant, and what it has from the service's replies. */
@@ -23,7 +23,7 @@ export async function openTenants(world: World, count: number): Promise<Tenant[]
       unit_amount: cents,
       recurring: { interval, interval_count: count },
     })
-  await ask('POST', '/billing/discounts', { code: 'FOREVER20', percent_off: 20, duration: 'forever' })
+  for (const code of discountCodes) await ask('POST', '/billing/discounts', { code, ...discounts[code] })
   const tenants: Tenant[] = []
   for (let number = 0; number < count; number++) {
     const tenantId = `Jeturing_sim${number}`
@@ -118,6 +118,14 @@ async function giveCard({ stripe }: World, customer: string, works: boolean): Pr
   const card = works ? 'pm_card_visa' : 'pm_card_chargeCustomerFail'
   const { id } = await stripe.paymentMethods.attach(card, { customer })
   await stripe.customers.update(customer, { invoice_settings: { default_payment_method: id } })
+}
+
+const discounts: Record<DiscountCode, object> = {
+  FOREVER20: { percent_off: 20, duration: 'forever' },
+  ONCE30: { percent_off: 30, duration: 'once' },
+  'ONCE-4000': { amount_off: 4_000, currency: 'usd', duration: 'once' },
+  'MONTHS-2-50': { percent_off: 50, duration: 'repeating', duration_in_months: 2 },
+  'MONTHS-3-1500': { amount_off: 1_500, currency: 'usd', duration: 'repeating', duration_in_months: 3 },
 }
 
 const prices: Record<Plan, { id: string } | { lookupKey: string }> = {
