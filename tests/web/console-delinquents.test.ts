@@ -65,6 +65,8 @@ test('an operator sees who does not pay, why and till when, and collects when th
   await service.sandbox.deliverDue()
   await access.getByRole('button', { name: /^Collect \$149\.00/ }).click()
   await access.getByText(/ is paid$/).waitFor()
+  // That its subscription is active again, Stripe tells by a webhook.
+  await service.sandbox.deliverDue()
   await page.getByRole('link', { name: 'Delinquent' }).click()
   await page.getByText('Everybody has paid what could be collected.').waitFor()
   expect(complaints).toEqual([])
