@@ -65,7 +65,6 @@ const failingTenants = (reader: Reader, now: Date) =>
             .selectFrom('billing_access as a')
             .select(['tenant_id', 'failing_since as since'])
             .where('failing_since', 'is not', null)
-            .where('access', 'in', ['grace', 'suspended'])
             // What was recorded of who has nothing left to lose stays as it is when nothing is owed any more.
             .where((eb) =>
               eb.exists(

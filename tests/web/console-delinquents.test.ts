@@ -65,8 +65,10 @@ test('an operator sees who does not pay, why and till when, and collects when th
   await service.sandbox.deliverDue()
   await access.getByRole('button', { name: /^Collect \$149\.00/ }).click()
   await access.getByText(/ is paid$/).waitFor()
-  // That its subscription is active again, Stripe tells by a webhook.
+  // That its subscription is active again Stripe tells by a webhook, and once more where that is of the same second.
   await service.sandbox.deliverDue()
+  const standing = () => service.request('GET', `/billing/access/tenant/${of.tenantId}`)
+  await expect.poll(async () => (await standing()).body.data.access, { timeout: 10_000 }).toBe('full')
   await page.getByRole('link', { name: 'Delinquent' }).click()
   await page.getByText('Everybody has paid what could be collected.').waitFor()
   expect(complaints).toEqual([])
