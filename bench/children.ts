@@ -99,9 +99,8 @@ async function firstUrl(child: ChildProcess): Promise<string> {
   if (child.stdout === null) throw new Error('no standard output')
   const lines = createInterface(child.stdout)
   for await (const line of lines)
-    if (line.startsWith('{"url"') || line.startsWith('{ "url"')) {
-      if (process.env.BENCH_LOG) child.stdout.pipe(process.stderr)
-      else child.stdout.resume()
+    if (line.startsWith('{"url"')) {
+      child.stdout.resume()
       return JSON.parse(line).url
     }
   throw new Error(`${child.spawnargs.join(' ')} ended with ${child.exitCode} before it listened`)

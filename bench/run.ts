@@ -28,6 +28,15 @@ const benchmarks: Record<string, Benchmark> = {
   kills: killed,
 }
 
+const contestants = `| | log | tables of it | webhooks | keys of callers | killed in the middle |
+|---|---|---|---|---|---|
+| Stepledger | hash-chained, append-only | in the same commit, replayed | signed, in any order, twice | scopes, sessions | the same call under the same key |
+| hand-written route | no | one row a step | no | no | the same key, if the client comes again |
+| persisted XState actor | no | the snapshot | no | no | the call again, under another key |
+| emmett | events | inline | no | no | the call again, under another key |
+| Restate | a journal of calls | no | no | no | the call again, under the same key |
+| DBOS | steps of workflows | no | no | no | the call again, under the same key |`
+
 type Results = { machine: string; figures: Record<string, Figure[]> }
 
 const names = process.argv.slice(2)
@@ -101,12 +110,3 @@ ${notes.join('\n')}
 ${contestants}
 `
 }
-
-const contestants = `| | log | tables of it | webhooks | keys of callers | killed in the middle |
-|---|---|---|---|---|---|
-| Stepledger | hash-chained, append-only | in the same commit, replayed | signed, in any order, twice | scopes, sessions | the same call under the same key |
-| hand-written route | no | one row a step | no | no | the same key, if the client comes again |
-| persisted XState actor | no | the snapshot | no | no | the call again, under another key |
-| emmett | events | inline | no | no | the call again, under another key |
-| Restate | a journal of calls | no | no | no | the call again, under the same key |
-| DBOS | steps of workflows | no | no | no | the call again, under the same key |`

@@ -1,12 +1,9 @@
 /** Events of a session in emmett-postgresql, with an inline projection of where it stands. */
-import { randomUUID } from 'node:crypto'
 import { rawSql } from '@event-driven-io/dumbo'
 import { getPostgreSQLEventStore, postgreSQLRawSQLProjection } from '@event-driven-io/emmett-postgresql'
 import pg from 'pg'
-import { askStripe, assertNext, newTenant, type Session, type StepName, serveSteps } from './front.ts'
-
-type StepTaken = { type: 'step_taken'; data: { step: StepName; session_id: string; made: Session } }
-type State = { done: StepName | undefined; session: Session }
+import { evolve, initialState, type State, type StepTaken, take } from './emmett-steps.ts'
+import { serveSteps } from './front.ts'
 
 const url = process.env.DATABASE_URL ?? ''
 const admin = new pg.Client({ connectionString: url })
@@ -32,19 +29,13 @@ await store.schema.migrate()
 
 serveSteps(async (step, sessionId, input) => {
   const stream = `onboarding-${sessionId}`
-  const read = await store.aggregateStream<State, StepTaken>(stream, {
-    initialState: () => ({ done: undefined, session: {} }),
-    evolve: (state: State, { data }: StepTaken) => ({
-      done: data.step,
-      session: { ...state.session, ...data.made },
-    }),
+  const { state, currentStreamVersion } = await store.aggregateStream<State, StepTaken>(stream, {
+    initialState,
+    evolve,
   })
-  const { done, session } = read.state
-  if (done === step) return session
-  assertNext(step, done)
-  const known = { ...session, ...input, ...(step === 'start' ? { tenant_id: newTenant() } : {}) }
-  const made = { ...known, ...(await askStripe(step, known, randomUUID())) }
-  const event: StepTaken = { type: 'step_taken', data: { step, session_id: sessionId, made } }
-  await store.appendToStream(stream, [event], { expectedStreamVersion: read.currentStreamVersion })
-  return made
+  const event = await take(state, { step, sessionId, input })
+  if (event === undefined) return state.session
+  const options = { expectedStreamVersion: currentStreamVersion }
+  await store.appendToStream(stream, [event], options)
+  return event.data.made
 })

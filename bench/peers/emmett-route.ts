@@ -1,10 +1,7 @@
 /** Events of a session in emmett-sqlite, with an inline projection of where it stands. Its appends go one after the other. */
-import { randomUUID } from 'node:crypto'
 import { getSQLiteEventStore, sqliteConnection, sqliteRawSQLProjection } from '@event-driven-io/emmett-sqlite'
-import { askStripe, assertNext, newTenant, type Session, type StepName, serveSteps } from './front.ts'
-
-type StepTaken = { type: 'step_taken'; data: { step: StepName; session_id: string; made: Session } }
-type State = { done: StepName | undefined; session: Session }
+import { evolve, initialState, type State, type StepTaken, take } from './emmett-steps.ts'
+import { serveSteps } from './front.ts'
 
 const connection = sqliteConnection({ fileName: 'emmett.db' })
 await connection.command('pragma journal_mode = WAL')
@@ -36,23 +33,12 @@ function inLine<T>(work: () => Promise<T>): Promise<T> {
 
 serveSteps(async (step, sessionId, input) => {
   const stream = `onboarding-${sessionId}`
-  const read = await inLine(() =>
-    store.aggregateStream<State, StepTaken>(stream, {
-      initialState: () => ({ done: undefined, session: {} }),
-      evolve: (state: State, { data }: StepTaken) => ({
-        done: data.step,
-        session: { ...state.session, ...data.made },
-      }),
-    }),
+  const { state, currentStreamVersion } = await inLine(() =>
+    store.aggregateStream<State, StepTaken>(stream, { initialState, evolve }),
   )
-  const { done, session } = read.state
-  if (done === step) return session
-  assertNext(step, done)
-  const known = { ...session, ...input, ...(step === 'start' ? { tenant_id: newTenant() } : {}) }
-  const made = { ...known, ...(await askStripe(step, known, randomUUID())) }
-  const event: StepTaken = { type: 'step_taken', data: { step, session_id: sessionId, made } }
-  await inLine(() =>
-    store.appendToStream(stream, [event], { expectedStreamVersion: read.currentStreamVersion }),
-  )
-  return made
+  const event = await take(state, { step, sessionId, input })
+  if (event === undefined) return state.session
+  const options = { expectedStreamVersion: currentStreamVersion }
+  await inLine(() => store.appendToStream(stream, [event], options))
+  return event.data.made
 })

@@ -1,6 +1,6 @@
 import type { Reader } from '../db/tables.ts'
 import { findFact } from '../log/read.ts'
-import { operationStream, succeededFactId } from './operation.ts'
+import { requestedKeys, succeededFactId } from './operation.ts'
 
 /** The key of what a card that was confirmed leads to, by its SetupIntent. */
 export const cardKey = (tenantId: string, setupIntentId: string, what: string) =>
@@ -41,13 +41,7 @@ async function replacement(
     .where('made_under', '=', invoiceKey)
     .executeTakeFirst()
   const end = `:replace_card:${invoice?.invoice_id}`
-  const requests = await reader
-    .selectFrom('billing_events')
-    .select('fact_id')
-    .where('stream', '=', operationStream(tenantId))
-    .where('type', '=', 'billing.operation_requested')
-    .orderBy('version')
-    .execute()
-  const key = requests.findLast(({ fact_id }) => fact_id.endsWith(end))?.fact_id
+  const requests = await requestedKeys(reader, tenantId)
+  const key = requests.findLast((request) => request.endsWith(end))
   return key?.slice(0, -(invoice?.invoice_id.length ?? 0))
 }

@@ -1,3 +1,4 @@
+import type { Reader } from '../db/tables.ts'
 import { type Operation, streams } from '../log/facts.ts'
 import type { CallName } from '../stripe/calls.ts'
 import type { NewEffect } from './effects.ts'
@@ -42,3 +43,15 @@ export const succeededFactId = (key: string) => `${key}:succeeded`
 /** Of a tenant, or of the catalogue (null). */
 export const operationStream = (tenantId: string | null) =>
   tenantId === null ? streams.catalog : streams.billing(tenantId)
+
+/** The keys of what has been asked for of a tenant, or of the catalogue (null), in the order of asking. */
+export async function requestedKeys(reader: Reader, tenantId: string | null): Promise<string[]> {
+  const requests = await reader
+    .selectFrom('billing_events')
+    .select('fact_id')
+    .where('stream', '=', operationStream(tenantId))
+    .where('type', '=', 'billing.operation_requested')
+    .orderBy('version')
+    .execute()
+  return requests.map(({ fact_id }) => fact_id)
+}

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { AppContext } from '../context.ts'
 import type { Reader, Trx } from '../db/tables.ts'
-import { operationStream, type Request, recordRequest } from '../effects/operation.ts'
+import { type Request, recordRequest, requestedKeys } from '../effects/operation.ts'
 import type { Turn } from '../effects/turn.ts'
 import { Conflict } from '../errors.ts'
 import type { By } from '../log/by.ts'
@@ -90,14 +90,7 @@ async function nextKey(trx: Trx, order: Order): Promise<{ key: string; madeBefor
   const { tenantId, operation, clientKey, by } = order
   const kind = `stepledger:${tenantId ?? 'catalog'}:${operation}:`
   const prefix = clientKey === undefined ? kind : `${kind}${digest(`${by.actor} ${clientKey}`)}:`
-  const rows = await trx
-    .selectFrom('billing_events')
-    .select('fact_id')
-    .where('stream', '=', operationStream(tenantId))
-    .where('type', '=', 'billing.operation_requested')
-    .orderBy('version')
-    .execute()
-  const earlier = rows.map(({ fact_id }) => fact_id).filter((key) => key.startsWith(prefix))
+  const earlier = (await requestedKeys(trx, tenantId)).filter((key) => key.startsWith(prefix))
   const last = clientKey === undefined ? undefined : earlier.at(-1)
   return {
     key: `${prefix}${earlier.length + 1}`,
